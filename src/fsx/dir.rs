@@ -1,0 +1,155 @@
+//! Directories: creating with flushed ancestors, listing, renaming, removing whole trees.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::error::{Action, Context as _, Error, Result};
+use super::{fault, flush_dir, inspect_followed};
+
+/// What an entry of a directory is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A device, socket or pipe.
+    Special,
+}
+
+impl From<fs::FileType> for FileKind {
+    fn from(kind: fs::FileType) -> Self {
+        if kind.is_file() {
+            FileKind::File
+        } else if kind.is_dir() {
+            FileKind::Directory
+        } else if kind.is_symlink() {
+            FileKind::Symlink
+        } else {
+            FileKind::Special
+        }
+    }
+}
+
+/// One entry of a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirEntry {
+    /// Its name, without the directory.
+    pub name: OsString,
+    /// What it is, links not followed.
+    pub kind: FileKind,
+}
+
+/// The entries of a directory, sorted by the bytes of their names; none where the directory does not exist.
+pub fn list(path: &Path) -> Result<Vec<DirEntry>> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(Error::new(Action::List, path, e)),
+    };
+    let mut out = Vec::new();
+    for entry in entries {
+        let entry = entry.at(Action::List, path)?;
+        let kind = entry.file_type().at(Action::Inspect, &entry.path())?.into();
+        out.push(DirEntry { name: entry.file_name(), kind });
+    }
+    out.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(out)
+}
+
+/// Creates one directory that must not exist yet. Its name is durable once the parent is flushed.
+pub fn create_dir(path: &Path) -> Result<()> {
+    fault::point(Action::CreateDir, path)?;
+    fs::create_dir(path).at(Action::CreateDir, path)
+}
+
+/// Creates a directory and its missing ancestors, and flushes the parent of each new one, so that after `Ok` a
+/// power cut loses none of them.
+pub fn create_dir_all(path: &Path) -> Result<()> {
+    if path.as_os_str().is_empty() {
+        return Ok(());
+    }
+    match inspect_followed(path)? {
+        Some(stat) if stat.kind == FileKind::Directory => return Ok(()),
+        Some(_) => return Err(Error::new(Action::CreateDir, path, rustix::io::Errno::NOTDIR)),
+        None => {}
+    }
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    create_dir_all(parent)?;
+    match create_dir(path) {
+        Err(e) if e.is_exists() => {}
+        other => other?,
+    }
+    flush_dir(parent)
+}
+
+/// Renames `from` to `to` on one file system, atomically; a file or link at `to` is replaced. Durable once the
+/// directories are flushed.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fault::point(Action::Rename, from)?;
+    fs::rename(from, to).at(Action::Rename, from)
+}
+
+/// Renames `from` to `to` only if nothing is at `to`.
+///
+/// # Errors
+///
+/// [`Error::is_exists`] where something is at `to`. On file systems without `RENAME_NOREPLACE` the look and the
+/// rename are two steps.
+pub fn rename_new(from: &Path, to: &Path) -> Result<()> {
+    fault::point(Action::Rename, from)?;
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            Err(Errno::INVAL | Errno::NOSYS) => {}
+            other => return other.at(Action::Rename, to),
+        }
+    }
+    if super::inspect(to)?.is_some() {
+        return Err(Error::new(Action::Rename, to, rustix::io::Errno::EXIST));
+    }
+    fs::rename(from, to).at(Action::Rename, from)
+}
+
+/// Sets the permission bits of a file or directory.
+pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    fault::point(Action::SetMode, path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).at(Action::SetMode, path)
+}
+
+/// Removes an empty directory.
+pub fn remove_dir(path: &Path) -> Result<()> {
+    fault::point(Action::Remove, path)?;
+    fs::remove_dir(path).at(Action::Remove, path)
+}
+
+/// Removes a directory and all in it, links not followed; nothing where there is none. A crash may leave any part:
+/// rename the tree out of sight first where half a tree would matter.
+pub fn remove_tree(path: &Path) -> Result<()> {
+    fault::point(Action::Remove, path)?;
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+            open_up(path)?;
+            fs::remove_dir_all(path).at(Action::Remove, path)
+        }
+        other => other.at(Action::Remove, path),
+    }
+}
+
+/// Gives the owner write permission on every directory below `path`, so that the tree can be removed.
+fn open_up(path: &Path) -> Result<()> {
+    let mut waiting: Vec<PathBuf> = vec![path.to_owned()];
+    while let Some(dir) = waiting.pop() {
+        set_mode(&dir, 0o700)?;
+        let below = list(&dir)?.into_iter().filter(|e| e.kind == FileKind::Directory);
+        waiting.extend(below.map(|e| dir.join(e.name)));
+    }
+    Ok(())
+}

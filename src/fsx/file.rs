@@ -1,0 +1,173 @@
+//! Whole files: reading, atomic writing, appending, removing.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use super::dir::FileKind;
+use super::error::{Action, Context as _, Error, Result, optional};
+use super::{fault, flush_dir};
+
+/// What the file system knows about an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// What it is.
+    pub kind: FileKind,
+    /// Length in bytes.
+    pub size: u64,
+    /// Permission bits, with setuid, setgid and sticky.
+    pub mode: u32,
+    /// Modification time: seconds after 1970.
+    pub mtime: i64,
+    /// Modification time: nanoseconds within the second.
+    pub mtime_nanos: i64,
+    /// Device number of the file system.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+    /// How many names it has.
+    pub links: u64,
+    /// Owner's number.
+    pub uid: u32,
+    /// Group's number.
+    pub gid: u32,
+    /// Blocks of 512 bytes it takes.
+    pub blocks: u64,
+}
+
+impl From<&fs::Metadata> for Stat {
+    fn from(meta: &fs::Metadata) -> Self {
+        Self {
+            kind: meta.file_type().into(),
+            size: meta.len(),
+            mode: meta.mode() & 0o7777,
+            mtime: meta.mtime(),
+            mtime_nanos: meta.mtime_nsec(),
+            device: meta.dev(),
+            inode: meta.ino(),
+            links: meta.nlink(),
+            uid: meta.uid(),
+            gid: meta.gid(),
+            blocks: meta.blocks(),
+        }
+    }
+}
+
+/// Opens a file for reading.
+pub fn open(path: &Path) -> Result<File> {
+    File::open(path).at(Action::Read, path)
+}
+
+/// Reads a whole file. For small files: the caller bounds what may be there.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).at(Action::Read, path)
+}
+
+/// Reads a whole file; `None` where there is none.
+pub fn read_opt(path: &Path) -> Result<Option<Vec<u8>>> {
+    optional(read(path))
+}
+
+/// Reads a whole UTF-8 file.
+pub fn read_text(path: &Path) -> Result<String> {
+    let mut text = String::new();
+    open(path)?.read_to_string(&mut text).at(Action::Read, path)?;
+    Ok(text)
+}
+
+/// What lies at `path` itself, links not followed; `None` where there is nothing.
+pub fn inspect(path: &Path) -> Result<Option<Stat>> {
+    optional(fs::symlink_metadata(path).at(Action::Inspect, path)).map(|m| m.as_ref().map(Stat::from))
+}
+
+/// What `path` leads to, links followed; `None` where it leads nowhere.
+pub fn inspect_followed(path: &Path) -> Result<Option<Stat>> {
+    optional(fs::metadata(path).at(Action::Inspect, path)).map(|m| m.as_ref().map(Stat::from))
+}
+
+/// Creates a file that must not exist yet, open for reading and writing. Nothing is durable until it is flushed.
+pub fn create_new(path: &Path) -> Result<File> {
+    fault::point(Action::Create, path)?;
+    OpenOptions::new().read(true).write(true).create_new(true).open(path).at(Action::Create, path)
+}
+
+/// Writes a new file and flushes it. A power cut may lose its name until the directory is flushed.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = create_new(path)?;
+    fault::point(Action::Write, path)?;
+    file.write_all(bytes).at(Action::Write, path)?;
+    fault::point(Action::Flush, path)?;
+    file.sync_all().at(Action::Flush, path)
+}
+
+/// Replaces `path` with `bytes`: after a crash it holds the old bytes or the new ones, whole; after `Ok` the new
+/// ones, even after a power cut (file and directory are flushed).
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = beside(path);
+    remove_file_opt(&temporary)?;
+    let result = write_new(&temporary, bytes).and_then(|()| super::rename(&temporary, path));
+    if result.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    result?;
+    flush_dir(path.parent().unwrap_or(Path::new("/")))
+}
+
+/// The temporary name beside `path` that belongs to this process.
+fn beside(path: &Path) -> std::path::PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.tmp", std::process::id()));
+    path.with_file_name(name)
+}
+
+/// Appends `bytes` to `path` in one write, creating it. Nothing is durable until it is flushed; a power cut may
+/// leave any part of the bytes.
+pub fn append(path: &Path, bytes: &[u8]) -> Result<()> {
+    fault::point(Action::Write, path)?;
+    let mut file = OpenOptions::new().append(true).create(true).mode(0o644).open(path).at(Action::Write, path)?;
+    file.write_all(bytes).at(Action::Write, path)
+}
+
+/// Reserves space for `more` bytes behind the end of `path`, without changing its length, so that a later
+/// [`append`] of so many bytes cannot fail for want of space. File systems that cannot reserve are left as they are.
+pub fn reserve(path: &Path, more: u64) -> Result<()> {
+    fault::point(Action::Space, path)?;
+    let file = OpenOptions::new().append(true).create(true).mode(0o644).open(path).at(Action::Space, path)?;
+    reserve_in(&file, more).at(Action::Space, path)
+}
+
+#[cfg(target_os = "linux")]
+fn reserve_in(file: &File, more: u64) -> std::io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    use rustix::io::Errno;
+    let length = file.metadata()?.len();
+    match fallocate(file, FallocateFlags::KEEP_SIZE, length, more.max(1)) {
+        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reserve_in(_: &File, _: u64) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Removes a file or link.
+pub fn remove_file(path: &Path) -> Result<()> {
+    fault::point(Action::Remove, path)?;
+    fs::remove_file(path).at(Action::Remove, path)
+}
+
+/// Removes a file or link if there is one; says whether there was.
+pub fn remove_file_opt(path: &Path) -> Result<bool> {
+    if inspect(path)?.is_none() {
+        return Ok(false);
+    }
+    match remove_file(path) {
+        Err(Error { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        other => other.map(|()| true),
+    }
+}

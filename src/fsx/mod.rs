@@ -1,0 +1,29 @@
+//! The only room that touches the file system: `std::fs` is banned everywhere else.
+//!
+//! Promises: every error names the action and the path; every change of the disk passes a fault point
+//! ([`fault`]), so that tests can stop the program at each of them; each function's doc says what survives a
+//! power cut. Must not know: what the files mean.
+
+#![allow(clippy::disallowed_methods)]
+
+mod dir;
+mod error;
+pub mod fault;
+mod file;
+mod flush;
+mod link;
+mod lock;
+mod space;
+
+pub use dir::{
+    DirEntry, FileKind, create_dir, create_dir_all, list, remove_dir, remove_tree, rename, rename_new, set_mode,
+};
+pub use error::{Action, Error, Result};
+pub use file::{
+    Stat, append, create_new, inspect, inspect_followed, open, read, read_opt, read_text, remove_file, remove_file_opt,
+    reserve, write_atomic, write_new,
+};
+pub use flush::{Filesystem, flush_dir, flush_file};
+pub use link::{hard_link, read_link, read_link_opt, replace_link, symlink};
+pub use lock::{Lock, LockError, Mode};
+pub use space::{Space, space};

@@ -1,0 +1,22 @@
+//! deploy-tool: packages are content in a store, records in git say which content is which version, and a
+//! host turns records into version directories and atomic links.
+//!
+//! # The rule of layers
+//!
+//! A room imports only rooms of lower layers; rooms of one layer never import each other, and what one needs
+//! of another is passed as a value or a small trait and joined in [`ops`]. `tests/layers.rs` reads the imports
+//! and holds this.
+//!
+//! | layer | rooms | what lives there |
+//! |---|---|---|
+//! | 0 | [`model`], [`config`] | values and the configuration's schema: no files, no network, no clock |
+//! | 1 | [`fsx`], [`codec`] | the only users of `std::fs`; one file per compression |
+//! | 2 | [`archive`], [`store`], [`target`], [`records`] | trees and packages, the cache, places, the git repository |
+//! | 3 | [`transfer`], [`deploy`] | moving bytes; the root on this host |
+//! | 4 | [`ops`] | one file per thing a user does; returns a typed report, never prints |
+//! | 5 | [`cli`] | arguments, words, exit status: the only room that knows the terminal and the environment |
+
+#![warn(missing_docs)]
+
+pub mod fsx;
+pub mod model;

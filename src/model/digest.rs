@@ -1,0 +1,138 @@
+//! Digests as values that can only be made by hashing or by parsing.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Why a text is not a digest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DigestError {
+    /// Not exactly 64 characters.
+    #[error("a digest has 64 hexadecimal digits, not {0}")]
+    Length(usize),
+    /// A character that is not a lowercase hexadecimal digit.
+    #[error("`{0}` is not a lowercase hexadecimal digit")]
+    Digit(char),
+}
+
+fn parse_hex(text: &str) -> Result<[u8; 32], DigestError> {
+    let count = text.chars().count();
+    if count != 64 {
+        return Err(DigestError::Length(count));
+    }
+    let nibble = |c: char| match c {
+        '0'..='9' => Ok(c as u8 - b'0'),
+        'a'..='f' => Ok(c as u8 - b'a' + 10),
+        _ => Err(DigestError::Digit(c)),
+    };
+    let mut bytes = [0; 32];
+    for (i, c) in text.chars().enumerate() {
+        bytes[i / 2] = bytes[i / 2] << 4 | nibble(c)?;
+    }
+    Ok(bytes)
+}
+
+macro_rules! digest {
+    ($name:ident, $doc:literal) => {
+        #[doc = $doc]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; 32]);
+
+        impl $name {
+            /// The digest with these bytes, as a hash function returned them.
+            pub fn from_bytes(bytes: [u8; 32]) -> Self {
+                Self(bytes)
+            }
+
+            /// The 32 bytes.
+            pub fn as_bytes(&self) -> &[u8; 32] {
+                &self.0
+            }
+
+            /// The first 16 hexadecimal digits: enough to tell contents apart, short enough to read.
+            pub fn short(&self) -> String {
+                let mut hex = self.to_string();
+                hex.truncate(16);
+                hex
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = DigestError;
+
+            fn from_str(text: &str) -> Result<Self, DigestError> {
+                parse_hex(text).map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(d)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({"type": "string", "pattern": "^[0-9a-f]{64}$"})
+            }
+        }
+    };
+}
+
+digest!(Sha256, "A SHA-256 digest (FIPS 180-4): names packages, manifests and indexes.");
+digest!(Blake3, "A BLAKE3 digest: names trees, files and pieces.");
+
+impl Sha256 {
+    /// The digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        use sha2::Digest as _;
+        Self(sha2::Sha256::digest(bytes).into())
+    }
+}
+
+impl Blake3 {
+    /// The digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(*blake3::hash(bytes).as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_what_it_prints_and_nothing_else() {
+        let digest = Sha256::of(b"abc");
+        assert_eq!(digest.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(digest.to_string().parse::<Sha256>(), Ok(digest));
+        assert_eq!(digest.short(), "ba7816bf8f01cfea");
+        assert_eq!("ab".parse::<Sha256>(), Err(DigestError::Length(2)));
+        let upper = digest.to_string().to_uppercase();
+        assert_eq!(upper.parse::<Sha256>(), Err(DigestError::Digit('B')));
+    }
+}

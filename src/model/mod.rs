@@ -1,0 +1,33 @@
+//! The words of the product as values: digests, names, versions, references, paths, trees, manifests, records.
+//!
+//! Promises: a value that exists is valid, because every newtype is made only by parsing; canonical JSON has one
+//! spelling for one meaning. Must not know: files, network, clock, terminal.
+
+mod canonical;
+mod digest;
+mod manifest;
+mod name;
+mod path;
+mod record;
+mod reference;
+mod size;
+mod time;
+mod tree;
+mod version;
+
+pub use canonical::to_canonical_json;
+pub use digest::{Blake3, DigestError, Sha256};
+pub use manifest::{
+    Checksum, ChecksumAlgorithm, Compression, Dependency, IndexRef, Manifest, ManifestComponent, ManifestPackage,
+    Metadata, Platform, SCHEMA, SchemaError, SourceState,
+};
+pub use name::{ComponentType, NameError};
+pub use path::{MAX_PATH_BYTES, PathError, TreePath};
+pub use record::{
+    FilesystemKind, FilesystemPlace, Location, Place, Record, RecordComponent, RecordManifest, RecordPackage, Yank,
+};
+pub use reference::{Reference, ReferenceError, Selector};
+pub use size::{ByteSize, SizeError};
+pub use time::{Span, SpanError, TimeError, Timestamp};
+pub use tree::{Entry, EntryKind, TreeHasher};
+pub use version::{Version, VersionError};
