@@ -16,7 +16,15 @@
 //! | 4 | [`ops`] | one file per thing a user does; returns a typed report, never prints |
 //! | 5 | [`cli`] | arguments, words, exit status: the only room that knows the terminal and the environment |
 
-#![warn(missing_docs)]
-
+pub mod archive;
+pub mod cli;
+pub mod codec;
+pub mod config;
+pub mod deploy;
 pub mod fsx;
 pub mod model;
+pub mod ops;
+pub mod records;
+pub mod store;
+pub mod target;
+pub mod transfer;

@@ -106,7 +106,7 @@ impl From<Span> for String {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs();
-        let unit = SPAN_UNITS.iter().find(|(_, factor)| seconds >= *factor && seconds % factor == 0);
+        let unit = SPAN_UNITS.iter().find(|(_, factor)| seconds >= *factor && seconds.is_multiple_of(*factor));
         let (name, factor) = unit.unwrap_or(&('s', 1));
         write!(f, "{}{name}", seconds / factor)
     }

@@ -132,7 +132,7 @@ mod tests {
         for change in changes {
             let mut other = base.clone();
             change(&mut other);
-            assert_ne!(digest(&[base.clone()]), digest(&[other]));
+            assert_ne!(digest(std::slice::from_ref(&base)), digest(&[other]));
         }
     }
 

@@ -1,0 +1,119 @@
+//! The catalogue: every sentence the program says, one file a language (`en.txt`).
+//!
+//! ```text
+//! # a comment
+//! store.no-such-package = no package `{digest}` in the store
+//! store.no-such-package.hint = run `deploy-tool store list` to see what is there
+//! ```
+//!
+//! `{name}` is replaced by the argument of that name. A key ending in `.hint` is the hint of the key before it; a
+//! hint is optional. A tests reads the sources and holds that no key is missing and none is left over.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::path::Path;
+use std::sync::LazyLock;
+
+static ENGLISH: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| parse(include_str!("en.txt")));
+
+fn parse(text: &'static str) -> HashMap<&'static str, &'static str> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once(" = ")).map(|(key, words)| (key.trim(), words)).collect()
+}
+
+/// What kind of failure it is; decides the exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Exit 1: failed, state unchanged.
+    Failed,
+    /// Exit 2: usage or configuration.
+    Usage,
+    /// Exit 3: no such record, version or target.
+    NotFound,
+    /// Exit 4: integrity, signature or policy refused.
+    Refused,
+    /// Exit 5: conflict: locked, or already published with other content.
+    Conflict,
+}
+
+/// A sentence of the catalogue with its arguments.
+#[derive(Debug, Clone)]
+pub struct Phrase {
+    /// What kind of failure it tells.
+    pub kind: Kind,
+    key: &'static str,
+    args: Vec<(&'static str, String)>,
+}
+
+impl Phrase {
+    /// A sentence for an error of exit status 1.
+    pub fn failed(key: &'static str) -> Self {
+        Self::new(Kind::Failed, key)
+    }
+
+    /// A sentence for an error of exit status 2.
+    pub fn usage(key: &'static str) -> Self {
+        Self::new(Kind::Usage, key)
+    }
+
+    /// A sentence for an error of exit status 3.
+    pub fn not_found(key: &'static str) -> Self {
+        Self::new(Kind::NotFound, key)
+    }
+
+    /// A sentence for an error of exit status 4.
+    pub fn refused(key: &'static str) -> Self {
+        Self::new(Kind::Refused, key)
+    }
+
+    /// A sentence for an error of exit status 5.
+    pub fn conflict(key: &'static str) -> Self {
+        Self::new(Kind::Conflict, key)
+    }
+
+    fn new(kind: Kind, key: &'static str) -> Self {
+        Self { kind, key, args: Vec::new() }
+    }
+
+    /// Adds an argument.
+    pub fn with(mut self, name: &'static str, value: impl Display) -> Self {
+        self.args.push((name, value.to_string()));
+        self
+    }
+
+    /// Adds an argument that is a path.
+    pub fn path(self, name: &'static str, value: &Path) -> Self {
+        self.with(name, value.display())
+    }
+
+    /// The sentence.
+    pub fn text(&self) -> String {
+        render(self.key, &self.args).unwrap_or_else(|| format!("{} {:?}", self.key, self.args))
+    }
+
+    /// What to do next, where the catalogue knows.
+    pub fn hint(&self) -> Option<String> {
+        render(&format!("{}.hint", self.key), &self.args)
+    }
+}
+
+/// The sentence of `key`, for words that are no errors.
+pub fn say(key: &'static str, args: &[(&'static str, String)]) -> String {
+    render(key, args).unwrap_or_else(|| key.to_owned())
+}
+
+fn render(key: &str, args: &[(&'static str, String)]) -> Option<String> {
+    let mut rest = *ENGLISH.get(key)?;
+    let mut out = String::with_capacity(rest.len() + 32);
+    while let Some(start) = rest.find('{') {
+        out.push_str(&rest[..start]);
+        let (name, tail) = rest[start + 1..].split_once('}')?;
+        match args.iter().find(|(known, _)| *known == name) {
+            Some((_, value)) => out.push_str(value),
+            None => out.extend(["{", name, "}"]),
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    Some(out)
+}
