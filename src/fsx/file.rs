@@ -102,6 +102,13 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     file.sync_all().at(Action::Flush, path)
 }
 
+/// Writes a new file without flushing it: for files that a later flush of the whole file system makes durable.
+pub fn write_unflushed(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = create_new(path)?;
+    fault::point(Action::Write, path)?;
+    file.write_all(bytes).at(Action::Write, path)
+}
+
 /// Replaces `path` with `bytes`: after a crash it holds the old bytes or the new ones, whole; after `Ok` the new
 /// ones, even after a power cut (file and directory are flushed).
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -129,6 +136,12 @@ pub fn append(path: &Path, bytes: &[u8]) -> Result<()> {
     fault::point(Action::Write, path)?;
     let mut file = OpenOptions::new().append(true).create(true).mode(0o644).open(path).at(Action::Write, path)?;
     file.write_all(bytes).at(Action::Write, path)
+}
+
+/// Cuts a file to `length` bytes. Not flushed.
+pub fn truncate(path: &Path, length: u64) -> Result<()> {
+    fault::point(Action::Write, path)?;
+    OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(length)).at(Action::Write, path)
 }
 
 /// Reserves space for `more` bytes behind the end of `path`, without changing its length, so that a later

@@ -19,3 +19,14 @@ pub fn space(path: &Path) -> Result<Space> {
     let inodes = (stat.f_files > 0).then_some(stat.f_favail);
     Ok(Space { bytes: stat.f_bavail.saturating_mul(stat.f_frsize), inodes })
 }
+
+/// Whether this process may make entries in the directory `path`.
+pub fn may_write(path: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    access(path, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+}
+
+/// The number of the user this process runs as.
+pub fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}

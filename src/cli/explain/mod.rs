@@ -2,6 +2,7 @@
 
 use super::words::Phrase;
 
+mod deploy;
 mod fsx;
 
 /// An error that the catalogue has a sentence for.

@@ -1,0 +1,63 @@
+//! Sentences for errors of a root.
+
+use super::Explain;
+use crate::cli::words::Phrase;
+use crate::deploy::Error;
+use crate::model::Version;
+
+pub(super) fn join(versions: &[Version]) -> String {
+    if versions.is_empty() {
+        return "none".to_owned();
+    }
+    versions.iter().map(Version::as_str).collect::<Vec<_>>().join(", ")
+}
+
+impl Explain for Error {
+    fn explain(&self) -> Phrase {
+        match self {
+            Error::Io(error) => error.explain(),
+            Error::Locked { root, holder } => {
+                Phrase::conflict("deploy.locked").path("root", root).with("holder", holder)
+            }
+            Error::NotARoot { root } => Phrase::not_found("deploy.not-a-root").path("root", root),
+            Error::NotWritable { root, path, mode, owner, user } => Phrase::failed("deploy.not-writable")
+                .path("root", root)
+                .path("path", path)
+                .with("mode", format!("{mode:04o}"))
+                .with("owner", owner)
+                .with("user", user),
+            Error::NewerFormat { root, found } => {
+                Phrase::failed("deploy.newer-format").path("root", root).with("found", found)
+            }
+            Error::Damaged { path, reason } => {
+                Phrase::failed("deploy.damaged").path("path", path).with("reason", reason)
+            }
+            Error::NotDeployed { component } => Phrase::not_found("deploy.not-deployed").with("component", component),
+            Error::NotInstalled { component, version, installed } => Phrase::not_found("deploy.not-installed")
+                .with("component", component)
+                .with("version", version)
+                .with("installed", join(installed)),
+            Error::OtherContent { component, version, installed, wanted } => Phrase::conflict("deploy.other-content")
+                .with("component", component)
+                .with("version", version)
+                .with("installed", installed)
+                .with("wanted", wanted),
+            Error::UnknownDirectory { path } => Phrase::conflict("deploy.unknown-directory").path("path", path),
+            Error::Blocked { path } => Phrase::conflict("deploy.blocked").path("path", path),
+            Error::NoParent { release } => {
+                Phrase::not_found("deploy.no-parent").with("release", release.unwrap_or_default())
+            }
+            Error::NoPrevious { component } => Phrase::not_found("deploy.no-previous").with("component", component),
+            Error::NoRelease { number, current } => Phrase::not_found("deploy.no-release")
+                .with("number", number)
+                .with("current", current.unwrap_or_default()),
+            Error::ReadBack { path, wanted } => {
+                Phrase::failed("deploy.read-back").path("path", path).path("wanted", wanted)
+            }
+            Error::DurabilityUnknown { release, source } => Phrase::failed("deploy.durability-unknown")
+                .with("release", release)
+                .path("path", &source.path)
+                .with("reason", &source.source),
+        }
+    }
+}

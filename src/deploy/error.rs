@@ -1,0 +1,134 @@
+//! What can go wrong on a root.
+
+use std::path::PathBuf;
+
+use crate::fsx;
+use crate::model::{ComponentType, Version};
+
+/// A failed look at, or change of, a root.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file system said no.
+    #[error(transparent)]
+    Io(#[from] fsx::Error),
+    /// Somebody else is changing the root.
+    #[error("root `{}` is locked by {holder}", root.display())]
+    Locked {
+        /// The root.
+        root: PathBuf,
+        /// What the holder wrote about itself.
+        holder: String,
+    },
+    /// The path is no deployment root.
+    #[error("`{}` is not a deployment root", root.display())]
+    NotARoot {
+        /// The path.
+        root: PathBuf,
+    },
+    /// The root cannot be written by this user.
+    #[error("no permission to write `{}`", path.display())]
+    NotWritable {
+        /// The root.
+        root: PathBuf,
+        /// The existing directory that refuses.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// Its owner's number.
+        owner: u32,
+        /// The user's own number.
+        user: u32,
+    },
+    /// The root was made by a newer tool.
+    #[error("root `{}` has format {found}", root.display())]
+    NewerFormat {
+        /// The root.
+        root: PathBuf,
+        /// The format found there.
+        found: String,
+    },
+    /// A state file holds something unexpected.
+    #[error("`{}` is damaged: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The component is not part of the current release.
+    #[error("`{component}` is not deployed")]
+    NotDeployed {
+        /// The component.
+        component: ComponentType,
+    },
+    /// The version is not installed on this root.
+    #[error("{component}@{version} is not installed")]
+    NotInstalled {
+        /// The component.
+        component: ComponentType,
+        /// The version.
+        version: Version,
+        /// The versions that are.
+        installed: Vec<Version>,
+    },
+    /// The version directory was made from other content.
+    #[error("{component}@{version} is installed with other content")]
+    OtherContent {
+        /// The component.
+        component: ComponentType,
+        /// The version.
+        version: Version,
+        /// The digest of what is installed.
+        installed: String,
+        /// The digest of what was asked for.
+        wanted: String,
+    },
+    /// A directory stands where a version is to be installed, and no receipt tells what it is.
+    #[error("`{}` is in the way", path.display())]
+    UnknownDirectory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Something that is not a link of ours stands where a link is to be made.
+    #[error("`{}` is in the way of a link", path.display())]
+    Blocked {
+        /// What is in the way.
+        path: PathBuf,
+    },
+    /// There is no release to go back to.
+    #[error("there is no earlier release")]
+    NoParent {
+        /// The current release, where there is one.
+        release: Option<u64>,
+    },
+    /// The component had no other version before.
+    #[error("`{component}` had no other version before")]
+    NoPrevious {
+        /// The component.
+        component: ComponentType,
+    },
+    /// There is no such release.
+    #[error("there is no release {number}")]
+    NoRelease {
+        /// The number asked for.
+        number: u64,
+        /// The current release.
+        current: Option<u64>,
+    },
+    /// After the switch a link does not hold what was planned.
+    #[error("after the switch `{}` does not hold `{}`", path.display(), wanted.display())]
+    ReadBack {
+        /// The link.
+        path: PathBuf,
+        /// What it should hold.
+        wanted: PathBuf,
+    },
+    /// The switch happened, but a flush after the commit point failed.
+    #[error("release {release} is committed, durability unknown: {source}")]
+    DurabilityUnknown {
+        /// The release.
+        release: u64,
+        /// Why the flush failed.
+        source: fsx::Error,
+    },
+}

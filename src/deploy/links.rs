@@ -1,0 +1,134 @@
+//! Links as they are and as they should be: what planning must see of them, and `links list|verify|repair`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::plan::{CustomLink, Observed, Request, component_links};
+use super::state::{Found, look};
+use super::transaction::owned;
+use super::{Error, Layout, Root, State, View};
+use crate::fsx;
+
+/// Looks at every place a plan for `request` may touch.
+pub(super) fn observe(layout: &Layout, state: &State, request: &Request) -> Result<Observed, Error> {
+    let owned = owned(layout)?;
+    let before = state.set();
+    let components = before.keys().chain(request.after.keys()).flat_map(component_links);
+    let custom = request.custom_links.iter().map(|link| link.path.clone()).chain(owned.keys().cloned());
+    let mut found = BTreeMap::new();
+    for path in components.chain(custom) {
+        found.insert(path.clone(), look(&layout.root().join(&path))?);
+    }
+    Ok(Observed { found, owned })
+}
+
+/// The state of one link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkState {
+    /// It holds what it should, and that is there.
+    Ok,
+    /// Nothing is there.
+    Missing,
+    /// It holds something else.
+    WrongTarget {
+        /// What it holds.
+        found: PathBuf,
+    },
+    /// It holds what it should, but that is not there.
+    Dangling,
+    /// A real file or directory stands in its place.
+    Replaced,
+    /// It is there, but nothing should be.
+    Stray {
+        /// What it holds.
+        found: PathBuf,
+    },
+}
+
+/// One link: what it should hold, and how it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkCheck {
+    /// The link, absolute or as the root was named.
+    pub path: PathBuf,
+    /// What it should hold; `None` for a stray one.
+    pub target: Option<PathBuf>,
+    /// How it is.
+    pub state: LinkState,
+}
+
+impl LinkCheck {
+    /// Whether the link is as it should be.
+    pub fn is_ok(&self) -> bool {
+        self.state == LinkState::Ok
+    }
+}
+
+/// Compares every link of the root, and the configured custom links, with what the current release says.
+pub fn check(view: &View, custom_links: &[CustomLink]) -> Result<Vec<LinkCheck>, Error> {
+    let layout = view.layout();
+    let state = view.state()?;
+    let mut checks = Vec::new();
+    if let Some(release) = &state.release {
+        checks.push(check_one(layout.current_release(), release.number.to_string().into())?);
+        for (component, version) in &release.components {
+            let in_release = layout.release(release.number).join(component.as_str());
+            checks.push(check_one(in_release, Layout::release_target(component, version))?);
+        }
+        for (component, version) in &release.components {
+            checks.push(check_one(layout.current(component), version.as_str().into())?);
+            checks.push(check_one(layout.link(component), Layout::link_target(component))?);
+        }
+    }
+    let set = state.set();
+    for component in view.types()?.iter().filter(|c| !set.contains_key(*c)) {
+        for path in [layout.current(component), layout.link(component)] {
+            if let Found::Link(found) = look(&path)? {
+                checks.push(LinkCheck { path, target: None, state: LinkState::Stray { found } });
+            }
+        }
+    }
+    for link in custom_links {
+        let leads_to_absent = link.target.strip_prefix(layout.links()).ok().and_then(|rest| rest.to_str());
+        if leads_to_absent.is_some_and(|name| !set.keys().any(|c| c.as_str() == name)) {
+            continue;
+        }
+        checks.push(check_one(link.path.clone(), link.target.clone())?);
+    }
+    Ok(checks)
+}
+
+fn check_one(path: PathBuf, target: PathBuf) -> Result<LinkCheck, Error> {
+    let state = match look(&path)? {
+        Found::Nothing => LinkState::Missing,
+        Found::Other => LinkState::Replaced,
+        Found::Link(found) if found != target => LinkState::WrongTarget { found },
+        Found::Link(_) if fsx::inspect_followed(&path)?.is_none() => LinkState::Dangling,
+        Found::Link(_) => LinkState::Ok,
+    };
+    Ok(LinkCheck { path, target: Some(target), state })
+}
+
+impl Root {
+    /// Mends the links that a check found wrong, each by one rename; those that only lead nowhere, or whose place a real
+    /// file or directory has taken, are left. Returns how many were mended. Durable when it returns.
+    pub fn repair_links(&self, checks: &[LinkCheck]) -> Result<usize, Error> {
+        let mut mended = 0;
+        for check in checks {
+            match (&check.state, &check.target) {
+                (LinkState::Missing | LinkState::WrongTarget { .. }, Some(target)) => {
+                    fsx::replace_link(target, &check.path, &Layout::temporary(&check.path))?;
+                }
+                (LinkState::Stray { .. }, _) => fsx::remove_file(&check.path)?,
+                _ => continue,
+            }
+            if !check.path.starts_with(self.layout().root()) {
+                fsx::flush_dir(check.path.parent().unwrap_or(Path::new("/")))?;
+            }
+            mended += 1;
+        }
+        if mended > 0 {
+            self.filesystem().flush()?;
+        }
+        Ok(mended)
+    }
+}

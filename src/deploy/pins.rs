@@ -1,0 +1,36 @@
+//! Pins: versions a root keeps for ever. One empty file each, so that two pins never conflict.
+
+use std::collections::BTreeSet;
+
+use super::{Error, Layout, Root};
+use crate::fsx;
+use crate::model::{ComponentType, Version};
+
+/// The pinned versions of one component.
+pub fn read(layout: &Layout, component: &ComponentType) -> Result<BTreeSet<Version>, Error> {
+    let names = fsx::list(&layout.pins(component))?;
+    Ok(names.iter().filter_map(|entry| entry.name.to_str()?.parse().ok()).collect())
+}
+
+impl Root {
+    /// Pins a version that is installed; says whether it was not pinned before. Durable when it returns.
+    pub fn pin(&self, component: &ComponentType, version: &Version) -> Result<bool, Error> {
+        self.view().installed(component, version)?;
+        let path = self.layout().pin(component, version);
+        if fsx::inspect(&path)?.is_some() {
+            return Ok(false);
+        }
+        fsx::create_dir_all(&self.layout().pins(component))?;
+        fsx::write_atomic(&path, b"")?;
+        Ok(true)
+    }
+
+    /// Removes a pin; says whether there was one. Durable when it returns.
+    pub fn unpin(&self, component: &ComponentType, version: &Version) -> Result<bool, Error> {
+        let was = fsx::remove_file_opt(&self.layout().pin(component, version))?;
+        if was {
+            fsx::flush_dir(&self.layout().pins(component))?;
+        }
+        Ok(was)
+    }
+}

@@ -1,0 +1,114 @@
+//! Bringing a root that was left in the middle of something to before or after.
+
+use super::journal::{self, CleanupJournal, Open, ReleaseJournal};
+use super::state::{current_number, types};
+use super::{Error, Layout, Receipt, Root, transaction};
+use crate::fsx;
+
+/// What recovery found and did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recovery {
+    /// The root was whole.
+    Clean,
+    /// A release was being made and had not reached its commit point: undone.
+    Undone {
+        /// Its number.
+        release: u64,
+    },
+    /// A release had passed its commit point: finished.
+    Finished {
+        /// Its number.
+        release: u64,
+    },
+    /// A cleanup was under way: finished.
+    CleanedUp,
+}
+
+/// Finishes or undoes what an earlier run left open, and sweeps up what a power cut may have left without a journal.
+pub(super) fn recover(root: &Root) -> Result<Recovery, Error> {
+    let layout = root.layout();
+    let recovery = match journal::find(layout)? {
+        None => Recovery::Clean,
+        Some(Open::Cleanup(journal)) => {
+            super::cleanup::finish(root, &journal.unwrap_or(CleanupJournal { versions: vec![], releases: vec![] }))?;
+            Recovery::CleanedUp
+        }
+        Some(Open::Release(number, journal)) if current_number(layout)? == Some(number) => {
+            let journal = journal.ok_or_else(|| Error::Damaged {
+                path: layout.journals().join(format!("{number}.json")),
+                reason: "its release is current, but the journal cannot be read".to_owned(),
+            })?;
+            transaction::finish(root, &journal)?;
+            Recovery::Finished { release: number }
+        }
+        Some(Open::Release(number, journal)) => {
+            undo(root, number, journal.as_deref())?;
+            Recovery::Undone { release: number }
+        }
+    };
+    sweep(layout)?;
+    Ok(recovery)
+}
+
+/// Undoes a release that has not reached its commit point: afterwards the root is as before.
+pub(super) fn undo(root: &Root, number: u64, journal: Option<&ReleaseJournal>) -> Result<(), Error> {
+    let layout = root.layout();
+    fsx::remove_file_opt(&Layout::temporary(&layout.current_release()))?;
+    if let Some(journal) = journal {
+        for change in &journal.links {
+            fsx::remove_file_opt(&Layout::temporary(&layout.root().join(&change.path)))?;
+        }
+        fsx::remove_tree(&layout.release(number))?;
+        for (component, version) in &journal.installs {
+            remove_version(layout, component, version)?;
+            Receipt::remove(layout, component, version)?;
+            remove_if_empty(&layout.receipts(component))?;
+            remove_if_empty(&layout.component(component))?;
+        }
+    }
+    sweep(layout)?;
+    root.filesystem().flush()?;
+    journal::close_release(layout, number)
+}
+
+/// Removes a version directory: renamed out of sight first, so that no half version is ever seen under its name.
+pub(super) fn remove_version(
+    layout: &Layout,
+    component: &crate::model::ComponentType,
+    version: &crate::model::Version,
+) -> Result<(), Error> {
+    let (dir, away) = (layout.version(component, version), layout.staged(component, version));
+    if fsx::inspect(&dir)?.is_some() {
+        fsx::remove_tree(&away)?;
+        fsx::rename(&dir, &away)?;
+    }
+    Ok(fsx::remove_tree(&away)?)
+}
+
+fn remove_if_empty(dir: &std::path::Path) -> Result<(), Error> {
+    match fsx::remove_dir(dir) {
+        Err(e) if e.is_exists() || e.is_not_found() => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// Removes what only an unfinished transaction leaves: staging, a release that is not current yet, temporary links.
+/// Looks at a handful of names, however many versions and releases there are.
+fn sweep(layout: &Layout) -> Result<(), Error> {
+    for entry in fsx::list(&layout.staging())? {
+        fsx::remove_tree(&layout.staging().join(entry.name))?;
+    }
+    let next = layout.release(current_number(layout)?.unwrap_or(0) + 1);
+    if fsx::inspect(&next)?.is_some() {
+        fsx::remove_tree(&next)?;
+    }
+    let mut links = vec![layout.current_release()];
+    for component in types(layout)? {
+        links.extend([layout.current(&component), layout.link(&component)]);
+    }
+    links.extend(transaction::owned(layout)?.into_keys());
+    for link in links {
+        fsx::remove_file_opt(&Layout::temporary(&link))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! Executing a plan: the order of writes of the crash contract (see the header of [`crate::deploy`]).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::journal::{self, ReleaseJournal};
+use super::plan::{Install, LinkChange, Plan};
+use super::state::{Found, look};
+use super::{Error, Layout, Receipt, Root, recover};
+use crate::fsx;
+use crate::model::to_canonical_json;
+
+/// What a transaction did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Done {
+    /// The release that is current now.
+    pub release: u64,
+    /// How many links were renamed or removed.
+    pub links: usize,
+}
+
+/// Executes `plan`. `stage` fills an empty directory with the tree of a version and returns its receipt.
+///
+/// # Errors
+///
+/// Before the commit point: everything is undone, the root is as before. After it: [`Error::DurabilityUnknown`], or an
+/// error of the step that failed; the journal stays open and the next changing command finishes the release.
+pub fn execute<E: From<Error>>(
+    root: &Root,
+    plan: &Plan,
+    stage: impl FnMut(&Install, &Path) -> Result<Receipt, E>,
+) -> Result<Done, E> {
+    let journal = ReleaseJournal {
+        entry: plan.entry.clone(),
+        installs: plan.installs.iter().map(|i| (i.component.clone(), i.version.clone())).collect(),
+        links: plan.links.clone(),
+    };
+    if let Err(error) = prepare(root, plan, &journal, stage) {
+        // What failed is what the user must hear; if undoing fails too, the open journal makes the next command undo it.
+        let _ = recover::undo(root, plan.entry.release, Some(&journal));
+        return Err(error);
+    }
+    commit(root, &journal)?;
+    Ok(Done { release: plan.entry.release, links: plan.links.len() })
+}
+
+/// Steps 1 and 2: everything that needs space.
+fn prepare<E: From<Error>>(
+    root: &Root,
+    plan: &Plan,
+    journal: &ReleaseJournal,
+    mut stage: impl FnMut(&Install, &Path) -> Result<Receipt, E>,
+) -> Result<(), E> {
+    let layout = root.layout();
+    journal.open(layout)?;
+    let mut receipts = Vec::new();
+    for install in &plan.installs {
+        let staged = layout.staged(&install.component, &install.version);
+        fsx::create_dir(&staged).map_err(Error::from)?;
+        receipts.push(stage(install, &staged)?);
+    }
+    if !plan.installs.is_empty() {
+        root.filesystem().flush().map_err(Error::from)?;
+    }
+    Ok(prepare_names(root, plan, &receipts)?)
+}
+
+fn prepare_names(root: &Root, plan: &Plan, receipts: &[Receipt]) -> Result<(), Error> {
+    let layout = root.layout();
+    for (install, receipt) in plan.installs.iter().zip(receipts) {
+        let (component, version) = (&install.component, &install.version);
+        fsx::create_dir_all(&layout.component(component))?;
+        fsx::rename_new(&layout.staged(component, version), &layout.version(component, version))?;
+        receipt.write(layout)?;
+    }
+    let release = layout.release(plan.entry.release);
+    fsx::create_dir(&release)?;
+    for (component, version) in &plan.after {
+        fsx::symlink(&Layout::release_target(component, version), &release.join(component.as_str()))?;
+    }
+    let number = PathBuf::from(plan.entry.release.to_string());
+    fsx::symlink(&number, &Layout::temporary(&layout.current_release()))?;
+    for change in &plan.links {
+        if let Some(target) = &change.target {
+            fsx::symlink(target, &Layout::temporary(&layout.root().join(&change.path)))?;
+        }
+    }
+    own(layout, plan)?;
+    fsx::reserve(&layout.history(), plan.entry.line().len() as u64)?;
+    root.filesystem().flush()?;
+    flush_outside(&plan.links)
+}
+
+/// Remembers which custom links are, or are about to be, ours: the union of before and after, since the links themselves
+/// follow only after the commit point. An entry whose link does not hold what it says is no claim.
+fn own(layout: &Layout, plan: &Plan) -> Result<(), Error> {
+    let before = owned(layout)?;
+    let mut union = before.clone();
+    union.retain(|path, target| matches!(look(path), Ok(Found::Link(held)) if held == *target));
+    union.extend(plan.owned.clone());
+    if union != before {
+        fsx::write_atomic(&layout.custom_links(), &to_canonical_json(&union))?;
+    }
+    Ok(())
+}
+
+/// The custom links that may be ours, and what they hold.
+pub(super) fn owned(layout: &Layout) -> Result<BTreeMap<PathBuf, PathBuf>, Error> {
+    let path = layout.custom_links();
+    let Some(bytes) = fsx::read_opt(&path)? else { return Ok(BTreeMap::new()) };
+    serde_json::from_slice(&bytes).map_err(|e| Error::Damaged { path, reason: e.to_string() })
+}
+
+/// Step 3: the commit point, and all that follows.
+fn commit(root: &Root, journal: &ReleaseJournal) -> Result<(), Error> {
+    let layout = root.layout();
+    let current = layout.current_release();
+    if let Err(error) = fsx::rename(&Layout::temporary(&current), &current) {
+        let _ = recover::undo(root, journal.entry.release, Some(journal));
+        return Err(error.into());
+    }
+    let durable = root.filesystem().flush();
+    finish(root, journal)?;
+    durable.map_err(|source| Error::DurabilityUnknown { release: journal.entry.release, source })
+}
+
+/// Steps 4 and 5: links, history, end. Every part may have been done already, by a run that was stopped.
+pub(super) fn finish(root: &Root, journal: &ReleaseJournal) -> Result<(), Error> {
+    let layout = root.layout();
+    for change in &journal.links {
+        apply(layout, change)?;
+    }
+    for change in &journal.links {
+        read_back(layout, change)?;
+    }
+    journal.entry.append(layout)?;
+    let durable = root.filesystem().flush().map_err(Error::from).and_then(|()| flush_outside(&journal.links));
+    journal::close_release(layout, journal.entry.release)?;
+    durable.map_err(|error| match error {
+        Error::Io(source) => Error::DurabilityUnknown { release: journal.entry.release, source },
+        other => other,
+    })
+}
+
+/// Brings one link to what it shall hold.
+fn apply(layout: &Layout, change: &LinkChange) -> Result<(), Error> {
+    let link = layout.root().join(&change.path);
+    let temporary = Layout::temporary(&link);
+    let found = look(&link)?;
+    match (&change.target, found) {
+        (_, Found::Other) => return Err(Error::Blocked { path: link }),
+        (Some(target), Found::Link(held)) if held == *target => {
+            fsx::remove_file_opt(&temporary)?;
+        }
+        (Some(target), _) => match look(&temporary)? {
+            Found::Link(held) if held == *target => fsx::rename(&temporary, &link)?,
+            _ => fsx::replace_link(target, &link, &temporary)?,
+        },
+        (None, _) => {
+            fsx::remove_file_opt(&link)?;
+        }
+    }
+    Ok(())
+}
+
+fn read_back(layout: &Layout, change: &LinkChange) -> Result<(), Error> {
+    let path = layout.root().join(&change.path);
+    match (&change.target, look(&path)?) {
+        (Some(wanted), Found::Link(held)) if held == *wanted => Ok(()),
+        (Some(wanted), _) => Err(Error::ReadBack { path, wanted: wanted.clone() }),
+        (None, _) => Ok(()),
+    }
+}
+
+/// Flushes the directories of links outside the root, which the root's file system may not cover.
+fn flush_outside(links: &[LinkChange]) -> Result<(), Error> {
+    for change in links.iter().filter(|change| change.path.is_absolute()) {
+        fsx::flush_dir(change.path.parent().unwrap_or(Path::new("/")))?;
+    }
+    Ok(())
+}
