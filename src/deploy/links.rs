@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use super::plan::{CustomLink, Observed, Request, component_links};
 use super::state::{Found, look};
 use super::transaction::owned;
@@ -23,7 +25,8 @@ pub(super) fn observe(layout: &Layout, state: &State, request: &Request) -> Resu
 }
 
 /// The state of one link.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LinkState {
     /// It holds what it should, and that is there.
     Ok,
@@ -46,7 +49,7 @@ pub enum LinkState {
 }
 
 /// One link: what it should hold, and how it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LinkCheck {
     /// The link, absolute or as the root was named.
     pub path: PathBuf,
@@ -60,6 +63,11 @@ impl LinkCheck {
     /// Whether the link is as it should be.
     pub fn is_ok(&self) -> bool {
         self.state == LinkState::Ok
+    }
+
+    /// Whether it can be mended without touching a real file or directory.
+    pub fn is_mendable(&self) -> bool {
+        matches!(self.state, LinkState::Missing | LinkState::WrongTarget { .. } | LinkState::Stray { .. })
     }
 }
 
@@ -113,13 +121,10 @@ impl Root {
     /// file or directory has taken, are left. Returns how many were mended. Durable when it returns.
     pub fn repair_links(&self, checks: &[LinkCheck]) -> Result<usize, Error> {
         let mut mended = 0;
-        for check in checks {
-            match (&check.state, &check.target) {
-                (LinkState::Missing | LinkState::WrongTarget { .. }, Some(target)) => {
-                    fsx::replace_link(target, &check.path, &Layout::temporary(&check.path))?;
-                }
-                (LinkState::Stray { .. }, _) => fsx::remove_file(&check.path)?,
-                _ => continue,
+        for check in checks.iter().filter(|check| check.is_mendable()) {
+            match &check.target {
+                Some(target) => fsx::replace_link(target, &check.path, &Layout::temporary(&check.path))?,
+                None => fsx::remove_file(&check.path)?,
             }
             if !check.path.starts_with(self.layout().root()) {
                 fsx::flush_dir(check.path.parent().unwrap_or(Path::new("/")))?;

@@ -16,7 +16,7 @@ mod lock;
 mod space;
 
 pub use dir::{
-    DirEntry, FileKind, create_dir, create_dir_all, list, remove_dir, remove_tree, rename, rename_new, set_mode,
+    DirEntry, FileKind, create_dir, create_dir_all, disk_usage, list, remove_dir, remove_tree, rename, rename_new, set_mode,
 };
 pub use error::{Action, Error, Result};
 pub use file::{

@@ -102,6 +102,11 @@ pub fn say(key: &'static str, args: &[(&'static str, String)]) -> String {
     render(key, args).unwrap_or_else(|| key.to_owned())
 }
 
+/// The words of `key` without arguments, where the catalogue has them.
+pub fn say_opt(key: &str) -> Option<String> {
+    render(key, &[])
+}
+
 fn render(key: &str, args: &[(&'static str, String)]) -> Option<String> {
     let mut rest = *ENGLISH.get(key)?;
     let mut out = String::with_capacity(rest.len() + 32);

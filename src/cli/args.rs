@@ -1,0 +1,288 @@
+//! The arguments of every command, as types. Their words are in the catalogue (`help.…`), put in by [`command`].
+
+use std::path::PathBuf;
+
+use clap::{Arg, Args, Command, CommandFactory, Parser, Subcommand};
+
+use super::words::say_opt;
+use crate::model::{ComponentType, Compression, Reference, Span, Timestamp, Version};
+
+#[derive(Debug, Parser)]
+#[command(name = "deploy-tool", version, disable_help_subcommand = true)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Commands,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "DIR")]
+    pub records: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+/// For every command that changes something.
+#[derive(Debug, Args)]
+pub(super) struct DryRun {
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Commands {
+    Init(Init),
+    Pack(Pack),
+    Publish(Publish),
+    Deploy(Deploy),
+    Ship(Ship),
+    Rollback(Rollback),
+    Status,
+    History(History),
+    #[command(subcommand)]
+    Version(VersionCommands),
+    #[command(subcommand)]
+    Links(LinksCommands),
+    #[command(subcommand)]
+    Record(RecordCommands),
+    #[command(subcommand)]
+    Store(StoreCommands),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    #[command(flatten)]
+    pub dry: DryRun,
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Pack {
+    #[command(flatten)]
+    pub dry: DryRun,
+    #[arg(value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    #[arg(long = "type", value_name = "TYPE")]
+    pub component: ComponentType,
+    #[arg(long, value_name = "VERSION")]
+    pub version: Version,
+    #[arg(long, value_name = "NAME", value_parser = compression)]
+    pub compression: Option<Compression>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub level: Option<i32>,
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+    #[arg(long)]
+    pub dereference: bool,
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Publish {
+    #[command(flatten)]
+    pub dry: DryRun,
+    #[arg(value_name = "TYPE@VERSION|FILE")]
+    pub what: String,
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub to: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Deploy {
+    #[command(flatten)]
+    pub dry: DryRun,
+    #[arg(value_name = "TYPE@VERSION", required_unless_present = "record")]
+    pub references: Vec<Reference>,
+    #[arg(long, value_name = "COMMIT")]
+    pub at: Option<String>,
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["references", "at"])]
+    pub record: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Ship {
+    #[command(flatten)]
+    pub dry: DryRun,
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Rollback {
+    #[command(flatten)]
+    pub dry: DryRun,
+    #[arg(value_name = "TYPE")]
+    pub component: Option<ComponentType>,
+    #[arg(long, value_name = "N", conflicts_with = "component")]
+    pub to: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct History {
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<Timestamp>,
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum VersionCommands {
+    List(VersionList),
+    Switch(OneVersion),
+    Pin(OneVersion),
+    Unpin(OneVersion),
+    Cleanup(Cleanup),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VersionList {
+    #[arg(value_name = "TYPE")]
+    pub component: Option<ComponentType>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OneVersion {
+    #[command(flatten)]
+    pub dry: DryRun,
+    #[arg(value_name = "TYPE")]
+    pub component: ComponentType,
+    #[arg(value_name = "VERSION")]
+    pub version: Version,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Cleanup {
+    #[command(flatten)]
+    pub dry: DryRun,
+    #[arg(value_name = "TYPE")]
+    pub component: Option<ComponentType>,
+    #[arg(long, value_name = "N")]
+    pub keep: Option<usize>,
+    #[arg(long, value_name = "SPAN")]
+    pub older_than: Option<Span>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LinksCommands {
+    List,
+    Verify,
+    Repair(DryRun),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RecordCommands {
+    List(RecordList),
+    Show(RecordShow),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RecordList {
+    #[arg(value_name = "TYPE")]
+    pub component: Option<ComponentType>,
+    #[arg(long, value_name = "COMMIT")]
+    pub at: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RecordShow {
+    #[arg(value_name = "TYPE@VERSION")]
+    pub reference: Reference,
+    #[arg(long, value_name = "COMMIT")]
+    pub at: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StoreCommands {
+    List,
+    Verify(StoreVerify),
+    Gc(StoreGc),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StoreVerify {
+    #[arg(long)]
+    pub set_aside: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StoreGc {
+    #[command(flatten)]
+    pub dry: DryRun,
+    #[arg(long, value_name = "SIZE")]
+    pub max_size: Option<crate::model::ByteSize>,
+}
+
+fn compression(text: &str) -> Result<Compression, String> {
+    let names = || Compression::ALL.map(Compression::name).join(", ");
+    Compression::ALL.into_iter().find(|c| c.name() == text).ok_or_else(|| names())
+}
+
+/// The command with every word of its help from the catalogue.
+pub(super) fn command() -> Command {
+    localize(Cli::command(), "help")
+}
+
+fn localize(command: Command, path: &str) -> Command {
+    let about = say_opt(path);
+    let after = say_opt(&format!("{path}.examples"));
+    let mut command = command.mut_args(|arg| describe(arg, path));
+    if let Some(about) = about {
+        command = command.about(about);
+    }
+    if let Some(after) = after {
+        command = command.after_help(after);
+    }
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    for name in names {
+        command = command.mut_subcommand(&name, |sub| localize(sub, &format!("{path}.{name}")));
+    }
+    command
+}
+
+fn describe(arg: Arg, path: &str) -> Arg {
+    let id = arg.get_id().as_str().to_owned();
+    match say_opt(&format!("{path}.{id}")).or_else(|| say_opt(&format!("help.any.{id}"))) {
+        Some(words) => arg.help(words),
+        None => arg,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wordless(command: &Command, path: &str, out: &mut Vec<String>) {
+        if command.get_about().is_none() {
+            out.push(path.to_owned());
+        }
+        for arg in command.get_arguments().filter(|arg| arg.get_help().is_none()) {
+            out.push(format!("{path} {}", arg.get_id()));
+        }
+        for sub in command.get_subcommands() {
+            wordless(sub, &format!("{path} {}", sub.get_name()), out);
+        }
+    }
+
+    #[test]
+    fn every_command_and_argument_has_words() {
+        let command = command();
+        command.clone().debug_assert();
+        let mut missing = Vec::new();
+        wordless(&command, "deploy-tool", &mut missing);
+        assert_eq!(missing, Vec::<String>::new());
+    }
+}

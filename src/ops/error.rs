@@ -1,0 +1,208 @@
+//! What an operation can fail with: the errors of the rooms below, and those that only appear where rooms are joined.
+
+use std::path::PathBuf;
+
+use crate::model::{ComponentType, Dependency, SchemaError, Version};
+use crate::{archive, deploy, fsx, records, store, target, transfer};
+
+/// A failed operation.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file system said no.
+    #[error(transparent)]
+    Io(#[from] fsx::Error),
+    /// Packing failed.
+    #[error(transparent)]
+    Pack(#[from] archive::PackError),
+    /// Unpacking or checking a package failed.
+    #[error("package `{}`: {source}", package.display())]
+    Unpack {
+        /// The component and version, or the package's file name.
+        what: String,
+        /// The package.
+        package: PathBuf,
+        /// Why.
+        source: Box<archive::UnpackError>,
+    },
+    /// An index cannot be read.
+    #[error("index of {what}: {source}")]
+    Index {
+        /// The component and version.
+        what: String,
+        /// Why.
+        source: archive::IndexError,
+    },
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A target said no.
+    #[error(transparent)]
+    Target(#[from] target::Error),
+    /// A transfer failed.
+    #[error(transparent)]
+    Transfer(#[from] transfer::Error),
+    /// The records repository said no.
+    #[error(transparent)]
+    Records(#[from] records::Error),
+    /// The root said no.
+    #[error(transparent)]
+    Deploy(#[from] deploy::Error),
+    /// The directory to pack is not there.
+    #[error("source `{}` of `{component}` is no directory", path.display())]
+    NoSource {
+        /// The component.
+        component: ComponentType,
+        /// The directory.
+        path: PathBuf,
+    },
+    /// `pack` has not made this version, or gc has collected it after it was published.
+    #[error("{component}@{version} is not in the store")]
+    NotPacked {
+        /// The component.
+        component: ComponentType,
+        /// The version.
+        version: Version,
+        /// The store.
+        store: PathBuf,
+    },
+    /// A package file without its manifest.
+    #[error("no manifest beside `{}`", package.display())]
+    NoManifest {
+        /// The package.
+        package: PathBuf,
+        /// The manifest that was looked for.
+        manifest: PathBuf,
+    },
+    /// A manifest that cannot be read.
+    #[error("manifest `{}`: {source}", path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// Why.
+        source: SchemaError,
+    },
+    /// The package is not what its manifest says.
+    #[error("`{}` is not what its manifest says: {what}", path.display())]
+    ManifestDiffers {
+        /// The file.
+        path: PathBuf,
+        /// What differs, with both values.
+        what: String,
+    },
+    /// The version is published with other content.
+    #[error("{component}@{version} is published with other content")]
+    OtherContent {
+        /// The component.
+        component: ComponentType,
+        /// The version.
+        version: Version,
+        /// The identity of what is published.
+        published: String,
+        /// The identity of what was to be published.
+        wanted: String,
+    },
+    /// There is no target of this name.
+    #[error("no target `{name}`")]
+    NoSuchTarget {
+        /// The name.
+        name: String,
+        /// The configured ones.
+        known: Vec<String>,
+    },
+    /// Nothing was published yet.
+    #[error("nothing is published in `{}`", repository.display())]
+    NothingPublished {
+        /// Where the records repository would be.
+        repository: PathBuf,
+    },
+    /// No version of this component is installed or recorded.
+    #[error("no component `{component}`")]
+    NoSuchComponent {
+        /// The component.
+        component: ComponentType,
+    },
+    /// The version is withdrawn.
+    #[error("{component}@{version} is yanked: {reason}")]
+    Yanked {
+        /// The component.
+        component: ComponentType,
+        /// The version.
+        version: Version,
+        /// Why.
+        reason: String,
+    },
+    /// The package is for another platform.
+    #[error("{component}@{version} is for {wanted}, this host is {host}")]
+    Platform {
+        /// The component.
+        component: ComponentType,
+        /// The version.
+        version: Version,
+        /// What the manifest names.
+        wanted: String,
+        /// What this host is.
+        host: String,
+    },
+    /// A component needs another that would not be current.
+    #[error("{component}@{version} needs {} {}", needs.kind, needs.version)]
+    Unmet {
+        /// The component.
+        component: ComponentType,
+        /// The version.
+        version: Version,
+        /// What it needs.
+        needs: Dependency,
+        /// The version that would be current.
+        would_be: Option<Version>,
+    },
+    /// One command names two versions of one component.
+    #[error("two versions of `{component}`")]
+    Twice {
+        /// The component.
+        component: ComponentType,
+    },
+    /// The unpacked tree is not the one the manifest pins.
+    #[error("{component}@{version} unpacks to another tree")]
+    OtherTree {
+        /// The component.
+        component: ComponentType,
+        /// The version.
+        version: Version,
+        /// The tree digest in the manifest.
+        expected: String,
+        /// The tree digest of what came out.
+        found: String,
+    },
+    /// The root's file system is too full.
+    #[error("`{}` has {free} bytes free, {needed} are needed", path.display())]
+    NoSpace {
+        /// The root.
+        path: PathBuf,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes free.
+        free: u64,
+    },
+    /// The root's file system has too few inodes.
+    #[error("`{}` has {free} inodes free, {needed} are needed", path.display())]
+    NoInodes {
+        /// The root.
+        path: PathBuf,
+        /// Inodes needed.
+        needed: u64,
+        /// Inodes free.
+        free: u64,
+    },
+    /// A configuration file is there already.
+    #[error("`{}` exists", path.display())]
+    ConfigExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A project without components.
+    #[error("no components in `{}`", dir.display())]
+    NoComponents {
+        /// The project's directory.
+        dir: PathBuf,
+    },
+}

@@ -1,0 +1,38 @@
+//! `links list|verify|repair`.
+
+use super::{Error, Site};
+use crate::deploy::{LinkCheck, Recovery, check_links};
+
+/// Every link of the root, with its state.
+pub fn check(site: &Site) -> Result<Vec<LinkCheck>, Error> {
+    Ok(check_links(&site.view()?, &site.custom_links())?)
+}
+
+/// What a repair did, or would do.
+#[derive(Debug, Clone)]
+pub struct Repaired {
+    /// The links that were wrong, as they were found.
+    pub wrong: Vec<LinkCheck>,
+    /// Those that still are.
+    pub left: Vec<LinkCheck>,
+    /// Whether it was only planned.
+    pub dry_run: bool,
+    /// What an earlier run had left unfinished.
+    pub recovery: Recovery,
+}
+
+/// Mends every link that can be mended without touching a real file or directory.
+pub fn repair(site: &Site, dry_run: bool) -> Result<Repaired, Error> {
+    let wrong = |checks: Vec<LinkCheck>| checks.into_iter().filter(|check| !check.is_ok()).collect::<Vec<_>>();
+    if dry_run {
+        let found = wrong(check(site)?);
+        let left = found.iter().filter(|check| !check.is_mendable()).cloned().collect();
+        return Ok(Repaired { wrong: found, left, dry_run, recovery: Recovery::Clean });
+    }
+    site.view()?;
+    let (root, recovery) = site.change()?;
+    let found = wrong(check_links(root.view(), &site.custom_links())?);
+    root.repair_links(&found)?;
+    let left = wrong(check_links(root.view(), &site.custom_links())?);
+    Ok(Repaired { wrong: found, left, dry_run, recovery })
+}

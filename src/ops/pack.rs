@@ -1,0 +1,285 @@
+//! `pack`: one archive of one component version, into the store and the output directory.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{Error, Site};
+use crate::archive::{self, Choice, Mtime, PackOptions, Trap};
+use crate::config::{self, Component};
+use crate::fsx;
+use crate::model::{
+    Blake3, Checksum, ComponentType, Compression, IndexRef, Manifest, ManifestComponent, ManifestPackage, Metadata,
+    Sha256, Timestamp, Version, to_canonical_json,
+};
+use crate::records::source_state;
+use crate::store::{Packed as Note, Store};
+
+/// The version of the package format that `metadata.pack_version` names.
+pub const PACK_VERSION: &str = "1.0";
+
+/// What to pack, and how; what is `None` is as configured.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The component.
+    pub component: ComponentType,
+    /// The directory, absolute, and as the user named it.
+    pub source: Option<(PathBuf, String)>,
+    /// How to compress.
+    pub compression: Option<Compression>,
+    /// How hard.
+    pub level: Option<i32>,
+    /// What to leave out besides what is configured, in gitignore syntax.
+    pub exclude: Vec<String>,
+    /// Whether links are followed instead of stored.
+    pub dereference: bool,
+    /// How many threads; `None` means as configured.
+    pub threads: Option<usize>,
+}
+
+/// What `pack` made.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The component.
+    #[serde(rename = "type")]
+    pub component: ComponentType,
+    /// The version.
+    pub version: Version,
+    /// The package in the output directory; absent for a dry run.
+    pub file: Option<PathBuf>,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its sha256.
+    pub sha256: Sha256,
+    /// The tree digest.
+    pub tree: Blake3,
+    /// How it is compressed.
+    pub compression: Compression,
+    /// Files in it.
+    pub files: u64,
+    /// Bytes of content in it.
+    pub bytes: u64,
+    /// Entries left out by exclude patterns.
+    pub excluded: u64,
+    /// The manifest in the output directory; absent for a dry run.
+    pub manifest: Option<PathBuf>,
+    /// What may not work where it is deployed.
+    #[serde(skip)]
+    pub warnings: Vec<Trap>,
+    /// Whether it was only planned.
+    pub dry_run: bool,
+}
+
+/// `pack`: makes package, index and manifest. Progress is in bytes of content.
+///
+/// The package, its index and its manifest are whole in the store before the output directory gets its copies; a crash leaves
+/// nothing half made under a final name.
+pub fn pack(
+    site: &Site,
+    request: &Request,
+    version: &Version,
+    created_at: Timestamp,
+    dry_run: bool,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Report, Error> {
+    let component = &request.component;
+    if dry_run {
+        let packed = measure(site, request, progress)?;
+        return Ok(report(component, version, packed, None));
+    }
+    let store = site.store()?;
+    let stored = pack_tree(site, &store, request, progress)?;
+    let manifest = name(site, &store, &stored, version, created_at)?;
+    let output = site.output();
+    fsx::create_dir_all(output)?;
+    let place = |digest: &Sha256, name: &str| -> Result<PathBuf, Error> {
+        let to = output.join(name);
+        if let Some(from) = store.path(digest)? {
+            fsx::copy_atomic(&from, &to)?;
+        }
+        Ok(to)
+    };
+    let file = place(&stored.packed.sha256, &package_name(component, version, stored.packed.compression))?;
+    place(&stored.index.0, &index_name(component, version))?;
+    let manifest = place(&manifest, &manifest_name(component, version))?;
+    Ok(report(component, version, stored.packed, Some((file, manifest))))
+}
+
+/// Packs a tree into nothing: for what it would become.
+pub(super) fn measure(
+    site: &Site,
+    request: &Request,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<archive::Packed, Error> {
+    let tree = Tree::new(site, request)?;
+    Ok(archive::pack(&tree.options(site, request, progress), std::io::sink())?)
+}
+
+/// Packs a tree into the store, without a version yet.
+pub(super) fn pack_tree(
+    site: &Site,
+    store: &Store,
+    request: &Request,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Stored, Error> {
+    let tree = Tree::new(site, request)?;
+    let mut incoming = store.incoming()?;
+    let packed = archive::pack(&tree.options(site, request, progress), &mut incoming)?;
+    incoming.commit_expecting(&packed.sha256, packed.size)?;
+    let index = packed.index.to_bytes();
+    let index = (store.put_bytes(&index)?, index.len() as u64);
+    Ok(Stored { packed, index, tree, kind: request.component.clone() })
+}
+
+/// Gives a stored tree its version: writes the manifest into the store and the note that `publish` finds. Returns the
+/// manifest's digest.
+pub(super) fn name(
+    site: &Site,
+    store: &Store,
+    stored: &Stored,
+    version: &Version,
+    created_at: Timestamp,
+) -> Result<Sha256, Error> {
+    let (packed, component) = (&stored.packed, &stored.tree.component);
+    let manifest = Manifest {
+        component: ManifestComponent {
+            kind: stored.kind.clone(),
+            version: version.clone(),
+            created_at,
+            extra: Default::default(),
+        },
+        package: ManifestPackage {
+            file: package_name(&stored.kind, version, packed.compression),
+            size: packed.size,
+            algorithm: packed.compression,
+            checksum: packed.sha256.into(),
+            tree: Some(packed.tree),
+            extra: Default::default(),
+        },
+        index: Some(IndexRef {
+            file: index_name(&stored.kind, version),
+            size: stored.index.1,
+            checksum: Checksum::from(stored.index.0),
+        }),
+        dependencies: component.depends.clone(),
+        platform: component.platform.clone(),
+        mutable: component.mutable,
+        mode: None,
+        group: None,
+        project: Some(site.config.project.name.clone()),
+        metadata: Metadata {
+            source_path: stored.tree.label.clone(),
+            pack_version: PACK_VERSION.to_owned(),
+            tool: Some(concat!("deploy-tool ", env!("CARGO_PKG_VERSION")).to_owned()),
+            codec: Some(packed.codec.clone()),
+            source: source_state(&stored.tree.source)?,
+            extra: Default::default(),
+        },
+        schema: None,
+        extra: Default::default(),
+    };
+    let manifest = store.put_bytes(&to_canonical_json(&manifest))?;
+    let note = Note {
+        manifest,
+        package: packed.sha256,
+        index: Some(stored.index.0),
+        at: site.caller.now,
+        published: None,
+    };
+    store.record_packed(&stored.kind, version, &note)?;
+    Ok(manifest)
+}
+
+/// A tree in the store, not yet given a version.
+#[derive(Debug)]
+pub(super) struct Stored {
+    /// What packing found.
+    pub packed: archive::Packed,
+    index: (Sha256, u64),
+    tree: Tree,
+    kind: ComponentType,
+}
+
+/// What is packed, with configuration and request joined.
+#[derive(Debug)]
+struct Tree {
+    component: Component,
+    source: PathBuf,
+    label: String,
+    excludes: Vec<String>,
+}
+
+impl Tree {
+    fn new(site: &Site, request: &Request) -> Result<Self, Error> {
+        let component = site.config.component(&request.component);
+        let (source, label) = match &request.source {
+            Some((source, label)) => (source.clone(), label.clone()),
+            None => (component.source.clone(), component.source_as_written.clone()),
+        };
+        if fsx::inspect_followed(&source)?.is_none_or(|stat| stat.kind != fsx::FileKind::Directory) {
+            return Err(Error::NoSource { component: request.component.clone(), path: source });
+        }
+        let excludes = component.exclude.iter().chain(&request.exclude).cloned().collect();
+        Ok(Self { component, source, label, excludes })
+    }
+
+    fn options<'a>(
+        &'a self,
+        site: &Site,
+        request: &Request,
+        progress: &'a (dyn Fn(u64) + Sync),
+    ) -> PackOptions<'a> {
+        let compression = request.compression.unwrap_or(self.component.compression);
+        PackOptions {
+            source: &self.source,
+            excludes: &self.excludes,
+            dereference: request.dereference,
+            mtime: match self.component.mtime {
+                config::Mtime::Normalize => Mtime::Normalize,
+                config::Mtime::Keep => Mtime::Keep,
+            },
+            compression: Choice::Fixed(compression),
+            level: request.level.or_else(|| site.config.pack.level.get(&compression).copied()),
+            threads: request.threads.or(site.config.pack.threads).unwrap_or(0),
+            progress,
+        }
+    }
+}
+
+fn report(
+    component: &ComponentType,
+    version: &Version,
+    packed: archive::Packed,
+    files: Option<(PathBuf, PathBuf)>,
+) -> Report {
+    let dry_run = files.is_none();
+    let (file, manifest) = files.unzip();
+    Report {
+        component: component.clone(),
+        version: version.clone(),
+        file,
+        size: packed.size,
+        sha256: packed.sha256,
+        tree: packed.tree,
+        compression: packed.compression,
+        files: packed.files,
+        bytes: packed.bytes,
+        excluded: packed.excluded,
+        manifest,
+        warnings: packed.warnings,
+        dry_run,
+    }
+}
+
+fn package_name(component: &ComponentType, version: &Version, compression: Compression) -> String {
+    format!("{component}-{version}{}", compression.extension())
+}
+
+fn index_name(component: &ComponentType, version: &Version) -> String {
+    format!("{component}-{version}.index.zst")
+}
+
+/// The name of the manifest beside a package in the output directory.
+pub(super) fn manifest_name(component: &ComponentType, version: &Version) -> String {
+    format!("{component}-{version}.manifest.json")
+}

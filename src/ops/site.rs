@@ -1,0 +1,140 @@
+//! Where an operation works and for whom: the configuration with its embedded defaults, as the caller gave it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::Error;
+use crate::config::{Config, Target, TargetPlace};
+use crate::deploy::{CustomLink, Recovery, Root, View};
+use crate::model::{ComponentType, Timestamp};
+use crate::records::{Author, Repository};
+use crate::store::{Reader, Store};
+
+/// Who asks, and when.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The user, as `user@host`.
+    pub by: String,
+    /// The name for commits, where git's own configuration has none.
+    pub name: String,
+    /// The address for commits, where git's own configuration has none.
+    pub email: String,
+    /// What others read who find something locked, such as `pid 17, deploy, since …`.
+    pub process: String,
+    /// The time of the operation.
+    pub now: Timestamp,
+}
+
+/// Where an operation works.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// The configuration.
+    pub config: Config,
+    /// The deployment root.
+    pub root: PathBuf,
+    /// The records repository.
+    pub repository: PathBuf,
+    /// Whether the repository is the embedded default, which is made when it is missing.
+    pub own_repository: bool,
+    /// The store.
+    pub store: PathBuf,
+    /// Who asks.
+    pub caller: Caller,
+}
+
+/// Places given on the command line, which win over the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--root`
+    pub root: Option<PathBuf>,
+    /// `--records`
+    pub records: Option<PathBuf>,
+    /// `--store`
+    pub store: Option<PathBuf>,
+}
+
+impl Site {
+    /// Joins configuration, overrides and embedded defaults: without configured places a project has a target, a records
+    /// repository and a root of its own under `.deploy-tool/` and `deployments/` of its directory.
+    pub fn new(mut config: Config, overrides: Overrides, caller: Caller) -> Self {
+        let own = config.base.join(".deploy-tool");
+        if config.publish.targets.is_empty() {
+            let place = TargetPlace::Filesystem { path: own.join("packages") };
+            config.publish.targets.push(Target { name: "local".to_owned(), place, backup: false });
+            config.publish.default = vec!["local".to_owned()];
+            config.deploy.sources = vec![vec!["local".to_owned()]];
+        }
+        let repository = overrides.records.or_else(|| config.records.repository.clone());
+        Self {
+            root: overrides.root.or_else(|| config.deploy.root.clone()).unwrap_or_else(|| config.base.join("deployments")),
+            own_repository: repository.is_none(),
+            repository: repository.unwrap_or_else(|| own.join("records")),
+            store: overrides.store.unwrap_or_else(|| config.store.path.clone()),
+            config,
+            caller,
+        }
+    }
+
+    /// The root, for reading.
+    pub fn view(&self) -> Result<View, Error> {
+        Ok(View::open(&self.root)?)
+    }
+
+    /// The root, for changing: locked and recovered.
+    pub fn change(&self) -> Result<(Root, Recovery), Error> {
+        Ok(Root::open(&self.root, &self.caller.process, Duration::ZERO)?)
+    }
+
+    /// The store, for writing.
+    pub fn store(&self) -> Result<Store, Error> {
+        Ok(Store::open(&self.store, Duration::from_secs(10))?)
+    }
+
+    /// The store, for reading.
+    pub fn store_reader(&self) -> Result<Reader, Error> {
+        Ok(Reader::open(&self.store)?)
+    }
+
+    /// The records repository; the embedded one is made when it is missing.
+    pub fn repository(&self) -> Result<Repository, Error> {
+        let directory = self.directory();
+        if self.own_repository && !self.has_repository()? {
+            Repository::init(&self.repository)?;
+        }
+        Ok(Repository::open(&self.repository, &directory, self.config.records.branch.as_deref())?)
+    }
+
+    /// Whether anything is at the place of the records repository.
+    pub fn has_repository(&self) -> Result<bool, Error> {
+        Ok(crate::fsx::inspect_followed(&self.repository)?.is_some())
+    }
+
+    fn directory(&self) -> String {
+        match self.config.records.directory.to_str() {
+            None | Some("") => ".".to_owned(),
+            Some(directory) => directory.to_owned(),
+        }
+    }
+
+    /// The author of commits.
+    pub fn author(&self) -> Author {
+        let caller = &self.caller;
+        Author { name: caller.name.clone(), email: caller.email.clone(), time: caller.now }
+    }
+
+    /// The configured links outside the root.
+    pub fn custom_links(&self) -> Vec<CustomLink> {
+        let links = self.config.deploy.custom_links.iter();
+        links.map(|(path, target)| CustomLink { path: path.clone(), target: target.clone() }).collect()
+    }
+
+    /// Where a component's source lies.
+    pub fn source(&self, component: &ComponentType) -> PathBuf {
+        self.config.component(component).source
+    }
+
+    /// The directory `pack` writes to.
+    pub fn output(&self) -> &Path {
+        &self.config.pack.output
+    }
+}

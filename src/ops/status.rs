@@ -1,0 +1,84 @@
+//! `status` and `history`: what is current, since when, from which record, and what was.
+
+use serde::Serialize;
+
+use super::change::current_at;
+use super::{Error, Site};
+use crate::deploy::{HistoryEntry, LinkCheck, check_links};
+use crate::model::{ComponentType, Sha256, Timestamp, Version};
+
+/// What a root is now.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// The root.
+    pub root: std::path::PathBuf,
+    /// The current release; absent before the first deploy.
+    pub release: Option<u64>,
+    /// When it became current.
+    pub since: Option<Timestamp>,
+    /// Who made it so.
+    pub by: Option<String>,
+    /// Its components.
+    pub components: Vec<Component>,
+    /// How many links are not as they should be.
+    pub links_wrong: usize,
+    /// What an earlier run left unfinished: the release it was making, or `null` within for a cleanup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<Option<u64>>,
+}
+
+/// One current component.
+#[derive(Debug, Clone, Serialize)]
+pub struct Component {
+    /// The component.
+    #[serde(rename = "type")]
+    pub component: ComponentType,
+    /// Its version.
+    pub version: Version,
+    /// Since when this version is current without a break.
+    pub since: Option<Timestamp>,
+    /// The package's sha256.
+    pub package: Option<Sha256>,
+    /// The commit of the record it was deployed from.
+    pub commit: Option<String>,
+}
+
+/// `status`: reads the root and writes nothing.
+pub fn status(site: &Site) -> Result<Status, Error> {
+    let view = site.view()?;
+    let state = view.state()?;
+    let history = view.history()?;
+    let entry = state.number().and_then(|n| history.release(n));
+    let mut components = Vec::new();
+    for (component, version) in state.set() {
+        let receipt = view.receipt(&component, &version)?;
+        let has = |e: &&HistoryEntry| e.components.get(&component).is_some_and(|c| c.version == version);
+        let since = history.entries.iter().rev().take_while(has).last().map(|e| e.at);
+        components.push(Component {
+            since,
+            package: receipt.as_ref().map(|r| r.package),
+            commit: receipt.and_then(|r| r.record.commit),
+            component,
+            version,
+        });
+    }
+    let checks: Vec<LinkCheck> = check_links(&view, &site.custom_links())?;
+    Ok(Status {
+        root: site.root.clone(),
+        release: state.number(),
+        since: entry.map(|e| e.at),
+        by: entry.map(|e| e.by.clone()),
+        components,
+        links_wrong: checks.iter().filter(|check| !check.is_ok()).count(),
+        unfinished: view.unfinished()?,
+    })
+}
+
+/// `history`: releases, newest first; with `at`, only the one that was current then.
+pub fn history(site: &Site, at: Option<Timestamp>, limit: Option<usize>) -> Result<Vec<HistoryEntry>, Error> {
+    let history = site.view()?.history()?;
+    if let Some(at) = at {
+        return Ok(current_at(&history, at).cloned().into_iter().collect());
+    }
+    Ok(history.entries.into_iter().rev().take(limit.unwrap_or(usize::MAX)).collect())
+}

@@ -1,0 +1,43 @@
+//! `store list|verify|gc`.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{Error, Site};
+use crate::model::{ByteSize, Sha256};
+use crate::store::{Entry, Exclusive, Plan, Rules, Verified};
+
+/// `store list`: everything in the store.
+pub fn list(site: &Site) -> Result<Vec<Entry>, Error> {
+    Ok(site.store_reader()?.list()?)
+}
+
+/// `store verify`: hashes everything; with `set_aside`, what is corrupt is moved out of the way, so that it is fetched
+/// again when it is needed. Returns where it went.
+pub fn verify(site: &Site, set_aside: bool) -> Result<(Verified, Vec<PathBuf>), Error> {
+    let verified = site.store_reader()?.verify()?;
+    let mut moved = Vec::new();
+    if set_aside && !verified.corrupt.is_empty() {
+        let store = site.store()?;
+        for corrupt in &verified.corrupt {
+            moved.push(store.set_aside(&corrupt.sha256)?);
+        }
+    }
+    Ok((verified, moved))
+}
+
+/// `store gc`: shrinks the store to `max_size` (or the configured one) and removes leftovers of killed writers; what is
+/// packed and not published stays. Returns the plan that was, or would be, carried out.
+pub fn gc(site: &Site, max_size: Option<ByteSize>, dry_run: bool) -> Result<Plan, Error> {
+    let max_size = Some(max_size.unwrap_or(site.config.store.max_size));
+    let keep: HashSet<Sha256> = HashSet::new();
+    let rules = Rules { max_size, keep: &keep };
+    if dry_run {
+        return Ok(site.store_reader()?.plan_gc(rules)?);
+    }
+    let store = Exclusive::open(&site.store, &site.caller.process, Duration::from_secs(10))?;
+    let plan = store.plan_gc(rules)?;
+    store.collect(&plan)?;
+    Ok(plan)
+}
