@@ -3,6 +3,7 @@
 use super::words::Phrase;
 
 mod deploy;
+mod config;
 mod fsx;
 
 /// An error that the catalogue has a sentence for.

@@ -1,0 +1,160 @@
+//! The sections that name places: records, publish targets, the deployment root, the store.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Component, Path, PathBuf};
+
+use super::error::{Error, Problem};
+use super::reader::{Context, Item, keys, path};
+use super::settings::{Deploy, Keep, Publish, Records, Store, Target, TargetPlace};
+use super::suggest::nearest;
+use crate::model::{ByteSize, ComponentType};
+
+const DEFAULT_KEEP: u32 = 5;
+const DEFAULT_STORE_SIZE: ByteSize = ByteSize(50 << 30);
+
+/// `records`.
+pub(super) fn records(item: Option<Item<'_>>, base: &Path) -> Result<Records, Error> {
+    let [repository, branch, directory] = keys(item, ["repository", "branch", "directory"])?;
+    let branch = branch.map(|item| match item.text()? {
+        name if git2::Branch::name_is_valid(&name).unwrap_or(false) => Ok(name),
+        _ => Err(item.error(Problem::Branch { value: item.shown() })),
+    });
+    Ok(Records {
+        repository: path(repository, base)?,
+        branch: branch.transpose()?,
+        directory: directory.map(|item| inside(&item)).transpose()?.unwrap_or_else(|| "records".into()),
+    })
+}
+
+/// A path that cannot leave the directory it is joined to; empty for that directory itself.
+fn inside(item: &Item<'_>) -> Result<PathBuf, Error> {
+    let text = item.text()?;
+    if text.contains('\0') {
+        return Err(item.error(Problem::NotAPath { value: item.shown() }));
+    }
+    let mut path = PathBuf::new();
+    for component in Path::new(&text).components() {
+        match component {
+            Component::CurDir => {}
+            Component::Normal(name) => path.push(name),
+            _ => return Err(item.error(Problem::LeadsOut { value: item.shown() })),
+        }
+    }
+    Ok(path)
+}
+
+/// `publish`.
+pub(super) fn publish(item: Option<Item<'_>>, base: &Path) -> Result<Publish, Error> {
+    let [default, require, target_items] = keys(item, ["default", "require", "targets"])?;
+    let mut targets = Vec::new();
+    for (key, item) in target_items.map(Item::entries).transpose()?.into_iter().flatten() {
+        targets.push(target(&key, item, base)?);
+    }
+    let default = match default {
+        Some(item) => names(item.list()?, &targets, &mut HashSet::new())?,
+        None => targets.iter().map(|target| target.name.clone()).collect(),
+    };
+    let require = match require {
+        Some(item) => item.number(1, i64::try_from(default.len()).unwrap_or(i64::MAX).max(1))?,
+        None => 1,
+    };
+    Ok(Publish { default, require: usize::try_from(require).unwrap_or(1), targets })
+}
+
+fn target(key: &Item<'_>, item: Item<'_>, base: &Path) -> Result<Target, Error> {
+    let name = key.text_as_written().to_owned();
+    // A target's name obeys the rule of component types: it is a directory's name and an option's value too.
+    if name.parse::<ComponentType>().is_err() {
+        return Err(key.error(Problem::TargetName { name: key.shown() }));
+    }
+    // Which keys a target has depends on its type, so the type is read first.
+    let missing = |name| key.error(Problem::Missing { name });
+    item.peek("type")?.ok_or_else(|| missing("type"))?.choice(&[("filesystem", ())])?;
+    let [_, path, role] = keys(Some(item), ["type", "path", "role"])?;
+    let path = path.ok_or_else(|| missing("path"))?;
+    let backup = role.map(|role| role.choice(&[("backup", ())])).transpose()?.is_some();
+    Ok(Target { name, place: TargetPlace::Filesystem { path: path.path(base)? }, backup })
+}
+
+/// Names of targets that exist, none of them in `seen` yet.
+fn names(items: Vec<Item<'_>>, targets: &[Target], seen: &mut HashSet<String>) -> Result<Vec<String>, Error> {
+    let mut names = Vec::with_capacity(items.len());
+    for item in items {
+        let name = item.text()?;
+        let known = || targets.iter().map(|target| target.name.as_str());
+        if !known().any(|existing| existing == name) {
+            let nearest = nearest(&name, known());
+            let known = known().map(str::to_owned).collect();
+            return Err(item.error(Problem::NoTarget { name: item.shown(), nearest, known }));
+        }
+        if !seen.insert(name.clone()) {
+            return Err(item.error(Problem::Repeated { name: item.shown() }));
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
+
+/// `deploy`; its sources are targets of `publish`.
+pub(super) fn deploy(item: Option<Item<'_>>, base: &Path, publish: &Publish) -> Result<Deploy, Error> {
+    let [root, sources, custom_links, keep] = keys(item, ["root", "sources", "custom_links", "keep"])?;
+    let sources = match sources {
+        Some(item) => tiers(item, &publish.targets)?,
+        None => {
+            let (backups, others): (Vec<_>, Vec<_>) = publish.targets.iter().partition(|target| target.backup);
+            let tier = |targets: Vec<&Target>| targets.into_iter().map(|target| target.name.clone()).collect();
+            [others, backups].map(tier).into_iter().filter(|tier: &Vec<String>| !tier.is_empty()).collect()
+        }
+    };
+    let [last, days] = keys(keep, ["last", "days"])?;
+    let count = |item: Option<Item<'_>>| -> Result<Option<u32>, Error> {
+        item.map(|item| Ok(u32::try_from(item.number(0, i64::from(u32::MAX))?).unwrap_or(u32::MAX))).transpose()
+    };
+    Ok(Deploy {
+        root: path(root, base)?,
+        sources,
+        custom_links: links(custom_links, base)?,
+        keep: Keep { last: count(last)?.unwrap_or(DEFAULT_KEEP), days: count(days)? },
+    })
+}
+
+fn tiers(item: Item<'_>, targets: &[Target]) -> Result<Vec<Vec<String>>, Error> {
+    let mut seen = HashSet::new();
+    let mut tiers = Vec::new();
+    for item in item.list()? {
+        let tier = if item.is_list() { item.list()? } else { vec![item] };
+        tiers.push(names(tier, targets, &mut seen)?);
+    }
+    tiers.retain(|tier| !tier.is_empty());
+    Ok(tiers)
+}
+
+fn links(item: Option<Item<'_>>, base: &Path) -> Result<BTreeMap<PathBuf, PathBuf>, Error> {
+    let mut links = BTreeMap::new();
+    for (key, item) in item.map(Item::entries).transpose()?.into_iter().flatten() {
+        // Joined to nothing, a relative path stays one and shows itself.
+        let link = key.path(Path::new(""))?;
+        if !link.is_absolute() {
+            return Err(key.error(Problem::NotAbsolute { value: key.shown() }));
+        }
+        if links.insert(link.clone(), item.path(base)?).is_some() {
+            return Err(key.error(Problem::SecondLink { path: link }));
+        }
+    }
+    Ok(links)
+}
+
+/// `store`.
+pub(super) fn store(item: Option<Item<'_>>, base: &Path, context: &Context<'_>) -> Result<Store, Error> {
+    let [given, max_size] = keys(item, ["path", "max_size"])?;
+    let cache = (context.env)("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = cache.or_else(|| context.home.map(|home| home.join(".cache")));
+    let default = cache.map_or_else(|| base.join(".deploy-tool/store"), |cache| cache.join("deploy-tool"));
+    Ok(Store {
+        path: path(given, base)?.unwrap_or(default),
+        max_size: match max_size {
+            Some(item) => item.parse(|value, _| Problem::Size { value })?,
+            None => DEFAULT_STORE_SIZE,
+        },
+    })
+}

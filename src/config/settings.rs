@@ -1,0 +1,232 @@
+//! The configuration as plain values: what every other room is given.
+//!
+//! Every path is joined to the directory of the file (absolute where the file's path is), every variable replaced,
+//! every default filled in.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use crate::model::{ByteSize, ComponentType, Compression, Dependency, Platform};
+
+/// What is left out of every package, in gitignore syntax. Later patterns win: `!__pycache__/` in `pack.exclude` or in
+/// a component's takes it in again.
+pub const DEFAULT_EXCLUDES: [&str; 10] = [
+    ".git",
+    ".hg",
+    ".svn",
+    "__pycache__/",
+    ".pytest_cache/",
+    ".mypy_cache/",
+    ".ruff_cache/",
+    ".ipynb_checkpoints/",
+    ".DS_Store",
+    ".deploy-tool/",
+];
+
+/// A project's or host's whole configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The directory of the file; relative paths were joined to it.
+    pub base: PathBuf,
+    /// What the project is.
+    pub project: Project,
+    /// The components the file names.
+    pub components: BTreeMap<ComponentType, Component>,
+    /// How packages are made.
+    pub pack: Pack,
+    /// Where records are kept.
+    pub records: Records,
+    /// Where packages go.
+    pub publish: Publish,
+    /// The root on this host.
+    pub deploy: Deploy,
+    /// The store on this machine.
+    pub store: Store,
+}
+
+/// `project`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Project {
+    /// The name; the name of the file's directory where none is given.
+    pub name: String,
+    /// What kind of project, for people.
+    pub kind: Option<String>,
+    /// What it does, for people.
+    pub description: Option<String>,
+    /// The directory that sources are relative to; the file's directory where none is given.
+    pub root: PathBuf,
+}
+
+/// `components.<type>`, with what it takes over from `pack` filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Component {
+    /// The directory to pack; `<project root>/<type>` where none is given.
+    pub source: PathBuf,
+    /// The same as the file spells it, for the manifest's `source_path`.
+    pub source_as_written: String,
+    /// What it is, for people.
+    pub description: Option<String>,
+    /// How it is compressed; as `pack.compression` says where it does not say.
+    pub compression: Compression,
+    /// Whether deployed files keep their write bits.
+    pub mutable: bool,
+    /// What other components it needs, sorted by type.
+    pub depends: Vec<Dependency>,
+    /// What becomes of the times of files.
+    pub mtime: Mtime,
+    /// What is left out, in gitignore syntax, later patterns win: the defaults, `pack.exclude`, the component's own.
+    pub exclude: Vec<String>,
+    /// The platform it runs on; `None` means any.
+    pub platform: Option<Platform>,
+}
+
+/// What becomes of the times of files in a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mtime {
+    /// All the same, so that equal content has an equal digest.
+    #[default]
+    Normalize,
+    /// Kept.
+    Keep,
+}
+
+/// `pack`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pack {
+    /// The directory packages are written to; `dist` where none is given.
+    pub output: PathBuf,
+    /// How components are compressed that do not say; gzip where none is given.
+    pub compression: Compression,
+    /// The levels given, each within [`levels`]; a codec that is not here takes its own default.
+    pub level: HashMap<Compression, i32>,
+    /// What is left out of every component: [`DEFAULT_EXCLUDES`], then those given.
+    pub exclude: Vec<String>,
+    /// How many threads; `None` means one for each processor.
+    pub threads: Option<usize>,
+}
+
+/// `records`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Records {
+    /// The git repository; `None` where none is given.
+    pub repository: Option<PathBuf>,
+    /// The branch; `None` means the one HEAD names.
+    pub branch: Option<String>,
+    /// The directory in the repository, relative and without `..`; empty for its top. `records` where none is given.
+    pub directory: PathBuf,
+}
+
+/// `publish`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publish {
+    /// The targets a package goes to when none are named, by name; all of them where none are given.
+    pub default: Vec<String>,
+    /// How many of them must hold a package before its record is written; 1 where none is given.
+    pub require: usize,
+    /// The targets, in the order of the file; no two have one name.
+    pub targets: Vec<Target>,
+}
+
+/// `publish.targets.<name>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The name: `[A-Za-z0-9._-]`, at most 64 bytes, not starting with `.` or `-`.
+    pub name: String,
+    /// Where it is.
+    pub place: TargetPlace,
+    /// Whether it is published to, but read last (`role: backup`).
+    pub backup: bool,
+}
+
+/// Where a target is, by its `type`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetPlace {
+    /// A directory.
+    Filesystem {
+        /// The directory.
+        path: PathBuf,
+    },
+}
+
+/// `deploy`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deploy {
+    /// The deployment root; `None` where none is given.
+    pub root: Option<PathBuf>,
+    /// Names of the targets to read from, in tiers. Where none are given: all targets, and in a tier behind them the
+    /// backups.
+    pub sources: Vec<Vec<String>>,
+    /// Links outside the root: absolute path of the link → what it leads to.
+    pub custom_links: BTreeMap<PathBuf, PathBuf>,
+    /// Which versions are kept.
+    pub keep: Keep,
+}
+
+/// `deploy.keep`: a version is kept where either says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// So many versions of each component; 5 where none is given.
+    pub last: u32,
+    /// Those that were current within so many days.
+    pub days: Option<u32>,
+}
+
+/// `store`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// The directory. Where none is given: `deploy-tool` in `$XDG_CACHE_HOME` or in `~/.cache`, or, without a
+    /// home, `.deploy-tool/store` beside the file.
+    pub path: PathBuf,
+    /// The size `store gc` shrinks it to; 50 GiB where none is given.
+    pub max_size: ByteSize,
+}
+
+impl Config {
+    /// The component of this type: the file's, or else what an entry without keys would give.
+    pub fn component(&self, kind: &ComponentType) -> Component {
+        self.components.get(kind).cloned().unwrap_or_else(|| Component::plain(kind, &self.project.root, &self.pack))
+    }
+
+    /// The target of this name.
+    pub fn target(&self, name: &str) -> Option<&Target> {
+        self.publish.targets.iter().find(|target| target.name == name)
+    }
+
+    /// The records repository: the one given, else the file's directory.
+    pub fn records_repository(&self) -> &Path {
+        self.records.repository.as_deref().unwrap_or(&self.base)
+    }
+
+    /// The deployment root: the one given, else `deployments` beside the file.
+    pub fn root(&self) -> PathBuf {
+        self.deploy.root.clone().unwrap_or_else(|| self.base.join("deployments"))
+    }
+}
+
+impl Component {
+    /// A component of which only the type is known.
+    pub(super) fn plain(kind: &ComponentType, project_root: &Path, pack: &Pack) -> Self {
+        Self {
+            source: project_root.join(kind.as_str()),
+            source_as_written: kind.to_string(),
+            description: None,
+            compression: pack.compression,
+            mutable: false,
+            depends: Vec::new(),
+            mtime: Mtime::default(),
+            exclude: pack.exclude.clone(),
+            platform: None,
+        }
+    }
+}
+
+/// The levels a compression has, from fast to small; `None` where it has none.
+pub fn levels(compression: Compression) -> Option<RangeInclusive<i32>> {
+    match compression {
+        Compression::Gzip | Compression::Xz => Some(0..=9),
+        Compression::Zstd => Some(-7..=22),
+        Compression::Bzip2 => Some(1..=9),
+        Compression::Lz4 | Compression::None => None,
+    }
+}

@@ -1,0 +1,114 @@
+//! The `.deploy-tool.yaml` that `init` writes: what was found, and a word on every section.
+
+use std::fmt::Write;
+
+use crate::model::ComponentType;
+
+/// What `init` found in a directory. Paths are as the file shall spell them: relative ones are below its directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The project's name.
+    pub project: String,
+    /// The components, each with the directory to pack.
+    pub components: Vec<(ComponentType, String)>,
+    /// The records repository.
+    pub records: String,
+    /// The directory of the one target, which is called `local`.
+    pub target: String,
+    /// The deployment root.
+    pub root: String,
+}
+
+/// The commented file for what was found. [`super::parse`] reads the same values out of it.
+pub fn template(found: &Found) -> String {
+    let mut components = String::new();
+    for (kind, source) in &found.components {
+        let _ = write!(components, "\n  {}: {{source: {}}}", scalar(kind.as_str()), path(source));
+    }
+    if components.is_empty() {
+        components.push_str(" {}\n  # model: {source: ./models}");
+    }
+    format!(
+        "\
+# deploy-tool's configuration. Every key has a default: an empty file is valid.
+# Values may use ${{VAR}} and ${{VAR:-default}}; $$ is a dollar. Relative paths are below this file's directory.
+# Secrets do not belong here: they come from the environment.
+version: 1
+
+project:
+  name: {name}
+  # description: what it does
+  # root: .                  # what the components' sources are relative to
+
+# What is versioned on its own, and the directory that is packed for it.
+# Each may have: description, compression, mutable: true (deployed files stay writable), exclude: [PATTERN],
+# depends: {{config: \">=1.0\"}}, platform: {{os: linux, arch: x86_64}}, mtime: keep
+components:{components}
+
+# How packages are made. Version control's and Python's caches are always left out; exclude has gitignore syntax.
+pack:
+  output: dist
+  compression: gzip          # gzip, zstd, lz4, xz, bzip2 or none
+  # level: {{gzip: 6, zstd: 3}}
+  # exclude: [\"*.tmp\"]
+
+# The git repository that says which package is which version. Records are committed there, never pushed unasked.
+records:
+  repository: {records}
+  # branch: main             # unset: the branch that is checked out
+  directory: records
+
+# Where packages are kept. A record is written once `require` of the targets in `default` hold the package.
+publish:
+  default: [local]
+  require: 1
+  targets:
+    local: {{type: filesystem, path: {target}}}
+
+# The host's side: where versions are unpacked and linked.
+deploy:
+  root: {root}
+  # sources: [local]         # read in this order; a list in the list is a tier of equals
+  # custom_links: {{/app/models: {example}}}
+  keep: {{last: 5}}            # what `version cleanup` leaves; days: 30 keeps what was current since
+
+# The cache of packages on this machine.
+# store: {{path: ~/.cache/deploy-tool, max_size: 50GiB}}
+",
+        name = scalar(&found.project),
+        records = path(&found.records),
+        target = path(&found.target),
+        root = path(&found.root),
+        example = "/opt/deployments/links/model",
+    )
+}
+
+/// A path; one that only looks as if it began in the home directory is kept from doing so.
+fn path(text: &str) -> String {
+    let own = text == "~" || text.starts_with("~/");
+    scalar(&if own { format!("./{text}") } else { text.to_owned() })
+}
+
+/// A text as YAML that reads back as the same text, dollars doubled: plain where that is safe, else quoted.
+fn scalar(text: &str) -> String {
+    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '.')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
+        && !["null", "true", "false"].contains(&text.to_ascii_lowercase().as_str())
+        && text.chars().any(|c| c.is_ascii_alphabetic() || c == '/' || text == ".");
+    if plain {
+        return text.to_owned();
+    }
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '$' => quoted.push_str("$$"),
+            c if c.is_control() || !(' '..='\u{d7ff}').contains(&c) || matches!(c, '\u{2028}' | '\u{2029}') => {
+                let _ = write!(quoted, "\\U{:08X}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
