@@ -51,8 +51,11 @@ pub enum Problem {
     #[error("indented with a tab")]
     Tab,
     /// One key twice in a mapping.
-    #[error("the key stands twice")]
-    DuplicateKey,
+    #[error("the key `{name}` stands twice")]
+    DuplicateKey {
+        /// The key.
+        name: String,
+    },
     /// A second document after `---`.
     #[error("a second document begins")]
     SecondDocument,

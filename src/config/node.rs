@@ -76,7 +76,9 @@ fn place(location: serde_saphyr::Location) -> Place {
 fn explain(error: &serde_saphyr::Error, text: &str) -> (Place, Problem) {
     let at = place(error.location().unwrap_or(serde_saphyr::Location::UNKNOWN));
     match error {
-        serde_saphyr::Error::DuplicateMappingKey { .. } => return (at, Problem::DuplicateKey),
+        serde_saphyr::Error::DuplicateMappingKey { key, .. } => {
+            return (at, Problem::DuplicateKey { name: key.clone().unwrap_or_default() });
+        }
         serde_saphyr::Error::MultipleDocuments { .. } => return (at, Problem::SecondDocument),
         _ => {}
     }

@@ -112,3 +112,70 @@ fn scalar(text: &str) -> String {
     quoted.push('"');
     quoted
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::{Config, parse};
+
+    fn kind(name: &str) -> ComponentType {
+        name.parse().expect("a component type")
+    }
+
+    fn good(text: &str) -> Config {
+        let read = parse(text, Path::new("/p/.deploy-tool.yaml"), &|_| None, Some(Path::new("/home/mei")));
+        let (config, warnings) = read.unwrap_or_else(|error| panic!("{error}\n{text}"));
+        assert_eq!(warnings, []);
+        config
+    }
+
+    fn found(project: &str, components: &[(&str, &str)], place: &str) -> Found {
+        Found {
+            project: project.into(),
+            components: components.iter().map(|(name, source)| (kind(name), (*source).into())).collect(),
+            records: ".".into(),
+            target: place.into(),
+            root: place.into(),
+        }
+    }
+
+    #[test]
+    fn the_template_is_a_file_to_learn_from() {
+        let text =
+            template(&found("sentiment", &[("model", "models"), ("config", "./configs")], ".deploy-tool/packages"));
+        let config = good(&text);
+        let sources: Vec<_> =
+            config.components.iter().map(|(k, c)| (k.as_str(), c.source.display().to_string())).collect();
+        assert_eq!(sources, [("config", "/p/configs".to_owned()), ("model", "/p/models".to_owned())]);
+        assert_eq!(config.publish.default, ["local"]);
+        // What is commented out is valid where it is taken in.
+        let lines: Vec<_> = text.lines().collect();
+        let examples =
+            ["description:", "root: .", "level:", "exclude:", "branch:", "sources:", "custom_links:", "store:"];
+        for key in examples {
+            let is_it = |line: &&str| line.trim_start().strip_prefix("# ").is_some_and(|rest| rest.starts_with(key));
+            let at = lines.iter().position(is_it).expect(key);
+            let mut lines = lines.clone();
+            let taken_in = lines[at].replacen("# ", "", 1);
+            lines[at] = &taken_in;
+            good(&lines.join("\n"));
+        }
+        good(&template(&found("empty", &[], "x")));
+    }
+
+    proptest! {
+        #[test]
+        fn the_template_gives_back_what_was_found(name in "\\PC{1,12}|[\\x00-\\x7f]{1,8}", place in "[^\\x00/]{1,6}(/[^\\x00/.]{1,6}){0,2}") {
+            let config = good(&template(&found(&name, &[("null", &place), ("true", "1.0")], &place)));
+            prop_assert_eq!(&config.project.name, &name);
+            let there: PathBuf = Path::new("/p").join(&place).components().collect();
+            prop_assert_eq!(&config.components[&kind("null")].source, &there);
+            prop_assert_eq!(&config.components[&kind("true")].source, Path::new("/p/1.0"));
+            prop_assert_eq!(config.root(), there);
+        }
+    }
+}

@@ -9,7 +9,7 @@ impl Explain for Error {
         let phrase = match &*self.problem {
             Problem::Syntax { reason } => Phrase::usage("config.syntax").with("reason", reason),
             Problem::Tab => Phrase::usage("config.tab"),
-            Problem::DuplicateKey => Phrase::usage("config.duplicate-key"),
+            Problem::DuplicateKey { name } => Phrase::usage("config.duplicate-key").with("name", name),
             Problem::SecondDocument => Phrase::usage("config.second-document"),
             Problem::NewerVersion { found } => Phrase::usage("config.newer-version").with("found", found),
             Problem::UnknownKey { nearest, known, .. } => {
@@ -55,7 +55,8 @@ impl Explain for Error {
                 .with("known", list(known)),
             Problem::Repeated { name } => Phrase::usage("config.repeated").with("name", name),
         };
-        phrase.with("at", at(&self.file, self.place)).with("key", &self.key)
+        let key = if self.key.is_empty() { say("config.whole", &[]) } else { format!("`{}`", self.key) };
+        phrase.with("at", at(&self.file, self.place)).with("key", key)
     }
 }
 
@@ -63,7 +64,7 @@ impl Explain for Warning {
     fn explain(&self) -> Phrase {
         match self {
             Warning::LiteralSecret { file, place, key } => {
-                Phrase::usage("config.literal-secret").with("at", at(file, *place)).with("key", key)
+                Phrase::usage("config.literal-secret").with("at", at(file, *place)).with("key", format!("`{key}`"))
             }
         }
     }
