@@ -1,1 +1,47 @@
-//! (records)
+//! The git repository that holds publish records: what is version 1.0.1 of `model`, and where does its package lie.
+//!
+//! ```text
+//! <directory>/                                    "records" unless configured; "." is the top of the repository
+//!   packages/<type>/<version>/manifest.json       immutable
+//!   packages/<type>/<version>/record.json         locations may be added, nothing else changes
+//!   packages/<type>/<version>/yanked.json         present when withdrawn
+//! ```
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `repository` | opening and making a repository; which branch is meant |
+//! | `snapshot`, `resolve` | reading one commit: listing, getting, from a reference to one version |
+//! | `published` | one published version, and the checks that every reader makes |
+//! | `change` | what is to be committed, and what must stand there before |
+//! | `commit` | from a change to a commit on a branch; compare-and-swap |
+//! | `checkout`, `index` | a work tree that has the branch checked out: its files and its index |
+//! | `schema` | JSON Schemas of the committed files |
+//!
+//! Promises: reading uses git objects only, never a checkout, and reads no more than the versions asked about; what
+//! is read is checked against the digests the record pins; a commit changes its own paths and nothing else that the user has
+//! staged or changed. git2 (libgit2) does everything; no network, no hooks, no `git` program. Must not know:
+//! packages' bytes, targets, the root on a host, the terminal.
+
+mod change;
+mod checkout;
+mod commit;
+mod error;
+mod index;
+mod published;
+mod repository;
+mod resolve;
+mod schema;
+mod snapshot;
+
+pub use change::{Change, publish_change, yank_change};
+pub use commit::{Author, Committed};
+pub use error::{Doing, Error, FileAt, Match};
+pub use published::{Published, read_file};
+pub use repository::{DEFAULT_DIRECTORY, Repository};
+pub use schema::schemas;
+pub use snapshot::Snapshot;
+
+const PACKAGES: &str = "packages";
+const MANIFEST: &str = "manifest.json";
+const RECORD: &str = "record.json";
+const YANKED: &str = "yanked.json";

@@ -5,6 +5,7 @@ use super::words::Phrase;
 mod deploy;
 mod config;
 mod fsx;
+mod records;
 
 /// An error that the catalogue has a sentence for.
 pub trait Explain {

@@ -1,0 +1,119 @@
+//! What is to be committed, and what must stand there before.
+
+use std::collections::BTreeMap;
+
+use super::error::{Error, FileAt};
+use super::published::{Parts, Published};
+use super::{MANIFEST, PACKAGES, RECORD, YANKED};
+use crate::model::{ComponentType, PathError, Record, TreePath, Version, Yank, to_canonical_json};
+
+/// Files to be written in one commit.
+///
+/// Each names the bytes it replaces: where the branch holds other ones by then, the commit is refused and nobody's work
+/// is overwritten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a change is nothing until it is committed"]
+pub struct Change {
+    pub(super) message: String,
+    pub(super) files: BTreeMap<TreePath, Edit>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Edit {
+    pub was: Option<Vec<u8>>,
+    pub now: Vec<u8>,
+}
+
+impl Change {
+    /// A change without files; `body` may be empty.
+    pub fn new(subject: &str, body: &str) -> Self {
+        // git ends a message at the first NUL.
+        let message = format!("{}\n\n{body}", subject.trim()).replace('\0', " ");
+        Self { message: format!("{}\n", message.trim()), files: BTreeMap::new() }
+    }
+
+    /// Adds a file, by its path inside the records directory; `was` is what it replaces, `None` for a new file.
+    ///
+    /// # Errors
+    ///
+    /// A path that leaves the directory.
+    pub fn file(mut self, path: &str, was: Option<Vec<u8>>, now: Vec<u8>) -> Result<Self, PathError> {
+        self.files.insert(TreePath::parse(path.as_bytes())?, Edit { was, now });
+        Ok(self)
+    }
+
+    /// Adds one of the files of a version: a path of this kind is always good.
+    fn part(mut self, (kind, version): (&ComponentType, &Version), name: &str, edit: Edit) -> Self {
+        let path = TreePath::parse(format!("{PACKAGES}/{kind}/{version}/{name}").as_bytes());
+        self.files.insert(path.expect("types and versions are safe names"), edit);
+        self
+    }
+}
+
+/// The change that publishes a version, or adds locations to a published one (`before`).
+///
+/// # Errors
+///
+/// A record that does not agree with its manifest, or a change of what never changes once published: with `before`, only
+/// locations and unknown fields (deltas) may be added to the record.
+pub fn publish_change(manifest_bytes: &[u8], record: &Record, before: Option<&Published>) -> Result<Change, Error> {
+    let record_bytes = to_canonical_json(record);
+    let at = |name: &str| FileAt { commit: None, path: name.to_owned() };
+    let parts = Parts {
+        record: Some(record_bytes.clone()),
+        record_at: at(RECORD),
+        manifest: Some(manifest_bytes.to_vec()),
+        manifest_at: at(MANIFEST),
+        yanked: None,
+        yanked_at: at(YANKED),
+    };
+    let now = parts.check(before.map(|b| (b.component(), b.version())))?;
+    if let Some(before) = before {
+        let immutable =
+            |what| Error::Immutable { what, component: before.component().clone(), version: before.version().clone() };
+        if before.manifest_bytes != manifest_bytes {
+            return Err(immutable(MANIFEST));
+        }
+        if !only_adds(&before.record, record) {
+            return Err(immutable(RECORD));
+        }
+    }
+    let version = (now.component(), now.version());
+    let places: Vec<_> = record.locations.iter().map(|l| l.name.as_str()).collect();
+    let verb = if before.is_some() { "add locations of" } else { "publish" };
+    let change = Change::new(
+        &format!("{verb} {}@{}", version.0, version.1),
+        &format!("Package: sha256:{}\nLocations: {}", now.package_sha256(), places.join(", ")),
+    );
+    let was = |bytes: fn(&Published) -> &Vec<u8>| before.map(|b| bytes(b).clone());
+    Ok(change.part(version, MANIFEST, Edit { was: was(|b| &b.manifest_bytes), now: manifest_bytes.to_vec() }).part(
+        version,
+        RECORD,
+        Edit { was: was(|b| &b.record_bytes), now: record_bytes },
+    ))
+}
+
+/// Whether `after` holds everything that `before` holds, and adds nothing but locations and unknown fields.
+fn only_adds(before: &Record, after: &Record) -> bool {
+    let mut stripped = after.clone();
+    stripped.locations.clone_from(&before.locations);
+    stripped.extra.retain(|key, _| before.extra.contains_key(key));
+    stripped == *before && before.locations.iter().all(|old| after.locations.contains(old))
+}
+
+/// The change that withdraws a version. Manifest and record stay as they are.
+///
+/// # Errors
+///
+/// It was withdrawn before: the first note stands.
+pub fn yank_change(published: &Published, yank: &Yank) -> Result<Change, Error> {
+    let version = (published.component(), published.version());
+    if published.yanked.is_some() {
+        return Err(Error::Immutable { what: YANKED, component: version.0.clone(), version: version.1.clone() });
+    }
+    Ok(Change::new(&format!("yank {}@{}", version.0, version.1), &yank.reason).part(
+        version,
+        YANKED,
+        Edit { was: None, now: to_canonical_json(yank) },
+    ))
+}

@@ -1,0 +1,209 @@
+//! Opening and making the records repository, and which branch of it is meant.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::error::{Context as _, Doing, Error, optional};
+use super::snapshot::Snapshot;
+use crate::fsx;
+use crate::model::{PathError, TreePath};
+
+/// The directory that holds records where nothing else is configured.
+pub const DEFAULT_DIRECTORY: &str = "records";
+
+/// How many symbolic references are followed, as in git.
+const MAX_SYMBOLIC: usize = 5;
+
+/// How long to wait for locks that other programs hold on the index or the branch.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// An open records repository.
+pub struct Repository {
+    pub(super) git: git2::Repository,
+    pub(super) root: PathBuf,
+    /// Where records lie; `None` at the top.
+    pub(super) directory: Option<TreePath>,
+    pub(super) branch: Option<String>,
+    pub(super) patience: Duration,
+}
+
+impl Repository {
+    /// Opens the repository at `path`: the top of a work tree (linked ones too) or a bare repository. Directories above
+    /// `path` are never searched, so that records cannot land in an enclosing repository by surprise.
+    ///
+    /// `directory` is where the records lie inside it, `.` or empty for its top. Without `branch` it is the one that HEAD
+    /// of `path` names. A branch that does not exist is accepted only in a repository without any commit.
+    ///
+    /// # Errors
+    ///
+    /// No repository, one of another user or with extensions that libgit2 does not have, no such branch.
+    pub fn open(path: &Path, directory: &str, branch: Option<&str>) -> Result<Self, Error> {
+        let directory = match TreePath::parse(directory.as_bytes()) {
+            Ok(directory) => Some(directory),
+            Err(PathError::Empty) => None,
+            Err(_) => return Err(Error::Directory { directory: directory.to_owned() }),
+        };
+        let git = open_git(path)?;
+        let root = top_of(&git);
+        let repository = Self { git, root, directory, branch: branch.map(str::to_owned), patience: PATIENCE };
+        if let Some(branch) = branch {
+            repository.require_branch(branch)?;
+        }
+        Ok(repository)
+    }
+
+    /// Makes a repository with a work tree at `path` (created with its parents), on an unborn branch `main`, and opens it
+    /// with the default directory. A repository that is already there is opened and stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// The directory cannot be written; otherwise as [`Repository::open`].
+    pub fn init(path: &Path) -> Result<Self, Error> {
+        fsx::create_dir_all(path)?;
+        if fsx::inspect(&path.join(".git"))?.is_none() {
+            let mut options = git2::RepositoryInitOptions::new();
+            options.initial_head("main").external_template(false);
+            git2::Repository::init_opts(path, &options).during(Doing::Init, path)?;
+        }
+        Self::open(path, DEFAULT_DIRECTORY, None)
+    }
+
+    /// Waits this long, and not 5 seconds, for other programs' locks on the index or the branch.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// The top of the work tree, or the bare repository: where relative filesystem locations start.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The records as of a commit: `at` (anything that names a commit), else the tip of the branch. A branch without
+    /// commits gives an empty snapshot.
+    ///
+    /// # Errors
+    ///
+    /// `at` names no commit; damaged objects.
+    pub fn snapshot(&self, at: Option<&str>) -> Result<Snapshot<'_>, Error> {
+        let read = |e| Error::Git { doing: Doing::Read, path: self.root.clone(), source: e };
+        let commit = match at {
+            Some(revision) => {
+                let found = self.git.revparse_single(revision).and_then(|object| object.peel_to_commit());
+                let no_revision = |e: git2::Error| Error::NoRevision {
+                    revision: revision.to_owned(),
+                    path: self.root.clone(),
+                    reason: e.message().to_owned(),
+                };
+                Some(found.map_err(no_revision)?)
+            }
+            None => {
+                let name = self.branch.as_ref().map_or_else(|| "HEAD".to_owned(), |b| format!("refs/heads/{b}"));
+                match tip(&self.git, &name).map_err(read)? {
+                    Some(id) => Some(self.git.find_commit(id).map_err(read)?),
+                    None => None,
+                }
+            }
+        };
+        Snapshot::new(self, commit)
+    }
+
+    /// The full name of the reference that commits move.
+    pub(super) fn target(&self) -> Result<String, Error> {
+        let name = match &self.branch {
+            Some(branch) => format!("refs/heads/{branch}"),
+            None => head_of(&self.git)
+                .during(Doing::Read, &self.root)?
+                .ok_or_else(|| Error::Detached { path: self.root.clone() })?,
+        };
+        final_name(&self.git, name).during(Doing::Read, &self.root)
+    }
+
+    /// The path inside the repository of one inside the records directory.
+    pub(super) fn inside(&self, path: &str) -> PathBuf {
+        match &self.directory {
+            Some(directory) => Path::new(OsStr::from_bytes(directory.as_bytes())).join(path),
+            None => PathBuf::from(path),
+        }
+    }
+
+    /// The same for a path of a change.
+    pub(super) fn inside_bytes(&self, path: &TreePath) -> PathBuf {
+        let path = Path::new(OsStr::from_bytes(path.as_bytes()));
+        self.directory
+            .as_ref()
+            .map_or_else(|| path.to_owned(), |d| Path::new(OsStr::from_bytes(d.as_bytes())).join(path))
+    }
+
+    fn require_branch(&self, branch: &str) -> Result<(), Error> {
+        let name = format!("refs/heads/{branch}");
+        // git2 panics on a name with a NUL.
+        if name.contains('\0') || !git2::Reference::is_valid_name(&name) {
+            return Err(Error::BranchName { branch: branch.to_owned() });
+        }
+        let exists = |git: &git2::Repository| -> Result<bool, git2::Error> {
+            if optional(git.find_reference(&name))?.is_some() || head_of(git)?.as_deref() == Some(&name) {
+                return Ok(true);
+            }
+            Ok(git.references_glob("refs/heads/*")?.next().is_none())
+        };
+        match exists(&self.git).during(Doing::Read, &self.root)? {
+            true => Ok(()),
+            false => Err(Error::NoBranch { branch: branch.to_owned(), path: self.root.clone() }),
+        }
+    }
+}
+
+/// Opens a repository of git; nothing above `path` is searched.
+pub(super) fn open_git(path: &Path) -> Result<git2::Repository, Error> {
+    git2::Repository::open(path).map_err(|source| {
+        let path = path.to_owned();
+        // libgit2 has no code of its own for these two; the tests hold its wording.
+        let unsupported = ["object format", "extension"].iter().any(|what| source.message().contains(what));
+        match source.code() {
+            git2::ErrorCode::Owner => Error::Ownership { path },
+            git2::ErrorCode::NotFound => match git2::Repository::discover_path(&path, None::<&Path>) {
+                Ok(found) => Error::InsideRepository { top: enclosing(&found), path },
+                Err(_) => Error::NotRepository { path },
+            },
+            _ if unsupported => Error::Unsupported { path, reason: source.message().to_owned() },
+            _ => Error::Git { doing: Doing::Open, path, source },
+        }
+    })
+}
+
+fn enclosing(found: &Path) -> PathBuf {
+    git2::Repository::open(found).map_or_else(|_| found.to_owned(), |git| top_of(&git))
+}
+
+/// The top of the work tree, or the directory of a bare repository; without a final slash.
+pub(super) fn top_of(git: &git2::Repository) -> PathBuf {
+    git.workdir().unwrap_or_else(|| git.path()).components().collect()
+}
+
+/// The reference that HEAD names; `None` where it is detached.
+pub(super) fn head_of(git: &git2::Repository) -> Result<Option<String>, git2::Error> {
+    let head = git.find_reference("HEAD")?;
+    Ok(head.symbolic_target()?.map(str::to_owned))
+}
+
+/// Follows symbolic references to the one that holds a commit, or will.
+pub(super) fn final_name(git: &git2::Repository, mut name: String) -> Result<String, git2::Error> {
+    for _ in 0..MAX_SYMBOLIC {
+        match optional(git.find_reference(&name))? {
+            Some(reference) => match reference.symbolic_target()? {
+                Some(target) => name = target.to_owned(),
+                None => break,
+            },
+            None => break,
+        }
+    }
+    Ok(name)
+}
+
+/// The commit that a reference leads to; `None` while there is none.
+pub(super) fn tip(git: &git2::Repository, name: &str) -> Result<Option<git2::Oid>, git2::Error> {
+    optional(git.refname_to_id(name))
+}

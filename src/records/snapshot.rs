@@ -1,0 +1,133 @@
+//! Reading the records of one commit, from git objects.
+
+use std::path::Path;
+
+use git2::{ObjectType, Tree};
+
+use super::error::{Context as _, Doing, Error, FileAt, optional};
+use super::published::{MAX_BYTES, Parts, Published};
+use super::repository::Repository;
+use super::{MANIFEST, PACKAGES, RECORD, YANKED};
+use crate::model::{ComponentType, Version};
+
+/// The records as of one commit. Nothing that happens in the repository later changes what it says.
+pub struct Snapshot<'r> {
+    pub(super) repository: &'r Repository,
+    commit: Option<String>,
+    /// `<directory>/packages`, where there is one.
+    packages: Option<Tree<'r>>,
+}
+
+impl<'r> Snapshot<'r> {
+    pub(super) fn new(repository: &'r Repository, commit: Option<git2::Commit<'r>>) -> Result<Self, Error> {
+        let mut snapshot = Self { repository, commit: None, packages: None };
+        if let Some(commit) = commit {
+            snapshot.commit = Some(commit.id().to_string());
+            let top = commit.tree().during(Doing::Read, &repository.root)?;
+            snapshot.packages = snapshot.tree_in(&top, &repository.inside(PACKAGES), PACKAGES)?;
+        }
+        Ok(snapshot)
+    }
+
+    /// The commit's full id; `None` for a branch without commits.
+    pub fn commit_id(&self) -> Option<&str> {
+        self.commit.as_deref()
+    }
+
+    /// Every component that has a directory, sorted by name. Other things in `packages/` are passed over.
+    ///
+    /// # Errors
+    ///
+    /// Damaged objects.
+    pub fn components(&self) -> Result<Vec<ComponentType>, Error> {
+        let mut all: Vec<ComponentType> = self.packages.as_ref().map(names).unwrap_or_default();
+        all.sort();
+        Ok(all)
+    }
+
+    /// Every version of a component that has a directory, lowest first; none for an unknown component.
+    ///
+    /// # Errors
+    ///
+    /// Damaged objects; a file where the component's directory belongs.
+    pub fn versions(&self, component: &ComponentType) -> Result<Vec<Version>, Error> {
+        let mut all: Vec<Version> = self.component(component)?.as_ref().map(names).unwrap_or_default();
+        all.sort();
+        Ok(all)
+    }
+
+    /// One version, checked; `None` where it is not published. Reads that version's files only.
+    ///
+    /// # Errors
+    ///
+    /// A file that is missing, damaged, misplaced, or does not agree with the others.
+    pub fn get(&self, component: &ComponentType, version: &Version) -> Result<Option<Published>, Error> {
+        let Some(tree) = self.version(component, version)? else { return Ok(None) };
+        let file = |name: &str| self.at(&format!("{PACKAGES}/{component}/{version}/{name}"));
+        let (record_at, manifest_at, yanked_at) = (file(RECORD), file(MANIFEST), file(YANKED));
+        let parts = Parts {
+            record: self.blob(&tree, RECORD, &record_at)?,
+            manifest: self.blob(&tree, MANIFEST, &manifest_at)?,
+            yanked: self.blob(&tree, YANKED, &yanked_at)?,
+            record_at,
+            manifest_at,
+            yanked_at,
+        };
+        if parts.record.is_none() && parts.manifest.is_none() {
+            return Ok(None);
+        }
+        parts.check(Some((component, version))).map(Some)
+    }
+
+    /// Whether a version has a note that withdraws it; reads no file.
+    pub(super) fn is_yanked(&self, component: &ComponentType, version: &Version) -> Result<bool, Error> {
+        Ok(self.version(component, version)?.is_some_and(|tree| tree.get_name(YANKED).is_some()))
+    }
+
+    fn component(&self, component: &ComponentType) -> Result<Option<Tree<'r>>, Error> {
+        let Some(packages) = &self.packages else { return Ok(None) };
+        self.tree_in(packages, Path::new(component.as_str()), &format!("{PACKAGES}/{component}"))
+    }
+
+    fn version(&self, component: &ComponentType, version: &Version) -> Result<Option<Tree<'r>>, Error> {
+        let Some(parent) = self.component(component)? else { return Ok(None) };
+        self.tree_in(&parent, Path::new(version.as_str()), &format!("{PACKAGES}/{component}/{version}"))
+    }
+
+    /// The tree at `path` below `parent`; `shown` is its path inside the records directory, for the error.
+    fn tree_in(&self, parent: &Tree<'r>, path: &Path, shown: &str) -> Result<Option<Tree<'r>>, Error> {
+        let Some(entry) = optional(parent.get_path(path)).during(Doing::Read, &self.repository.root)? else {
+            return Ok(None);
+        };
+        if entry.kind() != Some(ObjectType::Tree) {
+            return Err(Error::WrongKind { file: self.at(shown) });
+        }
+        self.repository.git.find_tree(entry.id()).during(Doing::Read, &self.repository.root).map(Some)
+    }
+
+    fn blob(&self, tree: &Tree<'_>, name: &str, at: &FileAt) -> Result<Option<Vec<u8>>, Error> {
+        let git = &self.repository.git;
+        let Some(entry) = tree.get_name(name) else { return Ok(None) };
+        // A symbolic link is a blob too: only a regular file will do.
+        if entry.kind() != Some(ObjectType::Blob) || entry.filemode() == i32::from(git2::FileMode::Link) {
+            return Err(Error::WrongKind { file: at.clone() });
+        }
+        let header = git.odb().and_then(|odb| odb.read_header(entry.id()));
+        let size = header.during(Doing::Read, &self.repository.root)?.0 as u64;
+        if size > MAX_BYTES {
+            return Err(Error::TooBig { file: at.clone(), size, limit: MAX_BYTES });
+        }
+        let blob = git.find_blob(entry.id()).during(Doing::Read, &self.repository.root)?;
+        Ok(Some(blob.content().to_vec()))
+    }
+
+    fn at(&self, path: &str) -> FileAt {
+        FileAt { commit: self.commit.clone(), path: self.repository.inside(path).display().to_string() }
+    }
+}
+
+/// The directories of a tree whose names can be parsed; unsorted.
+fn names<T: std::str::FromStr>(tree: &Tree<'_>) -> Vec<T> {
+    let directories = tree.iter().filter(|entry| entry.kind() == Some(ObjectType::Tree));
+    directories.filter_map(|entry| entry.name().ok().and_then(|name| name.parse().ok())).collect()
+}
