@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::error::{Action, Context as _, Error, Result};
 use super::{fault, flush_dir, inspect_followed};
@@ -59,6 +59,20 @@ pub fn list(path: &Path) -> Result<Vec<DirEntry>> {
     }
     out.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(out)
+}
+
+/// `path` without `.` and `..`: what stands before the last `..` must exist and is resolved as the kernel does it, links
+/// followed; the rest keeps its spelling.
+pub fn without_parents(path: &Path) -> Result<PathBuf> {
+    let components: Vec<_> = path.components().collect();
+    let Some(last) = components.iter().rposition(|c| *c == Component::ParentDir) else {
+        return Ok(components.iter().collect());
+    };
+    let (before, after) = components.split_at(last + 1);
+    let before: PathBuf = before.iter().collect();
+    let mut resolved = fs::canonicalize(&before).at(Action::Inspect, &before)?;
+    resolved.extend(after);
+    Ok(resolved)
 }
 
 /// Creates one directory that must not exist yet. Its name is durable once the parent is flushed.
@@ -169,4 +183,21 @@ pub fn disk_usage(path: &Path) -> Result<u64> {
         }
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parents_are_resolved_through_links() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = fs::canonicalize(dir.path()).expect("resolved");
+        create_dir_all(&root.join("real/inner")).expect("made");
+        super::super::symlink(Path::new("real/inner"), &root.join("link")).expect("linked");
+        let resolve = |path: &str| without_parents(&root.join(path)).expect("resolved");
+        assert_eq!(resolve("link/../packages/./x"), root.join("real/packages/x"));
+        assert_eq!(resolve("link/x"), root.join("link/x"));
+        assert!(without_parents(&root.join("none/../x")).is_err());
+    }
 }

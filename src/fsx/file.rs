@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::dir::FileKind;
 use super::error::{Action, Context as _, Error, Result, optional};
@@ -122,12 +123,35 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     flush_dir(path.parent().unwrap_or(Path::new("/")))
 }
 
-/// The temporary name beside `path` that belongs to this process.
-fn beside(path: &Path) -> std::path::PathBuf {
+/// A temporary name beside `path` that no other thread of this process is given.
+fn beside(path: &Path) -> PathBuf {
+    static GIVEN: AtomicU64 = AtomicU64::new(0);
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.tmp", std::process::id()));
+    name.push(format!(".{}-{}.tmp", std::process::id(), GIVEN.fetch_add(1, Ordering::Relaxed)));
     path.with_file_name(name)
+}
+
+/// Creates a file of a name nobody else uses, `.<file>.<process>-<number>.tmp` in the directory of `path`, open for
+/// reading and writing. Where another host or container made the same name, the next number is taken.
+pub fn create_beside(path: &Path) -> Result<(PathBuf, File)> {
+    loop {
+        let temporary = beside(path);
+        match create_new(&temporary) {
+            Err(e) if e.is_exists() => {}
+            file => return Ok((temporary, file?)),
+        }
+    }
+}
+
+/// Sets the modification time of `path` to now, by the clock that stamps new files.
+pub fn touch(path: &Path) -> Result<()> {
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
+    fault::point(Action::SetMode, path)?;
+    let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let times = Timestamps { last_access: omit, last_modification: now };
+    utimensat(CWD, path, &times, AtFlags::empty()).at(Action::SetMode, path)
 }
 
 /// Appends `bytes` to `path` in one write, creating it. Nothing is durable until it is flushed; a power cut may
@@ -182,5 +206,25 @@ pub fn remove_file_opt(path: &Path) -> Result<bool> {
     match remove_file(path) {
         Err(Error { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(false),
         other => other.map(|()| true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_replace_one_file_leave_one_of_their_contents() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("file");
+        std::thread::scope(|scope| {
+            for n in 0..8u8 {
+                let path = &path;
+                scope.spawn(move || write_atomic(path, &[n; 1000]).expect("written"));
+            }
+        });
+        let bytes = read(&path).expect("one of them");
+        assert!(bytes.len() == 1000 && bytes.iter().all(|b| *b == bytes[0]));
+        assert_eq!(super::super::list(dir.path()).expect("listed").len(), 1);
     }
 }

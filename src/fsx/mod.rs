@@ -16,12 +16,13 @@ mod lock;
 mod space;
 
 pub use dir::{
-    DirEntry, FileKind, create_dir, create_dir_all, disk_usage, list, remove_dir, remove_tree, rename, rename_new, set_mode,
+    DirEntry, FileKind, create_dir, create_dir_all, disk_usage, list, remove_dir, remove_tree, rename, rename_new,
+    set_mode, without_parents,
 };
 pub use error::{Action, Error, Result};
 pub use file::{
-    Stat, append, create_new, inspect, inspect_followed, open, read, read_opt, read_text, remove_file, remove_file_opt,
-    reserve, truncate, write_atomic, write_new, write_unflushed,
+    Stat, append, create_beside, create_new, inspect, inspect_followed, open, read, read_opt, read_text, remove_file,
+    remove_file_opt, reserve, touch, truncate, write_atomic, write_new, write_unflushed,
 };
 pub use flush::{Filesystem, flush_dir, flush_file};
 pub use link::{hard_link, read_link, read_link_opt, replace_link, symlink};

@@ -2,8 +2,8 @@
 
 use super::words::Phrase;
 
-mod deploy;
 mod config;
+mod deploy;
 mod fsx;
 mod records;
 

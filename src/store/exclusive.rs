@@ -1,0 +1,67 @@
+//! A store that nobody else uses: collecting.
+
+use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Plan, Result, Store, packed};
+use crate::fsx::{self, Mode};
+
+/// A store held alone.
+#[derive(Debug)]
+pub struct Exclusive {
+    store: Store,
+}
+
+/// What a collection did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Collected {
+    /// How many contents and leftovers were removed.
+    pub files: usize,
+    /// How many bytes that freed.
+    pub bytes: u64,
+}
+
+impl Deref for Exclusive {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl Exclusive {
+    /// Opens the store at `path` and waits up to `wait` for its users to end. `holder` is what they are told while this
+    /// is held.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub fn open(path: &Path, holder: &str, wait: Duration) -> Result<Self> {
+        Ok(Self { store: Store::lock(path, Mode::Exclusive, holder, wait)? })
+    }
+
+    /// Does what `plan`, made of this store since it was opened, says. Stopped in the middle, the rest is found by the
+    /// next plan.
+    pub fn collect(&self, plan: &Plan) -> Result<Collected> {
+        let contents = plan.removed.iter().map(|(entry, _)| (self.place(&entry.sha256), entry.size));
+        let leftovers = plan.leftovers.iter().map(|leftover| (leftover.path.clone(), leftover.size));
+        let mut done = Collected { files: 0, bytes: 0 };
+        let mut directories = BTreeSet::<PathBuf>::new();
+        for (path, size) in contents.chain(leftovers) {
+            if fsx::remove_file_opt(&path)? {
+                done.files += 1;
+                done.bytes += size;
+                directories.extend(path.parent().map(Path::to_owned));
+            }
+        }
+        for (component, version) in &plan.notes {
+            let path = packed::place(self.directory(), component, version);
+            fsx::remove_file_opt(&path)?;
+            directories.extend(path.parent().map(Path::to_owned));
+        }
+        directories.iter().try_for_each(|directory| fsx::flush_dir(directory))?;
+        Ok(done)
+    }
+}
