@@ -70,9 +70,14 @@ pub fn without_parents(path: &Path) -> Result<PathBuf> {
     };
     let (before, after) = components.split_at(last + 1);
     let before: PathBuf = before.iter().collect();
-    let mut resolved = fs::canonicalize(&before).at(Action::Inspect, &before)?;
+    let mut resolved = canonical(&before)?;
     resolved.extend(after);
     Ok(resolved)
+}
+
+/// Where `path` really is, links followed; it must exist.
+pub fn canonical(path: &Path) -> Result<PathBuf> {
+    fs::canonicalize(path).at(Action::Inspect, path)
 }
 
 /// Creates one directory that must not exist yet. Its name is durable once the parent is flushed.

@@ -16,8 +16,8 @@ mod lock;
 mod space;
 
 pub use dir::{
-    DirEntry, FileKind, create_dir, create_dir_all, disk_usage, list, remove_dir, remove_tree, rename, rename_new,
-    set_mode, without_parents,
+    DirEntry, FileKind, canonical, create_dir, create_dir_all, disk_usage, list, remove_dir, remove_tree, rename,
+    rename_new, set_mode, without_parents,
 };
 pub use error::{Action, Error, Result};
 pub use file::{

@@ -6,6 +6,9 @@ mod config;
 mod deploy;
 mod fsx;
 mod records;
+mod store;
+mod target;
+mod transfer;
 
 /// An error that the catalogue has a sentence for.
 pub trait Explain {

@@ -1,0 +1,97 @@
+//! What a record says of a place.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::{Filesystem, Placed, Result};
+use crate::fsx;
+use crate::model::{FilesystemKind, FilesystemPlace, Location, Place};
+
+impl Filesystem {
+    /// The location of the package `file` placed at `placed`, for a record.
+    ///
+    /// `records` is the top of the records repository's work tree where the target was configured with a relative path:
+    /// then a place that really is inside it (links followed) is named relative to it and has no URL, so that it is right
+    /// in every clone.
+    ///
+    /// # Errors
+    ///
+    /// The folder or the work tree does not exist.
+    pub fn location(&self, placed: &Placed, file: &str, records: Option<&Path>) -> Result<Location> {
+        let inside = match records {
+            Some(top) => fsx::canonical(&placed.dir)?.strip_prefix(fsx::canonical(top)?).ok().map(Path::to_owned),
+            None => None,
+        };
+        let (path, url) = match inside {
+            Some(path) => (directory(&path), None),
+            None => (directory(&placed.dir), Some(format!("file://{}", percent_encoded(&placed.dir.join(file))))),
+        };
+        let place = FilesystemPlace { kind: FilesystemKind::Filesystem, path, url };
+        Ok(Location { name: self.name().to_owned(), place: Place::Filesystem(place) })
+    }
+}
+
+/// The path with a final slash. Never lossy: [`Filesystem::new`] takes UTF-8 only and all below it is named by us.
+fn directory(path: &Path) -> String {
+    let mut text = path.to_string_lossy().into_owned();
+    if !text.ends_with('/') {
+        text.push('/');
+    }
+    text
+}
+
+/// RFC 3986: unreserved characters and `/` as they are, every other byte as `%XX`.
+fn percent_encoded(path: &Path) -> String {
+    let mut out = String::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(char::from(*byte)),
+            other => write!(out, "%{other:02X}").expect("a String takes everything"),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn location(dir: &Path, file: &str, records: Option<&Path>) -> FilesystemPlace {
+        let target = Filesystem::new("local", Path::new("/data")).expect("absolute");
+        let placed = Placed { dir: dir.into(), already_there: false, warnings: Vec::new() };
+        let location = target.location(&placed, file, records).expect("there");
+        assert_eq!(location.name, "local");
+        match location.place {
+            Place::Filesystem(place) => place,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn absolute_places_have_the_form_of_the_seed() {
+        let place = location(Path::new("/data/packages/model/1.0.0"), "model-1.0.0.tar.gz", None);
+        assert_eq!(place.path, "/data/packages/model/1.0.0/");
+        assert_eq!(place.url.as_deref(), Some("file:///data/packages/model/1.0.0/model-1.0.0.tar.gz"));
+        let place = location(Path::new("/data/größe 1%/x"), "a+b.tar", None);
+        assert_eq!(place.url.as_deref(), Some("file:///data/gr%C3%B6%C3%9Fe%201%25/x/a%2Bb.tar"));
+    }
+
+    #[test]
+    fn places_inside_the_records_repository_are_relative() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |path: &str| dir.path().join(path);
+        fsx::create_dir_all(&at("repo/packages/model/1.0.0")).expect("made");
+        fsx::create_dir_all(&at("repository/model")).expect("made");
+        fsx::symlink(Path::new("repo"), &at("clone")).expect("linked");
+        fsx::symlink(Path::new("../repository"), &at("repo/big")).expect("linked");
+        for top in ["repo", "clone"] {
+            let place = location(&at("repo/packages/model/1.0.0"), "m.tar", Some(&at(top)));
+            assert_eq!((place.path.as_str(), place.url), ("packages/model/1.0.0/", None));
+        }
+        for outside in ["repository/model", "repo/big/model"] {
+            let place = location(&at(outside), "m.tar", Some(&at("repo")));
+            assert_eq!(place.path, format!("{}/", at(outside).display()));
+            assert!(place.url.is_some());
+        }
+    }
+}
