@@ -46,7 +46,7 @@ def features(text):
 
 def probability(weights, bias, names):
     """How likely a text with the features `names` is positive."""
-    return 1 / (1 + math.exp(-(bias + sum(weights.get(name, 0.0) for name in names))))
+    return 1 / (1 + math.exp(-(bias + math.fsum(weights.get(name, 0.0) for name in names))))
 
 
 def is_held_out(text):
