@@ -1,1 +1,17 @@
-//! (transfer)
+//! Moving packages between this machine's store and targets.
+//!
+//! Promises: what a fetch put into the store has the digest that was asked for, whatever its sources gave; a source that
+//! gives other bytes is asked once more, named, and left out for the rest of the run, its bytes kept aside; a location
+//! of a record is only read where the host's own configuration allows it; an upload says of each target what came of it.
+//! Must not know: records and references, roots, what is in a package.
+
+mod allowed;
+mod error;
+mod fetch;
+mod rejected;
+mod upload;
+
+pub use allowed::{Refused, allowed};
+pub use error::{Attempt, FetchError, UploadError, Why};
+pub use fetch::{Fetched, Fetcher, Source, Wanted, require_space};
+pub use upload::{Uploaded, upload};

@@ -1,8 +1,8 @@
 //! Sentences for what a target refuses.
 
 use super::Explain;
-use crate::cli::words::Phrase;
-use crate::target::Error;
+use crate::cli::words::{Phrase, say};
+use crate::target::{Error, Warning};
 
 impl Explain for Error {
     fn explain(&self) -> Phrase {
@@ -18,6 +18,15 @@ impl Explain for Error {
             Error::ReadBack { path, expected, found } => {
                 Phrase::refused("target.read-back").path("path", path).with("expected", expected).with("found", found)
             }
+        }
+    }
+}
+
+/// The sentence of a warning.
+pub fn warning(warning: &Warning) -> String {
+    match warning {
+        Warning::WorldWritable { path, mode } => {
+            say("target.world-writable", &[("path", path.display().to_string()), ("mode", format!("{mode:04o}"))])
         }
     }
 }

@@ -1,0 +1,106 @@
+//! How transfers fail.
+
+use std::path::PathBuf;
+
+use super::Source;
+use crate::model::{ByteSize, Sha256};
+use crate::{fsx, store, target};
+
+/// Why a package was not fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The file system failed on this side.
+    #[error(transparent)]
+    Io(#[from] fsx::Error),
+    /// The store's file system has less room than the bytes to come.
+    #[error("`{}` has {free} free, {needed} are needed", path.display())]
+    NoSpace {
+        /// The store.
+        path: PathBuf,
+        /// Bytes to fetch.
+        needed: ByteSize,
+        /// Bytes free.
+        free: ByteSize,
+    },
+    /// There is no source to ask.
+    #[error("no source for {sha256}")]
+    NoSource {
+        /// The content's digest.
+        sha256: Sha256,
+    },
+    /// Every source failed.
+    #[error("every source of {sha256} failed")]
+    AllFailed {
+        /// The content's digest.
+        sha256: Sha256,
+        /// Each attempt, in order.
+        attempts: Vec<Attempt>,
+    },
+}
+
+/// One failed attempt to fetch from a source.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The source that was asked.
+    pub source: Source,
+    /// Why it failed.
+    pub why: Why,
+    /// Where its bytes are kept for inspection; `None` where it gave none, they are too many, or the directory for them
+    /// cannot be written.
+    pub kept: Option<PathBuf>,
+}
+
+/// Why an attempt failed.
+#[derive(Debug)]
+pub enum Why {
+    /// The source has no such file.
+    Missing,
+    /// What is there is no regular file.
+    NotAFile,
+    /// The file cannot be read.
+    Unreadable(fsx::Error),
+    /// The source gave fewer bytes than it should.
+    Truncated {
+        /// How many it gave.
+        found: u64,
+        /// How many it should give.
+        expected: u64,
+    },
+    /// The source has more bytes than it should.
+    TooLong {
+        /// How many it should have.
+        expected: u64,
+    },
+    /// The source gave other bytes.
+    Digest {
+        /// Their digest.
+        found: Sha256,
+    },
+    /// The source gave wrong bytes before in this run, so it was not asked.
+    LeftOut,
+}
+
+impl Why {
+    /// Whether the source gave bytes that were not the wanted ones.
+    pub fn is_wrong_bytes(&self) -> bool {
+        matches!(self, Why::Truncated { .. } | Why::TooLong { .. } | Why::Digest { .. })
+    }
+}
+
+/// Why an upload did not do.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// Fewer targets than required hold the package now.
+    #[error("{held} of the {required} required targets hold the package")]
+    TooFew {
+        /// How many hold it.
+        held: usize,
+        /// How many have to.
+        required: usize,
+        /// The targets that failed, by name, and why.
+        failures: Vec<(String, target::Error)>,
+    },
+}
