@@ -1,3 +1,7 @@
-//! The command-line program: hands over to the library.
+//! The command-line program: hands over to the library's `cli`; no logic here.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    deploy_tool::cli::main()
+}

@@ -228,7 +228,7 @@ pub(super) struct StoreGc {
 
 fn compression(text: &str) -> Result<Compression, String> {
     let names = || Compression::ALL.map(Compression::name).join(", ");
-    Compression::ALL.into_iter().find(|c| c.name() == text).ok_or_else(|| names())
+    Compression::ALL.into_iter().find(|c| c.name() == text).ok_or_else(names)
 }
 
 /// The command with every word of its help from the catalogue.
@@ -275,6 +275,28 @@ mod tests {
         for sub in command.get_subcommands() {
             wordless(sub, &format!("{path} {}", sub.get_name()), out);
         }
+    }
+
+    fn keys(command: &Command, path: &str, out: &mut std::collections::BTreeSet<String>) {
+        out.extend([path.to_owned(), format!("{path}.examples")]);
+        for arg in command.get_arguments() {
+            out.extend([format!("{path}.{}", arg.get_id()), format!("help.any.{}", arg.get_id())]);
+        }
+        for sub in command.get_subcommands() {
+            keys(sub, &format!("{path}.{}", sub.get_name()), out);
+        }
+    }
+
+    #[test]
+    fn no_words_of_help_are_left_over() {
+        let mut command = command();
+        command.build();
+        let mut used = std::collections::BTreeSet::new();
+        keys(&command, "help", &mut used);
+        let lines = include_str!("words/en.txt").lines().filter_map(|line| line.split_once(" = "));
+        let known = lines.map(|(key, _)| key).filter(|key| *key == "help" || key.starts_with("help."));
+        let left: Vec<_> = known.filter(|key| !used.contains(*key)).collect();
+        assert_eq!(left, Vec::<&str>::new());
     }
 
     #[test]

@@ -1,7 +1,52 @@
-//! The command line: arguments, words, JSON, progress, exit status. The only room that knows the terminal, the
-//! environment and the clock.
+//! The command line: arguments, words, JSON, exit status. The only room that knows the terminal, the environment and
+//! the clock.
+//!
+//! ```text
+//! arguments ── args ──▶ environment, configuration ── settings ──▶ Site ── commands ──▶ report ── output ──▶ stdout
+//!                                                                               └ Error ── explain, words ──▶ stderr, status
+//! ```
+//!
+//! Promises: data goes to stdout and everything else to stderr; with `--json` stdout holds one JSON document, also for a
+//! failure; one function turns a kind of failure into an exit status.
 
-#[allow(dead_code)]
+#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
+
+mod args;
+mod commands;
 mod explain;
-#[allow(dead_code)]
+mod failure;
+mod faults;
+mod output;
+mod settings;
 mod words;
+
+use std::process::ExitCode;
+
+use clap::FromArgMatches;
+
+use args::Cli;
+use failure::Failure;
+
+/// Runs the program with the process's arguments and environment.
+pub fn main() -> ExitCode {
+    let matches = match args::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version are no failures; clap prints them to stdout and the rest to stderr.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(2);
+        }
+    };
+    let (json, quiet) = (cli.global.json, cli.global.quiet);
+    match faults::arm().map_err(Failure::from).and_then(|()| commands::run(cli)) {
+        Ok(code) => code,
+        Err(failure) => failure.tell(json, quiet),
+    }
+}

@@ -73,7 +73,9 @@ fn target(key: &Item<'_>, item: Item<'_>, base: &Path) -> Result<Target, Error> 
     let [_, path, role] = keys(Some(item), ["type", "path", "role"])?;
     let path = path.ok_or_else(|| missing("path"))?;
     let backup = role.map(|role| role.choice(&[("backup", ())])).transpose()?.is_some();
-    Ok(Target { name, place: TargetPlace::Filesystem { path: path.path(base)? }, backup })
+    let text = path.text()?;
+    let relative = !text.starts_with(['/', '~']);
+    Ok(Target { name, place: TargetPlace::Filesystem { path: path.path(base)?, relative }, backup })
 }
 
 /// Names of targets that exist, none of them in `seen` yet.

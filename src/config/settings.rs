@@ -146,6 +146,9 @@ pub enum TargetPlace {
     Filesystem {
         /// The directory.
         path: PathBuf,
+        /// Whether the file names it by a relative path: then a record names it relative to the records repository,
+        /// if it is in there.
+        relative: bool,
     },
 }
 
@@ -191,16 +194,6 @@ impl Config {
     /// The target of this name.
     pub fn target(&self, name: &str) -> Option<&Target> {
         self.publish.targets.iter().find(|target| target.name == name)
-    }
-
-    /// The records repository: the one given, else the file's directory.
-    pub fn records_repository(&self) -> &Path {
-        self.records.repository.as_deref().unwrap_or(&self.base)
-    }
-
-    /// The deployment root: the one given, else `deployments` beside the file.
-    pub fn root(&self) -> PathBuf {
-        self.deploy.root.clone().unwrap_or_else(|| self.base.join("deployments"))
     }
 }
 

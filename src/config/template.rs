@@ -175,7 +175,7 @@ mod tests {
             let there: PathBuf = Path::new("/p").join(&place).components().collect();
             prop_assert_eq!(&config.components[&kind("null")].source, &there);
             prop_assert_eq!(&config.components[&kind("true")].source, Path::new("/p/1.0"));
-            prop_assert_eq!(config.root(), there);
+            prop_assert_eq!(config.deploy.root, Some(there));
         }
     }
 }

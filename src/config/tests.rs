@@ -74,16 +74,16 @@ fn the_reference_example_means_what_it_says() {
     assert_eq!(runtime.depends[0].version.to_string(), ">=1.0");
     assert_eq!(config.pack.output, Path::new("/p/dist"));
     assert_eq!((config.pack.level[&Compression::Gzip], config.pack.level[&Compression::Zstd]), (6, 3));
-    assert_eq!(config.records_repository(), Path::new("/p"));
+    assert_eq!(config.records.repository.as_deref(), Some(Path::new("/p")));
     assert_eq!(config.records.branch.as_deref(), Some("main"));
     assert_eq!(config.records.directory, Path::new("records"));
     assert_eq!(config.publish.default, ["local", "mirror"]);
     let place = |name: &str| config.target(name).map(|t| (t.place.clone(), t.backup));
-    let at = |path: &str| TargetPlace::Filesystem { path: path.into() };
+    let at = |path: &str| TargetPlace::Filesystem { path: path.into(), relative: path.contains("..") };
     assert_eq!(place("local"), Some((at("/data/packages"), false)));
     assert_eq!(place("mirror"), Some((at("/p/../mirror"), false)));
     assert_eq!(place("cold"), Some((at("/data/cold"), true)));
-    assert_eq!(config.root(), Path::new("/opt/deployments"));
+    assert_eq!(config.deploy.root.as_deref(), Some(Path::new("/opt/deployments")));
     assert_eq!(config.deploy.sources, [vec!["local"], vec!["mirror", "cold"]]);
     let links: Vec<_> = config.deploy.custom_links.into_iter().collect();
     assert_eq!(links, [(PathBuf::from("/app/models"), PathBuf::from("/opt/deployments/links/model"))]);
@@ -103,7 +103,7 @@ fn an_empty_file_has_every_default() {
     assert!(config.components.is_empty() && config.publish.targets.is_empty() && config.deploy.sources.is_empty());
     assert_eq!((config.publish.require, config.pack.compression), (1, Compression::Gzip));
     assert_eq!(config.pack.output, Path::new("/p/dist"));
-    assert_eq!((config.records_repository(), config.root().as_path()), (Path::new("/p"), Path::new("/p/deployments")));
+    assert_eq!((config.records.repository.as_deref(), config.deploy.root.as_deref()), (None, None));
     assert_eq!((config.records.repository, config.deploy.root), (None, None));
     assert_eq!(config.deploy.keep, Keep { last: 5, days: None });
     assert_eq!(config.store.path, Path::new("/home/mei/.cache/deploy-tool"));

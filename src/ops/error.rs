@@ -15,7 +15,7 @@ pub enum Error {
     #[error(transparent)]
     Pack(#[from] archive::PackError),
     /// Unpacking or checking a package failed.
-    #[error("package `{}`: {source}", package.display())]
+    #[error("package `{}` of {what}: {source}", package.display())]
     Unpack {
         /// The component and version, or the package's file name.
         what: String,
@@ -38,9 +38,28 @@ pub enum Error {
     /// A target said no.
     #[error(transparent)]
     Target(#[from] target::Error),
-    /// A transfer failed.
+    /// Fetching failed.
     #[error(transparent)]
-    Transfer(#[from] transfer::Error),
+    Fetch(#[from] transfer::FetchError),
+    /// Publishing to too few targets succeeded.
+    #[error(transparent)]
+    Upload(#[from] transfer::UploadError),
+    /// No location of the record is one this host may read.
+    #[error("no location of {what} may be read")]
+    NoAllowedLocation {
+        /// The component and version.
+        what: String,
+        /// Why each was refused.
+        refused: Vec<transfer::Refused>,
+    },
+    /// Content of the store is not what its name says, or vanished.
+    #[error("`{}` in the store is damaged", path.display())]
+    StoreDamaged {
+        /// The component and version.
+        what: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// The records repository said no.
     #[error(transparent)]
     Records(#[from] records::Error),

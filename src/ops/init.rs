@@ -42,7 +42,14 @@ pub fn init(dir: &Path, dry_run: bool) -> Result<Report, Error> {
         }
     }
     let project = dir.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned());
-    let text = template(&Found { project, components: components.clone() });
+    let in_git = fsx::inspect(&dir.join(".git"))?.is_some();
+    let text = template(&Found {
+        project,
+        components: components.clone(),
+        records: if in_git { "." } else { ".deploy-tool/records" }.to_owned(),
+        target: ".deploy-tool/packages".to_owned(),
+        root: "deployments".to_owned(),
+    });
     if !dry_run {
         fsx::write_atomic(&path, text.as_bytes())?;
     }

@@ -1,1 +1,22 @@
-//! (ops)
+//! One file per thing a user does. Each takes values, joins the rooms below, and returns a typed report; none prints.
+//!
+//! Rooms of one layer never import each other: what the deploy room needs of archives and transfers (a filled staging
+//! directory, a receipt) is passed to it from here. Must not know: the terminal, the environment, the clock.
+
+pub mod change;
+pub mod deploy;
+mod error;
+mod fetch;
+pub mod init;
+pub mod links;
+pub mod pack;
+pub mod publish;
+pub mod record;
+pub mod ship;
+mod site;
+pub mod status;
+pub mod store;
+pub mod versions;
+
+pub use error::Error;
+pub use site::{Caller, Overrides, Site};

@@ -179,13 +179,8 @@ pub(super) fn name(
         extra: Default::default(),
     };
     let manifest = store.put_bytes(&to_canonical_json(&manifest))?;
-    let note = Note {
-        manifest,
-        package: packed.sha256,
-        index: Some(stored.index.0),
-        at: site.caller.now,
-        published: None,
-    };
+    let note =
+        Note { manifest, package: packed.sha256, index: Some(stored.index.0), at: site.caller.now, published: None };
     store.record_packed(&stored.kind, version, &note)?;
     Ok(manifest)
 }
@@ -223,12 +218,7 @@ impl Tree {
         Ok(Self { component, source, label, excludes })
     }
 
-    fn options<'a>(
-        &'a self,
-        site: &Site,
-        request: &Request,
-        progress: &'a (dyn Fn(u64) + Sync),
-    ) -> PackOptions<'a> {
+    fn options<'a>(&'a self, site: &Site, request: &Request, progress: &'a (dyn Fn(u64) + Sync)) -> PackOptions<'a> {
         let compression = request.compression.unwrap_or(self.component.compression);
         PackOptions {
             source: &self.source,
@@ -282,4 +272,19 @@ fn index_name(component: &ComponentType, version: &Version) -> String {
 /// The name of the manifest beside a package in the output directory.
 pub(super) fn manifest_name(component: &ComponentType, version: &Version) -> String {
     format!("{component}-{version}.manifest.json")
+}
+
+impl Request {
+    /// Everything as configured.
+    pub fn configured(component: &ComponentType) -> Self {
+        Self {
+            component: component.clone(),
+            source: None,
+            compression: None,
+            level: None,
+            exclude: Vec::new(),
+            dereference: false,
+            threads: None,
+        }
+    }
 }

@@ -4,17 +4,18 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Error, Site, fetch, pack};
+use super::{Error, Site, fetch};
+use crate::archive;
 use crate::config::TargetPlace;
 use crate::fsx;
 use crate::model::{
-    ComponentType, Location, Manifest, Record, RecordComponent, RecordManifest, RecordPackage, Sha256, Version,
+    ComponentType, Compression, Location, Manifest, Record, RecordComponent, RecordManifest, RecordPackage, Sha256,
+    Version,
 };
 use crate::records::{Published, Repository, publish_change};
-use crate::store::Store;
+use crate::store::{Reader, Store};
 use crate::target::{self, Filesystem, Parcel, Upload};
 use crate::transfer::{self, Uploaded};
-use crate::archive;
 
 /// What is to be published.
 #[derive(Debug, Clone)]
@@ -26,7 +27,7 @@ pub enum What {
 }
 
 /// What became of one target.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Target {
     /// Its name.
     pub name: String,
@@ -82,44 +83,39 @@ struct Local {
 /// # Errors
 ///
 /// [`Error::OtherContent`] where the version is published with other content.
-pub fn publish(
-    site: &Site,
-    what: &What,
-    to: &[String],
-    dry_run: bool,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<Report, Error> {
+pub fn publish(site: &Site, what: &What, to: &[String], dry_run: bool) -> Result<Report, Error> {
     let targets = targets(site, to)?;
-    let store = site.store()?;
-    let local = match what {
-        What::Packed(component, version) => from_store(&store, component, version)?,
-        What::File(path) => from_file(&store, path)?,
-    };
-    let repository = site.repository()?;
-    let (component, version) = (&local.manifest.component.kind, &local.manifest.component.version);
-    let before = repository.snapshot(None)?.get(component, version)?;
-    let local = match &before {
-        None => local,
-        Some(published) => committed(site, &repository, &store, published, &local)?,
-    };
-    check(&local)?;
+    let (bytes, manifest) = manifest(&site.store_reader()?, what)?;
+    let (component, version) = (manifest.component.kind.clone(), manifest.component.version.clone());
+    let before = published(site, &component, &version)?;
+    if let Some(published) = &before {
+        same_content(published, &manifest)?;
+    }
+    let package = &before.as_ref().map_or(&manifest, |published| &published.manifest).package;
     let mut report = Report {
-        component: component_of(&local),
-        version: local.manifest.component.version.clone(),
-        package: local.manifest.package.checksum.value,
-        size: local.manifest.package.size,
+        component,
+        version,
+        package: package.checksum.value,
+        size: package.size,
         targets: Vec::new(),
         commit: None,
         branch: None,
-        unchanged: false,
+        unchanged: before.as_ref().is_some_and(|p| targets.iter().all(|target| holds(p, target.name()))),
         dry_run,
     };
     if dry_run {
-        report.unchanged = before.as_ref().is_some_and(|p| targets.iter().all(|t| holds(p, t.name())));
-        report.targets = targets.iter().map(|t| planned(t, before.as_ref())).collect();
+        report.targets = targets.iter().map(|target| planned(target, before.as_ref())).collect();
         return Ok(report);
     }
-    let uploaded = upload(site, &local, &targets, progress)?;
+    let store = site.store()?;
+    let local = match (&before, what) {
+        (Some(published), _) => committed(site, &store, published)?,
+        (None, What::Packed(component, version)) => from_store(&store, component, version, bytes, manifest)?,
+        (None, What::File(path)) => from_file(&store, path, bytes, manifest)?,
+    };
+    check(&local)?;
+    let uploaded = upload(site, &local, &targets)?;
+    let repository = site.repository()?;
     let record = record(site, &repository, &local, before.as_ref(), &targets, &uploaded)?;
     let change = publish_change(&local.bytes, &record, before.as_ref())?;
     let committed = repository.commit(&change, &site.author())?;
@@ -129,4 +125,226 @@ pub fn publish(
     report.commit = Some(committed.commit);
     report.branch = Some(committed.branch);
     Ok(report)
+}
+
+fn targets(site: &Site, to: &[String]) -> Result<Vec<Filesystem>, Error> {
+    let all = fetch::filesystems(site)?;
+    let names = if to.is_empty() { &site.config.publish.default } else { to };
+    let find = |name: &String| {
+        let known = || all.iter().map(|target| target.name().to_owned()).collect();
+        let target = all.iter().find(|target| target.name() == name).cloned();
+        target.ok_or_else(|| Error::NoSuchTarget { name: name.clone(), known: known() })
+    };
+    names.iter().map(find).collect()
+}
+
+/// What the records say of the version; nothing where no repository is there yet.
+fn published(site: &Site, component: &ComponentType, version: &Version) -> Result<Option<Published>, Error> {
+    if site.own_repository && !site.has_repository()? {
+        return Ok(None);
+    }
+    Ok(site.repository()?.snapshot(None)?.get(component, version)?)
+}
+
+/// The manifest of what is to be published: from the store's note, or beside the package file
+/// (`<type>-<version>.manifest.json`, else `manifest.json`).
+fn manifest(store: &Reader, what: &What) -> Result<(Vec<u8>, Manifest), Error> {
+    let package = match what {
+        What::Packed(component, version) => {
+            let note = store.packed(component, version)?;
+            let path = note.map(|note| store.path(&note.manifest)).transpose()?.flatten();
+            return read_manifest(&path.ok_or_else(|| not_packed(store, component, version))?);
+        }
+        What::File(package) => package,
+    };
+    let dir = package.parent().unwrap_or(Path::new("."));
+    let name = package.file_name().unwrap_or_default().to_string_lossy();
+    let stem = Compression::ALL.iter().find_map(|c| name.strip_suffix(c.extension())).unwrap_or(&name);
+    let (own, plain) = (dir.join(format!("{stem}.manifest.json")), dir.join("manifest.json"));
+    for path in [&own, &plain] {
+        if fsx::inspect_followed(path)?.is_some() {
+            return read_manifest(path);
+        }
+    }
+    Err(Error::NoManifest { package: package.clone(), manifest: own })
+}
+
+fn not_packed(store: &Reader, component: &ComponentType, version: &Version) -> Error {
+    Error::NotPacked { component: component.clone(), version: version.clone(), store: store.directory().into() }
+}
+
+fn from_store(
+    store: &Store,
+    component: &ComponentType,
+    version: &Version,
+    bytes: Vec<u8>,
+    manifest: Manifest,
+) -> Result<Local, Error> {
+    let path = |digest: &Sha256| store.path(digest)?.ok_or_else(|| not_packed(store, component, version));
+    let package = path(&manifest.package.checksum.value)?;
+    let index = manifest.index.as_ref().map(|index| path(&index.checksum.value)).transpose()?;
+    Ok(Local { manifest, bytes, package, index })
+}
+
+/// Takes a package file and its index into the store.
+fn from_file(store: &Store, package: &Path, bytes: Vec<u8>, manifest: Manifest) -> Result<Local, Error> {
+    let dir = package.parent().unwrap_or(Path::new("."));
+    let take = |path: &Path, sha256: &Sha256, size: u64| -> Result<PathBuf, Error> {
+        let mut incoming = store.incoming()?;
+        let mut file = fsx::open(path)?;
+        std::io::copy(&mut file, &mut incoming).map_err(|e| fsx::Error::new(fsx::Action::Read, path, e))?;
+        let (found, length) = incoming.digest();
+        if (found, length) != (*sha256, size) {
+            let what = format!("{length} bytes with sha256 {found}, not {size} bytes with sha256 {sha256}");
+            return Err(Error::ManifestDiffers { path: path.to_owned(), what });
+        }
+        incoming.commit()?;
+        Ok(store.path(sha256)?.unwrap_or_else(|| path.to_owned()))
+    };
+    let taken = take(package, &manifest.package.checksum.value, manifest.package.size)?;
+    let index = manifest.index.as_ref().map(|index| take(&dir.join(&index.file), &index.checksum.value, index.size));
+    let index = index.transpose()?;
+    Ok(Local { manifest, bytes, package: taken, index })
+}
+
+fn read_manifest(path: &Path) -> Result<(Vec<u8>, Manifest), Error> {
+    let bytes = fsx::read(path)?;
+    let manifest = Manifest::parse(&bytes).map_err(|source| Error::Manifest { path: path.to_owned(), source })?;
+    Ok((bytes, manifest))
+}
+
+/// Only the same content may be published again.
+fn same_content(published: &Published, manifest: &Manifest) -> Result<(), Error> {
+    let (committed, wanted) = (&published.manifest.package, &manifest.package);
+    let (committed, wanted) = match (committed.tree, wanted.tree) {
+        (Some(committed), Some(wanted)) => (committed.to_string(), wanted.to_string()),
+        _ => (committed.checksum.value.to_string(), wanted.checksum.value.to_string()),
+    };
+    if committed == wanted {
+        return Ok(());
+    }
+    Err(Error::OtherContent {
+        component: published.component().clone(),
+        version: published.version().clone(),
+        published: committed,
+        wanted,
+    })
+}
+
+/// The version is published already: the committed manifest and package stand, and are brought into the store.
+fn committed(site: &Site, store: &Store, published: &Published) -> Result<Local, Error> {
+    let repository = site.repository()?;
+    let rejected = store.directory().join("rejected");
+    fetch::bring(site, store, published, Some(repository.root()), &rejected, &|_| {})?;
+    let path = |digest: &Sha256| {
+        let what = || format!("{}@{}", published.component(), published.version());
+        store.path(digest)?.ok_or_else(|| Error::StoreDamaged { what: what(), path: store.directory().into() })
+    };
+    Ok(Local {
+        manifest: published.manifest.clone(),
+        bytes: published.manifest_bytes.clone(),
+        package: path(&published.package_sha256())?,
+        index: published.manifest.index.as_ref().map(|index| path(&index.checksum.value)).transpose()?,
+    })
+}
+
+/// Reads the finished archive back with a plain tar reader and compares it with the index.
+fn check(local: &Local) -> Result<(), Error> {
+    let what = || format!("{}@{}", local.manifest.component.kind, local.manifest.component.version);
+    let Some(path) = &local.index else { return Ok(()) };
+    let index = archive::Index::parse(&fsx::read(path)?).map_err(|source| Error::Index { what: what(), source })?;
+    let package = fsx::open(&local.package)?;
+    archive::check(&package, local.manifest.package.algorithm, &index).map_err(|source| Error::Unpack {
+        what: what(),
+        package: local.package.clone(),
+        source: Box::new(source),
+    })?;
+    let (found, pinned) = (index.tree_digest(), local.manifest.package.tree);
+    match pinned.filter(|pinned| *pinned != found) {
+        None => Ok(()),
+        Some(pinned) => Err(Error::ManifestDiffers {
+            path: local.package.clone(),
+            what: format!("tree digest {found}, not {pinned}"),
+        }),
+    }
+}
+
+fn upload(site: &Site, local: &Local, targets: &[Filesystem]) -> Result<Vec<Uploaded>, Error> {
+    let Local { manifest, bytes, .. } = local;
+    let (component, version) = (&manifest.component.kind, &manifest.component.version);
+    let upload = |file, source, sha256, size| Upload { file, source, sha256, size };
+    let package = &manifest.package;
+    let manifest_sha256 = Sha256::of(bytes);
+    let store = site.store()?;
+    store.put_bytes(bytes)?;
+    let manifest_path = store.path(&manifest_sha256)?.unwrap_or_default();
+    let mut beside = vec![upload("manifest.json", manifest_path.as_path(), manifest_sha256, bytes.len() as u64)];
+    if let (Some(index), Some(path)) = (&manifest.index, &local.index) {
+        beside.push(upload(&index.file, path, index.checksum.value, index.size));
+    }
+    let package = upload(&package.file, &local.package, package.checksum.value, package.size);
+    let parcel = Parcel { component, version, package, beside: &beside };
+    Ok(transfer::upload(targets, &parcel, site.config.publish.require.min(targets.len()))?)
+}
+
+fn record(
+    site: &Site,
+    repository: &Repository,
+    local: &Local,
+    before: Option<&Published>,
+    targets: &[Filesystem],
+    uploaded: &[Uploaded],
+) -> Result<Record, Error> {
+    let (component, package) = (&local.manifest.component, &local.manifest.package);
+    let mut record = before.map(|published| published.record.clone()).unwrap_or_else(|| Record {
+        component: RecordComponent { kind: component.kind.clone(), version: component.version.clone() },
+        manifest: Some(RecordManifest { sha256: Sha256::of(&local.bytes) }),
+        package: Some(RecordPackage {
+            file: package.file.clone(),
+            size: package.size,
+            checksum: package.checksum.clone(),
+        }),
+        locations: Vec::new(),
+        published_at: site.caller.now,
+        schema: None,
+        extra: Default::default(),
+    });
+    for (target, uploaded) in targets.iter().zip(uploaded) {
+        let Ok(placed) = &uploaded.outcome else { continue };
+        let configured = site.config.target(target.name()).map(|target| &target.place);
+        let relative = matches!(configured, Some(TargetPlace::Filesystem { relative: true, .. }));
+        let location: Location = target.location(placed, &package.file, relative.then(|| repository.root()))?;
+        if !record.locations.contains(&location) {
+            record.locations.push(location);
+        }
+    }
+    Ok(record)
+}
+
+fn holds(published: &Published, target: &str) -> bool {
+    published.record.locations.iter().any(|location| location.name == target)
+}
+
+fn planned(target: &Filesystem, before: Option<&Published>) -> Target {
+    Target {
+        name: target.name().to_owned(),
+        path: None,
+        already_there: before.is_some_and(|published| holds(published, target.name())),
+        failure: None,
+        warnings: Vec::new(),
+    }
+}
+
+fn done(uploaded: Uploaded) -> Target {
+    let (placed, failure) = match uploaded.outcome {
+        Ok(placed) => (Some(placed), None),
+        Err(error) => (None, Some(error)),
+    };
+    Target {
+        name: uploaded.name,
+        path: placed.as_ref().map(|placed| placed.dir.clone()),
+        already_there: placed.as_ref().is_some_and(|placed| placed.already_there),
+        failure,
+        warnings: placed.map(|placed| placed.warnings).unwrap_or_default(),
+    }
 }

@@ -59,14 +59,17 @@ impl Site {
     pub fn new(mut config: Config, overrides: Overrides, caller: Caller) -> Self {
         let own = config.base.join(".deploy-tool");
         if config.publish.targets.is_empty() {
-            let place = TargetPlace::Filesystem { path: own.join("packages") };
+            let place = TargetPlace::Filesystem { path: own.join("packages"), relative: false };
             config.publish.targets.push(Target { name: "local".to_owned(), place, backup: false });
             config.publish.default = vec!["local".to_owned()];
             config.deploy.sources = vec![vec!["local".to_owned()]];
         }
         let repository = overrides.records.or_else(|| config.records.repository.clone());
         Self {
-            root: overrides.root.or_else(|| config.deploy.root.clone()).unwrap_or_else(|| config.base.join("deployments")),
+            root: overrides
+                .root
+                .or_else(|| config.deploy.root.clone())
+                .unwrap_or_else(|| config.base.join("deployments")),
             own_repository: repository.is_none(),
             repository: repository.unwrap_or_else(|| own.join("records")),
             store: overrides.store.unwrap_or_else(|| config.store.path.clone()),

@@ -100,7 +100,8 @@ fn installed(
             listed.current = current.get(component) == Some(&version);
             listed.pinned = pins.contains(&version);
             listed.installed_at = view.receipt(component, &version)?.map(|r| r.installed_at);
-            listed.last_current = history.last_current(component, &version, site.caller.now).filter(|_| !listed.current);
+            listed.last_current =
+                history.last_current(component, &version, site.caller.now).filter(|_| !listed.current);
             all.insert((component.clone(), version), listed);
         }
     }

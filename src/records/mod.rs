@@ -32,6 +32,7 @@ mod repository;
 mod resolve;
 mod schema;
 mod snapshot;
+mod source;
 
 pub use change::{Change, publish_change, yank_change};
 pub use commit::{Author, Committed};
@@ -40,6 +41,7 @@ pub use published::{Published, read_file};
 pub use repository::{DEFAULT_DIRECTORY, Repository};
 pub use schema::schemas;
 pub use snapshot::Snapshot;
+pub use source::source_state;
 
 const PACKAGES: &str = "packages";
 const MANIFEST: &str = "manifest.json";

@@ -62,6 +62,11 @@ impl Reader {
         Ok(verified)
     }
 
+    /// What the bytes of a content really hash to; `None` where it is not there.
+    pub fn digest(&self, sha256: &Sha256) -> Result<Option<Sha256>> {
+        Ok(self.rehash(*sha256)?.map(|(found, _)| found))
+    }
+
     fn rehash(&self, sha256: Sha256) -> fsx::Result<Option<(Sha256, u64)>> {
         let path = self.place(&sha256);
         let file = match fsx::open(&path) {

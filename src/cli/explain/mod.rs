@@ -2,13 +2,18 @@
 
 use super::words::Phrase;
 
+mod archive;
 mod config;
 mod deploy;
 mod fsx;
+mod ops;
 mod records;
 mod store;
 mod target;
 mod transfer;
+
+pub use target::warning;
+pub use transfer::attempt;
 
 /// An error that the catalogue has a sentence for.
 pub trait Explain {

@@ -6,7 +6,7 @@
 //! store.no-such-package.hint = run `deploy-tool store list` to see what is there
 //! ```
 //!
-//! `{name}` is replaced by the argument of that name. A key ending in `.hint` is the hint of the key before it; a
+//! `{name}` is replaced by the argument of that name, `\\n` by a line break. A key ending in `.hint` is the hint of the key before it; a
 //! hint is optional. A tests reads the sources and holds that no key is missing and none is left over.
 
 use std::collections::HashMap;
@@ -14,11 +14,14 @@ use std::fmt::Display;
 use std::path::Path;
 use std::sync::LazyLock;
 
-static ENGLISH: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| parse(include_str!("en.txt")));
+static ENGLISH: LazyLock<HashMap<&'static str, String>> = LazyLock::new(|| parse(include_str!("en.txt")));
 
-fn parse(text: &'static str) -> HashMap<&'static str, &'static str> {
+fn parse(text: &'static str) -> HashMap<&'static str, String> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines.filter_map(|line| line.split_once(" = ")).map(|(key, words)| (key.trim(), words)).collect()
+    lines
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(key, words)| (key.trim(), words.replace("\\n", "\n")))
+        .collect()
 }
 
 /// What kind of failure it is; decides the exit status.
@@ -108,7 +111,7 @@ pub fn say_opt(key: &str) -> Option<String> {
 }
 
 fn render(key: &str, args: &[(&'static str, String)]) -> Option<String> {
-    let mut rest = *ENGLISH.get(key)?;
+    let mut rest = ENGLISH.get(key)?.as_str();
     let mut out = String::with_capacity(rest.len() + 32);
     while let Some(start) = rest.find('{') {
         out.push_str(&rest[..start]);

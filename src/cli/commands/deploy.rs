@@ -1,0 +1,57 @@
+//! `deploy`
+
+use super::{release, tell_recovery};
+use crate::cli::args::Deploy;
+use crate::cli::explain;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::settings;
+use crate::cli::words::say;
+use crate::model::ByteSize;
+use crate::ops::Site;
+use crate::ops::deploy::{self, How, What};
+
+pub(super) fn run(site: &Site, args: &Deploy, output: &Output) -> Result<(), Failure> {
+    let here = settings::working_directory()?;
+    let what = match args.record.is_empty() {
+        true => What::References(args.references.clone(), args.at.clone()),
+        false => What::Records(args.record.iter().map(|path| here.join(path)).collect()),
+    };
+    let report = deploy::deploy(site, &what, args.dry.dry_run, &|_| {})?;
+    notes(&report, output);
+    output.report(&report, text);
+    Ok(())
+}
+
+/// What was recovered, and which sources failed on the way.
+pub(super) fn notes(report: &deploy::Report, output: &Output) {
+    tell_recovery(report.change.recovery, output);
+    for attempt in report.components.iter().flat_map(|component| &component.failed) {
+        output.warn_text(&explain::attempt(attempt));
+    }
+}
+
+/// The lines about a deploy: a line a component, then the release.
+pub(super) fn text(report: &deploy::Report) -> String {
+    let mut lines = Vec::new();
+    for component in &report.components {
+        let key = match (component.how, report.change.dry_run, &component.source) {
+            (How::Present, ..) => "deploy.present",
+            (How::Unpacked, true, _) => "deploy.would-unpack",
+            (How::Unpacked, false, None) => "deploy.unpacked-from-store",
+            (How::Unpacked, false, Some(_)) => "deploy.unpacked",
+        };
+        let args = [
+            ("component", component.component.to_string()),
+            ("version", component.version.to_string()),
+            ("source", component.source.clone().unwrap_or_default()),
+            ("fetched", ByteSize(component.fetched).to_string()),
+            ("files", component.files.to_string()),
+            ("bytes", ByteSize(component.bytes).to_string()),
+            ("seconds", format!("{:.1}", component.milliseconds as f64 / 1000.0)),
+        ];
+        lines.push(say(key, &args));
+    }
+    lines.push(release::text(&report.change));
+    lines.join("\n")
+}

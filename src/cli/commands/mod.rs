@@ -1,0 +1,58 @@
+//! One short file per command: arguments to an operation, its report to text.
+
+mod deploy;
+mod history;
+mod init;
+mod links;
+mod pack;
+mod publish;
+mod record;
+mod release;
+mod ship;
+mod status;
+mod store;
+mod version;
+
+use std::process::ExitCode;
+
+use super::args::{Cli, Commands, Global};
+use super::failure::Failure;
+use super::output::Output;
+use super::settings;
+use crate::deploy::Recovery;
+use crate::ops::Site;
+
+/// Runs the command that was asked for.
+pub(super) fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let output = Output { json: cli.global.json, quiet: cli.global.quiet };
+    let here = |command: &str| site_here(&cli.global, command, &output);
+    let done = match cli.command {
+        Commands::Init(args) => init::run(&args, &output),
+        Commands::Pack(args) => pack::run(&here("pack")?, &args, &output),
+        Commands::Publish(args) => publish::run(&here("publish")?, &args, &output),
+        Commands::Deploy(args) => deploy::run(&here("deploy")?, &args, &output),
+        Commands::Ship(args) => ship::run(&cli.global, &args, &output),
+        Commands::Rollback(args) => release::rollback(&here("rollback")?, &args, &output),
+        Commands::Status => return status::run(&here("status")?, &output),
+        Commands::History(args) => history::run(&here("history")?, &args, &output),
+        Commands::Version(args) => version::run(&here("version")?, &args, &output),
+        Commands::Links(args) => return links::run(&here("links")?, &args, &output),
+        Commands::Record(args) => record::run(&here("record")?, &args, &output),
+        Commands::Store(args) => return store::run(&here("store")?, &args, &output),
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+fn site_here(global: &Global, command: &str, output: &Output) -> Result<Site, Failure> {
+    settings::site(global, &settings::working_directory()?, command, output)
+}
+
+/// Says what an earlier run had left unfinished and what was done about it.
+fn tell_recovery(recovery: Recovery, output: &Output) {
+    match recovery {
+        Recovery::Clean => {}
+        Recovery::Undone { release } => output.note("recovery.undone", &[("release", release.to_string())]),
+        Recovery::Finished { release } => output.note("recovery.finished", &[("release", release.to_string())]),
+        Recovery::CleanedUp => output.note("recovery.cleaned-up", &[]),
+    }
+}

@@ -1,0 +1,48 @@
+//! `pack`
+
+use crate::cli::args::Pack;
+use crate::cli::explain::Explain;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::settings;
+use crate::cli::words::say;
+use crate::model::ByteSize;
+use crate::ops::{Site, pack};
+
+pub(super) fn run(site: &Site, args: &Pack, output: &Output) -> Result<(), Failure> {
+    let here = settings::working_directory()?;
+    let source = args.dir.as_ref().map(|dir| (here.join(dir).components().collect(), dir.display().to_string()));
+    let request = pack::Request {
+        component: args.component.clone(),
+        source,
+        compression: args.compression,
+        level: args.level,
+        exclude: args.exclude.clone(),
+        dereference: args.dereference,
+        threads: args.threads,
+    };
+    let mut site = site.clone();
+    if let Some(dir) = &args.output {
+        site.config.pack.output = here.join(dir).components().collect();
+    }
+    let created_at = settings::created_at(&site)?;
+    let report = pack::pack(&site, &request, &args.version, created_at, args.dry.dry_run, &|_| {})?;
+    report.warnings.iter().for_each(|trap| output.warn(&trap.explain()));
+    output.report(&report, text);
+    Ok(())
+}
+
+fn text(report: &pack::Report) -> String {
+    let args = [
+        ("component", report.component.to_string()),
+        ("version", report.version.to_string()),
+        ("files", report.files.to_string()),
+        ("bytes", ByteSize(report.bytes).to_string()),
+        ("size", ByteSize(report.size).to_string()),
+        ("excluded", report.excluded.to_string()),
+        ("sha256", report.sha256.to_string()),
+        ("tree", report.tree.to_string()),
+        ("file", report.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default()),
+    ];
+    say(if report.dry_run { "pack.would" } else { "pack.done" }, &args)
+}

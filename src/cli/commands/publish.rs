@@ -1,0 +1,78 @@
+//! `publish`
+
+use std::path::PathBuf;
+
+use crate::cli::args::Publish;
+use crate::cli::explain::{self, Explain as _};
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::settings;
+use crate::cli::words::{Phrase, say};
+use crate::model::{ByteSize, Reference, Selector};
+use crate::ops::Site;
+use crate::ops::publish::{self, What};
+
+pub(super) fn run(site: &Site, args: &Publish, output: &Output) -> Result<(), Failure> {
+    let report = publish::publish(site, &what(&args.what)?, &args.to, args.dry.dry_run)?;
+    warnings(&report, output);
+    output.report(&report, text);
+    Ok(())
+}
+
+/// A file where one is there or the text looks like a path, else a reference to one version.
+fn what(text: &str) -> Result<What, Failure> {
+    let path: PathBuf = settings::working_directory()?.join(text).components().collect();
+    if text.contains('/') || crate::fsx::inspect_followed(&path)?.is_some() {
+        return Ok(What::File(path));
+    }
+    match text.parse::<Reference>() {
+        Ok(Reference { component, selector: Selector::Exact(version) }) => Ok(What::Packed(component, version)),
+        Ok(_) => Err(Failure::of(Phrase::usage("publish.no-version").with("what", text))),
+        Err(error) => {
+            Err(Failure::of(Phrase::usage("publish.not-a-reference").with("what", text).with("reason", error)))
+        }
+    }
+}
+
+/// What went wrong at single targets, and what is doubtful about them.
+pub(super) fn warnings(report: &publish::Report, output: &Output) {
+    for target in &report.targets {
+        if let Some(failure) = &target.failure {
+            let reason = failure.explain().text();
+            output.warn(&Phrase::failed("publish.target-failed").with("name", &target.name).with("reason", reason));
+        }
+        target.warnings.iter().for_each(|warning| output.warn_text(&explain::warning(warning)));
+    }
+}
+
+/// The lines about one published version.
+pub(super) fn text(report: &publish::Report) -> String {
+    let mut lines = Vec::new();
+    for target in &report.targets {
+        let key = match (&target.failure, target.already_there, report.dry_run) {
+            (Some(_), ..) => continue,
+            (None, true, _) => "publish.target-had",
+            (None, false, true) => "publish.target-would",
+            (None, false, false) => "publish.target-got",
+        };
+        let path = target.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+        lines.push(say(key, &[("name", target.name.clone()), ("path", path)]));
+    }
+    let args = [
+        ("component", report.component.to_string()),
+        ("version", report.version.to_string()),
+        ("size", ByteSize(report.size).to_string()),
+        ("sha256", report.package.to_string()),
+        ("commit", report.commit.as_deref().unwrap_or_default().chars().take(12).collect()),
+        ("branch", report.branch.clone().unwrap_or_default()),
+    ];
+    lines.push(say(
+        match (report.dry_run, report.unchanged) {
+            (_, true) => "publish.unchanged",
+            (true, false) => "publish.would",
+            (false, false) => "publish.done",
+        },
+        &args,
+    ));
+    lines.join("\n")
+}

@@ -1,0 +1,52 @@
+//! A failure on its way to the user: sentence, hint, exit status.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::explain::Explain;
+use super::words::{Kind, Phrase, say};
+
+/// What the program ends with when it did not do what was asked.
+#[derive(Debug)]
+pub(super) struct Failure {
+    phrase: Phrase,
+}
+
+impl<E: Explain> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { phrase: error.explain() }
+    }
+}
+
+impl Failure {
+    /// A failure that is a sentence of its own.
+    pub fn of(phrase: Phrase) -> Self {
+        Self { phrase }
+    }
+
+    /// Prints the failure: words on stderr, and one JSON document on stdout where JSON was asked for.
+    pub fn tell(&self, json: bool, quiet: bool) -> ExitCode {
+        let (text, hint, status) = (self.phrase.text(), self.phrase.hint(), status(self.phrase.kind));
+        if json {
+            let error = json!({"error": {"status": status, "message": text, "hint": hint}});
+            println!("{error:#}");
+        }
+        eprintln!("{}: {text}", say("error", &[]));
+        if let Some(hint) = hint.filter(|_| !quiet) {
+            eprintln!("\n{}: {hint}", say("hint", &[]));
+        }
+        ExitCode::from(status)
+    }
+}
+
+/// The exit status of each kind of failure.
+fn status(kind: Kind) -> u8 {
+    match kind {
+        Kind::Failed => 1,
+        Kind::Usage => 2,
+        Kind::NotFound => 3,
+        Kind::Refused => 4,
+        Kind::Conflict => 5,
+    }
+}

@@ -1,0 +1,28 @@
+//! The switches of the fault points, for tests of what a crash leaves behind. Release builds have none.
+//!
+//! `DEPLOY_TOOL_FAULT=kill:17` (or `eio`, `enospc`) stops the program at its 17th change of the disk;
+//! `DEPLOY_TOOL_FAULT_TRACE=FILE` lists them all.
+
+use std::path::Path;
+
+use crate::fsx::{self, fault};
+
+/// Arms what the environment asks for.
+pub(super) fn arm() -> Result<(), fsx::Error> {
+    if !cfg!(debug_assertions) {
+        return Ok(());
+    }
+    if let Some(path) = std::env::var_os("DEPLOY_TOOL_FAULT_TRACE") {
+        fault::trace(Path::new(&path))?;
+    }
+    let wanted = std::env::var("DEPLOY_TOOL_FAULT").unwrap_or_default();
+    if let Some((name, number)) = wanted.split_once(':') {
+        let fault = match name {
+            "kill" => fault::Fault::Kill,
+            "eio" => fault::Fault::Eio,
+            _ => fault::Fault::Enospc,
+        };
+        fault::arm(fault, number.parse().unwrap_or(0));
+    }
+    Ok(())
+}

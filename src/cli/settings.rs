@@ -1,0 +1,89 @@
+//! From arguments, environment and configuration files to a [`Site`]: the one place that reads them.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::args::Global;
+use super::explain::Explain;
+use super::failure::Failure;
+use super::output::Output;
+use super::words::Phrase;
+use crate::config::{self, Config};
+use crate::fsx;
+use crate::model::Timestamp;
+use crate::ops::{Caller, Overrides, Site};
+
+/// The configuration of a host, where none is found upward or in the root.
+const HOST_CONFIG: &str = "/etc/deploy-tool.yaml";
+
+/// The directory the program was started in.
+pub(super) fn working_directory() -> Result<PathBuf, Failure> {
+    std::env::current_dir().map_err(|e| fsx::Error::new(fsx::Action::Inspect, ".", e).into())
+}
+
+/// Joins arguments, environment and the configuration that is found from `start` upward.
+pub(super) fn site(global: &Global, start: &Path, command: &str, output: &Output) -> Result<Site, Failure> {
+    let here = working_directory()?;
+    let absolute = |path: &PathBuf| here.join(path).components().collect::<PathBuf>();
+    let overrides = Overrides {
+        root: global.root.as_ref().map(absolute),
+        records: global.records.as_ref().map(absolute),
+        store: global.store.as_ref().map(absolute),
+    };
+    let file = match &global.config {
+        Some(file) => Some(absolute(file)),
+        None => find(start, overrides.root.as_deref())?,
+    };
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let variable = |name: &str| std::env::var(name).ok();
+    let config = match file {
+        Some(file) => {
+            let text = fsx::read_text(&file)?;
+            let (config, warnings) = config::parse(&text, &file, &variable, home.as_deref())?;
+            warnings.iter().for_each(|warning| output.warn(&warning.explain()));
+            config
+        }
+        None => Config::default_for(start, &variable, home.as_deref()),
+    };
+    Ok(Site::new(config, overrides, caller(command)?))
+}
+
+/// The nearest configuration: upward from `start`, then the root's own, then the host's.
+fn find(start: &Path, root: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    let candidates = config::find_upward(start)
+        .chain(root.map(|root| root.join(config::FILE_NAME)))
+        .chain([PathBuf::from(HOST_CONFIG)]);
+    for candidate in candidates {
+        if fsx::inspect_followed(&candidate)?.is_some() {
+            return Ok(Some(candidate));
+        }
+    }
+    Ok(None)
+}
+
+fn caller(command: &str) -> Result<Caller, Failure> {
+    let now = now()?;
+    let named = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty());
+    let user = named.unwrap_or_else(|| format!("uid {}", fsx::user()));
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Ok(Caller {
+        by: format!("{user}@{host}"),
+        process: format!("pid {} ({user}@{host}), {command}, since {now}", std::process::id()),
+        email: format!("{}@{host}", user.replace(' ', "")),
+        name: user,
+        now,
+    })
+}
+
+fn now() -> Result<Timestamp, Failure> {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    let time = i64::try_from(seconds).ok().and_then(Timestamp::from_unix);
+    time.ok_or_else(|| Failure::of(Phrase::failed("cli.clock").with("seconds", seconds)))
+}
+
+/// When a package counts as made: `SOURCE_DATE_EPOCH` where it is set, else now.
+pub(super) fn created_at(site: &Site) -> Result<Timestamp, Failure> {
+    let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(site.caller.now) };
+    let time = text.parse().ok().and_then(Timestamp::from_unix);
+    time.ok_or_else(|| Failure::of(Phrase::usage("cli.source-date-epoch").with("value", text)))
+}

@@ -1,0 +1,363 @@
+//! `deploy`: records to version directories, links and a release, all or nothing.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::change::{self, details};
+use super::{Error, Site, fetch, record};
+use crate::archive::{self, UnpackOptions};
+use crate::deploy::{
+    Action, EntryComponent, Error as DeployError, Install, Plan, Receipt, ReceiptRecord, Recovery, Request as Wanted,
+    State, View, execute, plan,
+};
+use crate::fsx;
+use crate::model::{ComponentType, Reference, Version};
+use crate::records::{Published, read_file};
+use crate::store::Store;
+use crate::transfer::Attempt;
+
+/// What is to be deployed.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// What these references name, as of a commit or of the branch.
+    References(Vec<Reference>, Option<String>),
+    /// What these record files say; needs no git.
+    Records(Vec<PathBuf>),
+}
+
+/// How one component came to be installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// It was unpacked.
+    Unpacked,
+    /// Its version directory was there.
+    Present,
+}
+
+/// One deployed component.
+#[derive(Debug, Serialize)]
+pub struct Component {
+    /// The component.
+    #[serde(rename = "type")]
+    pub component: ComponentType,
+    /// Its version.
+    pub version: Version,
+    /// How it came to be installed.
+    pub how: How,
+    /// The target its package came from; absent where the store had it, or it was present.
+    pub source: Option<String>,
+    /// Bytes that were fetched, or would be.
+    pub fetched: u64,
+    /// Files in it.
+    pub files: u64,
+    /// Bytes of content in it.
+    pub bytes: u64,
+    /// Milliseconds from fetching to unpacked.
+    pub milliseconds: u64,
+    /// Sources that failed before one did not.
+    #[serde(skip)]
+    pub failed: Vec<Attempt>,
+}
+
+/// What `deploy` did, or would do.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The release.
+    #[serde(flatten)]
+    pub change: change::Report,
+    /// The components that were asked for.
+    pub components: Vec<Component>,
+    /// The commit the records were read at.
+    pub commit: Option<String>,
+}
+
+/// `deploy`: one transaction for all that is asked for.
+///
+/// # Errors
+///
+/// Nothing is changed then, except where a deploy error says that the release is committed.
+pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: &(dyn Fn(u64) + Sync)) -> Result<Report, Error> {
+    let (wanted, top) = resolve(site, what)?;
+    let commit = wanted.first().and_then(|published| published.commit.clone());
+    for published in &wanted {
+        deployable(published)?;
+    }
+    if dry_run {
+        let (state, view) = match fsx::inspect_followed(&site.root)? {
+            Some(_) => (site.view()?.state()?, Some(site.view()?)),
+            None => (State::default(), None),
+        };
+        let plan = plan_for(site, view.as_ref(), &state, &wanted)?;
+        let store = site.store_reader()?;
+        let mut components = Vec::new();
+        for published in &wanted {
+            let mut component = present(published, &plan);
+            let package = &published.manifest.package;
+            if component.how == How::Unpacked && store.size(&package.checksum.value)? != Some(package.size) {
+                component.fetched = package.size;
+            }
+            components.push(component);
+        }
+        return Ok(Report { change: change::report(&plan, true, Recovery::Clean), components, commit });
+    }
+    let (root, recovery) = site.change()?;
+    let plan = plan_for(site, Some(root.view()), &root.view().state()?, &wanted)?;
+    let mut components: Vec<Component> = wanted.iter().map(|published| present(published, &plan)).collect();
+    if !plan.is_empty() {
+        let store = site.store()?;
+        let rejected = root.layout().rejected();
+        let mut stage = |install: &Install, dir: &Path| -> Result<Receipt, Error> {
+            let found = wanted.iter().zip(&mut components).find(|(p, _)| *p.component() == install.component);
+            let Some((published, component)) = found else {
+                return Err(Error::NoSuchComponent { component: install.component.clone() });
+            };
+            let started = Instant::now();
+            let receipt = stage(site, &store, published, top.as_deref(), &rejected, dir, component, progress)?;
+            component.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            Ok(receipt)
+        };
+        let _ = execute(&root, &plan, &mut stage)?;
+    }
+    Ok(Report { change: change::report(&plan, false, recovery), components, commit })
+}
+
+/// What is asked for, from git objects or from record files, and the work tree that relative locations start from.
+fn resolve(site: &Site, what: &What) -> Result<(Vec<Published>, Option<PathBuf>), Error> {
+    let (wanted, top): (Vec<Published>, _) = match what {
+        What::References(references, at) => {
+            let repository = record::existing(site)?;
+            let snapshot = repository.snapshot(at.as_deref())?;
+            let found = references.iter().map(|reference| snapshot.resolve(reference));
+            (found.collect::<Result<_, _>>()?, Some(repository.root().to_owned()))
+        }
+        What::Records(paths) => (paths.iter().map(|path| read_file(path)).collect::<Result<_, _>>()?, None),
+    };
+    for (i, published) in wanted.iter().enumerate() {
+        if wanted.iter().take(i).any(|other| other.component() == published.component()) {
+            return Err(Error::Twice { component: published.component().clone() });
+        }
+    }
+    Ok((wanted, top))
+}
+
+/// Refuses what is withdrawn or made for another platform.
+fn deployable(published: &Published) -> Result<(), Error> {
+    let (component, version) = (published.component().clone(), published.version().clone());
+    if let Some(yank) = &published.yanked {
+        return Err(Error::Yanked { component, version, reason: yank.reason.clone() });
+    }
+    if let Some(platform) = &published.manifest.platform {
+        let is = |wanted: &Option<String>, host: &str| wanted.as_deref().is_none_or(|wanted| wanted == host);
+        if !is(&platform.os, std::env::consts::OS) || !is(&platform.arch, std::env::consts::ARCH) {
+            let any = |part: &Option<String>| part.clone().unwrap_or_else(|| "any".to_owned());
+            return Err(Error::Platform {
+                component,
+                version,
+                wanted: format!("{}/{}", any(&platform.os), any(&platform.arch)),
+                host: format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn plan_for(site: &Site, view: Option<&View>, state: &State, wanted: &[Published]) -> Result<Plan, Error> {
+    let mut after = state.set();
+    let mut installs = Vec::new();
+    for published in wanted {
+        let (component, version) = (published.component(), published.version());
+        after.insert(component.clone(), version.clone());
+        if !installed(view, published)? {
+            installs.push(Install { component: component.clone(), version: version.clone() });
+        }
+    }
+    let mut details = match view {
+        Some(view) => details(view, &after)?,
+        None => Default::default(),
+    };
+    for published in wanted {
+        let detail = EntryComponent {
+            version: published.version().clone(),
+            package: Some(published.package_sha256()),
+            commit: published.commit.clone(),
+        };
+        details.insert(published.component().clone(), detail);
+    }
+    dependencies(view, &after, wanted)?;
+    let request = Wanted {
+        action: Action::Deploy,
+        after,
+        installs,
+        details,
+        parent: state.number(),
+        restores: None,
+        origins: Default::default(),
+        custom_links: site.custom_links(),
+        at: site.caller.now,
+        by: site.caller.by.clone(),
+    };
+    let layout = crate::deploy::Layout::new(&site.root);
+    Ok(plan(&layout, state, request)?)
+}
+
+/// Whether the version is installed with the content the record says.
+fn installed(view: Option<&View>, published: &Published) -> Result<bool, Error> {
+    let Some(view) = view else { return Ok(false) };
+    let (component, version) = (published.component(), published.version());
+    let Some(receipt) = view.receipt(component, version)? else {
+        let path = view.layout().version(component, version);
+        return match fsx::inspect(&path)? {
+            Some(_) => Err(DeployError::UnknownDirectory { path }.into()),
+            None => Ok(false),
+        };
+    };
+    let same_tree = published.manifest.package.tree == Some(receipt.tree);
+    if same_tree || receipt.package == published.package_sha256() {
+        return Ok(true);
+    }
+    Err(DeployError::OtherContent {
+        component: component.clone(),
+        version: version.clone(),
+        installed: receipt.package.to_string(),
+        wanted: published.package_sha256().to_string(),
+    }
+    .into())
+}
+
+/// Every requirement of the set that would be current must be met within it.
+fn dependencies(view: Option<&View>, after: &crate::deploy::Set, wanted: &[Published]) -> Result<(), Error> {
+    for (component, version) in after {
+        let published = wanted.iter().find(|p| p.component() == component);
+        let needs = match (published, view) {
+            (Some(published), _) => published.manifest.dependencies.clone(),
+            (None, Some(view)) => view.receipt(component, version)?.map(|r| r.dependencies).unwrap_or_default(),
+            (None, None) => Vec::new(),
+        };
+        for need in needs {
+            let would_be = after.get(&need.kind);
+            let met = would_be.and_then(Version::to_semver).is_some_and(|v| need.version.matches(&v));
+            if !met {
+                return Err(Error::Unmet {
+                    component: component.clone(),
+                    version: version.clone(),
+                    would_be: would_be.cloned(),
+                    needs: need,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn present(published: &Published, plan: &Plan) -> Component {
+    let unpacks = plan.installs.iter().any(|install| install.component == *published.component());
+    Component {
+        component: published.component().clone(),
+        version: published.version().clone(),
+        how: if unpacks { How::Unpacked } else { How::Present },
+        source: None,
+        fetched: 0,
+        files: 0,
+        bytes: 0,
+        milliseconds: 0,
+        failed: Vec::new(),
+    }
+}
+
+/// Fetches, checks and unpacks one version into its staging directory.
+#[allow(clippy::too_many_arguments)]
+fn stage(
+    site: &Site,
+    store: &Store,
+    published: &Published,
+    top: Option<&Path>,
+    rejected: &Path,
+    dir: &Path,
+    component: &mut Component,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Receipt, Error> {
+    let brought = fetch::bring(site, store, published, top, rejected, progress)?;
+    component.source.clone_from(&brought.source);
+    component.fetched = brought.bytes;
+    let from_store = brought.source.is_none();
+    if let Some(index) = &brought.index {
+        room(&site.root, index.bytes(), index.entries().len() as u64)?;
+    }
+    let manifest = &published.manifest;
+    let sha256 = published.package_sha256();
+    let unpack = |brought: &fetch::Brought| unpack(site, store, published, brought, dir, progress);
+    let unpacked = match unpack(&brought) {
+        // The store's copy may have rotted since it was checked: then it is thrown away and fetched again, once.
+        Err(error) if from_store && store.digest(&sha256)? != Some(sha256) => {
+            store.discard(&sha256)?;
+            let again = fetch::bring(site, store, published, top, rejected, progress).map_err(|_| error)?;
+            fsx::remove_tree(dir)?;
+            fsx::create_dir(dir)?;
+            component.source.clone_from(&again.source);
+            component.fetched += again.bytes;
+            unpack(&again)?
+        }
+        other => other?,
+    };
+    if let Some(expected) = manifest.package.tree.filter(|tree| *tree != unpacked.tree) {
+        return Err(Error::OtherTree {
+            component: published.component().clone(),
+            version: published.version().clone(),
+            expected: expected.to_string(),
+            found: unpacked.tree.to_string(),
+        });
+    }
+    component.files = unpacked.files;
+    component.bytes = unpacked.bytes;
+    component.failed = brought.failed;
+    Ok(Receipt {
+        component: published.component().clone(),
+        version: published.version().clone(),
+        package: sha256,
+        tree: unpacked.tree,
+        files: unpacked.files,
+        bytes: unpacked.bytes,
+        installed_at: site.caller.now,
+        record: ReceiptRecord { manifest: published.manifest_sha256, commit: published.commit.clone() },
+        mutable: manifest.mutable,
+        dependencies: manifest.dependencies.clone(),
+    })
+}
+
+fn unpack(
+    site: &Site,
+    store: &Store,
+    published: &Published,
+    brought: &fetch::Brought,
+    dir: &Path,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<archive::Unpacked, Error> {
+    let package = &published.manifest.package;
+    let sha256 = package.checksum.value;
+    let what = || format!("{}@{}", published.component(), published.version());
+    let path = store.path(&sha256)?;
+    let path = path.ok_or_else(|| Error::StoreDamaged { what: what(), path: store.directory().into() })?;
+    let options = UnpackOptions {
+        expected: Some((package.size, sha256)),
+        keep_write_bits: published.manifest.mutable,
+        threads: site.config.pack.threads.unwrap_or(0),
+        progress,
+    };
+    archive::unpack(&fsx::open(&path)?, package.algorithm, brought.index.as_ref(), dir, &options)
+        .map_err(|source| Error::Unpack { what: what(), package: path, source: Box::new(source) })
+}
+
+/// Whether the root's file system has room for what will be unpacked, before the first byte is written.
+fn room(root: &Path, bytes: u64, entries: u64) -> Result<(), Error> {
+    let space = fsx::space(root)?;
+    if space.bytes < bytes {
+        return Err(Error::NoSpace { path: root.to_owned(), needed: bytes, free: space.bytes });
+    }
+    match space.inodes {
+        Some(free) if free < entries => Err(Error::NoInodes { path: root.to_owned(), needed: entries, free }),
+        _ => Ok(()),
+    }
+}

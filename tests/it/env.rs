@@ -1,0 +1,183 @@
+//! A hermetic place to run the program in: its own home, git configuration, project, targets, records and root.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_deploy-tool");
+
+/// A temporary directory with a home of its own; everything a test does stays in it.
+pub struct Env {
+    dir: tempfile::TempDir,
+}
+
+/// What a run of the program gave.
+#[derive(Debug)]
+pub struct Ran {
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Env {
+    pub fn new() -> Self {
+        Self::in_dir(&std::env::temp_dir())
+    }
+
+    /// The same below `parent`, for tests that need a certain file system.
+    pub fn in_dir(parent: &Path) -> Self {
+        let dir = tempfile::Builder::new().prefix("deploy-tool-it-").tempdir_in(parent).expect("a directory");
+        // So that a test may run the program as another user.
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("opened");
+        let env = Self { dir };
+        for sub in ["home", "project", "project/models/bert", "project/models/tokenizer"] {
+            fs::create_dir_all(env.path(sub)).expect("made");
+        }
+        env.write(
+            "home/.gitconfig",
+            "[user]\n\tname = Mei\n\temail = mei@example.org\n[init]\n\tdefaultBranch = main\n",
+        );
+        env
+    }
+
+    /// A path below the temporary directory.
+    pub fn path(&self, sub: impl AsRef<Path>) -> PathBuf {
+        self.dir.path().join(sub)
+    }
+
+    /// Writes a file below the temporary directory, with its parents.
+    pub fn write(&self, sub: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(sub);
+        fs::create_dir_all(path.parent().expect("below the directory")).expect("made");
+        fs::write(&path, content).expect("written");
+        path
+    }
+
+    pub fn read(&self, sub: &str) -> String {
+        fs::read_to_string(self.path(sub)).unwrap_or_else(|e| panic!("{sub}: {e}"))
+    }
+
+    /// A project with one component `model`, two filesystem targets, a git work tree for records and a root.
+    pub fn with_model() -> Self {
+        let env = Self::new();
+        env.model_in_place();
+        env
+    }
+
+    pub fn model_in_place(&self) {
+        self.write("project/models/bert/config.json", "{\"layers\": 12}\n");
+        self.write("project/models/bert/pytorch_model.bin", vec![7u8; 300_000]);
+        self.write("project/models/tokenizer/vocab.txt", "a\nb\nc\n");
+        self.write("project/.deploy-tool.yaml", CONFIG);
+        self.git_init("records");
+    }
+
+    /// A git repository with one commit.
+    pub fn git_init(&self, sub: &str) {
+        fs::create_dir_all(self.path(sub)).expect("made");
+        self.git(sub, &["init", "-q"]);
+        self.write(&format!("{sub}/README"), "records\n");
+        self.git(sub, &["add", "README"]);
+        self.git(sub, &["commit", "-qm", "start"]);
+    }
+
+    /// Runs git in a directory; it must succeed. Returns its stdout.
+    pub fn git(&self, sub: &str, args: &[&str]) -> String {
+        let output = self.hermetic("git").args(args).current_dir(self.path(sub)).output().expect("git runs");
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// A command with this environment and nothing of the caller's but PATH.
+    pub fn hermetic(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear();
+        for name in ["PATH", "LD_LIBRARY_PATH"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command
+            .env("HOME", self.path("home"))
+            .env("USER", "mei")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("LC_ALL", "C.UTF-8")
+            .env("TMPDIR", self.dir.path())
+            .current_dir(self.path("project"));
+        command
+    }
+
+    /// The program, in the project's directory.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.hermetic(PROGRAM);
+        command.args(args);
+        command
+    }
+
+    /// Runs the program in the project's directory.
+    pub fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(self.command(args).output().expect("the program runs"))
+    }
+
+    /// Runs the program, which must succeed; returns its stdout.
+    pub fn ok(&self, args: &[&str]) -> String {
+        let ran = self.run(args);
+        assert_eq!(ran.status, Some(0), "{args:?}: {ran:?}");
+        ran.stdout
+    }
+
+    /// Runs the program with `--json`, which must succeed; returns the document.
+    pub fn json(&self, args: &[&str]) -> serde_json::Value {
+        let out = self.ok(&[args, &["--json"]].concat());
+        serde_json::from_str(&out).unwrap_or_else(|e| panic!("{args:?}: {e}: {out}"))
+    }
+
+    /// Runs the program, which must fail with this status; returns its stderr.
+    pub fn fails(&self, status: i32, args: &[&str]) -> String {
+        let ran = self.run(args);
+        assert_eq!(ran.status, Some(status), "{args:?}: {ran:?}");
+        assert!(ran.stderr.starts_with("error: "), "{args:?}: {ran:?}");
+        ran.stderr
+    }
+
+    /// Packs and publishes the model's directory as this version.
+    pub fn publish(&self, version: &str) {
+        self.ok(&["pack", "--type", "model", "--version", version]);
+        self.ok(&["publish", &format!("model@{version}")]);
+    }
+
+    /// What a link below the root holds.
+    pub fn link(&self, sub: &str) -> String {
+        let path = self.path("root").join(sub);
+        fs::read_link(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).display().to_string()
+    }
+}
+
+impl Ran {
+    pub fn of(output: Output) -> Self {
+        Self {
+            status: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// The configuration of [`Env::with_model`].
+pub const CONFIG: &str = "\
+version: 1
+project: {name: demo}
+components:
+  model: {source: ./models}
+  config: {source: ./configs}
+records: {repository: ../records}
+publish:
+  default: [near, far]
+  targets:
+    near: {type: filesystem, path: ../targets/near}
+    far: {type: filesystem, path: ../targets/far}
+deploy: {root: ../root}
+store: {path: ../store}
+";

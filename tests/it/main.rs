@@ -1,0 +1,8 @@
+//! One binary for every test that runs the program itself; one file per promise or command.
+
+// The bans are for the library: a test looks at the disk and the environment as a user does.
+#![allow(clippy::disallowed_methods)]
+
+mod crash;
+mod env;
+mod main_job;

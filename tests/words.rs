@@ -1,0 +1,83 @@
+//! The catalogue holds every sentence the program asks for, and none that it never asks for.
+
+// The bans are for the library: a test looks at the disk and the environment as a user does.
+#![allow(clippy::disallowed_methods)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+const CATALOGUE: &str = include_str!("../src/cli/words/en.txt");
+
+fn keys() -> BTreeSet<&'static str> {
+    CATALOGUE
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(k, _)| k)
+        .collect()
+}
+
+/// Whether a string literal is a key: lower-case words joined by dots and dashes, with at least one dot.
+fn is_key(literal: &str) -> bool {
+    let part = |p: &str| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    literal.contains('.') && literal.split('.').all(part)
+}
+
+/// The string literals of a Rust source before its tests. Good enough for code without raw strings and with no escaped
+/// quotes in keys.
+fn literals(source: &str) -> Vec<&str> {
+    let code = source.split("#[cfg(test)]").next().unwrap_or(source);
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.flat_map(|line| line.split('"').skip(1).step_by(2)).collect()
+}
+
+fn asked_for(dir: &Path, out: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(dir).expect("listed") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            asked_for(&path, out);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            let source = fs::read_to_string(&path).expect("read");
+            out.extend(literals(&source).into_iter().filter(|l| is_key(l)).map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn no_sentence_is_missing_and_none_is_left_over() {
+    let mut asked = BTreeSet::new();
+    asked_for(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli"), &mut asked);
+    asked.extend(["error", "warning", "hint"].map(str::to_owned));
+    let known = keys();
+    let prefixes: BTreeSet<&str> = known.iter().filter_map(|key| key.split('.').next()).collect();
+    let missing: Vec<_> = asked
+        .iter()
+        .filter(|key| prefixes.contains(key.split('.').next().unwrap_or("")) && !known.contains(key.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "the catalogue lacks {missing:?}");
+    let left: Vec<_> = known
+        .iter()
+        .filter(|key| !key.starts_with("help"))
+        .filter(|key| !asked.contains(key.strip_suffix(".hint").unwrap_or(key)))
+        .collect();
+    assert!(left.is_empty(), "nothing asks for {left:?}");
+}
+
+#[test]
+fn a_key_stands_once_and_braces_are_closed() {
+    let lines = CATALOGUE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut seen = BTreeSet::new();
+    for line in lines {
+        let (key, words) = line.split_once(" = ").unwrap_or_else(|| panic!("no ` = ` in {line:?}"));
+        assert!(seen.insert(key), "`{key}` stands twice");
+        assert_eq!(words.matches('{').count(), words.matches('}').count(), "{line}");
+    }
+}
+
+#[test]
+fn the_reader_of_sources_sees_keys() {
+    let source = "fn f() { say(\"a.b-c\", x); // \"no.key\"\n// \"x.y\"\n\"A.b\" \"plain\" }\n#[cfg(test)]\n\"t.t\"";
+    let found: Vec<_> = literals(source).into_iter().filter(|l| is_key(l)).collect();
+    assert_eq!(found, ["a.b-c", "no.key"]);
+}
