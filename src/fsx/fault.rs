@@ -87,6 +87,16 @@ pub(super) fn point(action: Action, path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// As [`point`], for `name` in `dir`: the path is put together only where somebody asks for it.
+pub(super) fn point_in(action: Action, dir: &Path, name: &std::ffi::OsStr) -> Result<()> {
+    #[cfg(debug_assertions)]
+    if armed::ARMED.get().is_some() || armed::TRACE.get().is_some() {
+        return point(action, &dir.join(name));
+    }
+    let _ = (action, dir, name);
+    Ok(())
+}
+
 #[cfg(debug_assertions)]
 fn strike(fault: Fault) -> io::Error {
     use rustix::io::Errno;

@@ -6,6 +6,7 @@
 
 #![allow(clippy::disallowed_methods)]
 
+mod beneath;
 mod dir;
 mod error;
 pub mod fault;
@@ -15,6 +16,7 @@ mod link;
 mod lock;
 mod space;
 
+pub use beneath::Dir;
 pub use dir::{
     DirEntry, FileKind, canonical, create_dir, create_dir_all, disk_usage, list, remove_dir, remove_tree, rename,
     rename_new, set_mode, without_parents,
