@@ -1,1 +1,37 @@
-//! (archive)
+//! Trees into packages and back: tree -> tar -> pieces, and every check on the way back.
+//!
+//! Promises: a package's bytes are a function of its tree and settings; nothing is written outside the directory
+//! that was given; nothing that does not match its digest is called unpacked; memory does not grow with files.
+//! Must not know: manifests, stores, targets, versions.
+
+mod error;
+mod pack;
+mod tar;
+mod unpack;
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+pub use error::{PackError, UnpackError};
+pub use pack::{Choice, DEFAULT_EXCLUDES, Mtime, NORMALIZED_MTIME, PackOptions, Packed, Trap, TrapKind, pack};
+pub use tar::TarError;
+pub use unpack::{Expected, Source, UnpackOptions, Unpacked, check, index_foreign, unpack};
+
+use crate::model::TreePath;
+
+/// How many threads `asked` means; 0 is one for each core.
+fn threads(asked: usize) -> usize {
+    match asked {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        given => given,
+    }
+}
+
+/// The path relative to a tree's top, as the system takes it.
+fn os_path(path: &TreePath) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(path.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests;

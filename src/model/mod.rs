@@ -5,11 +5,13 @@
 
 mod canonical;
 mod digest;
+mod index;
 mod manifest;
 mod name;
 mod path;
 mod record;
 mod reference;
+mod shape;
 mod size;
 mod time;
 mod tree;
@@ -17,6 +19,10 @@ mod version;
 
 pub use canonical::to_canonical_json;
 pub use digest::{Blake3, DigestError, Sha256};
+pub use index::{
+    INDEX_FORMAT, Index, IndexEntry, IndexError, IndexParts, MAX_ENDS_BYTES, MAX_ENTRIES, MAX_HEADER_BYTES,
+    MAX_INDEX_BYTES, MAX_PIECE_BYTES, Piece,
+};
 pub use manifest::{
     Checksum, ChecksumAlgorithm, Compression, Dependency, IndexRef, Manifest, ManifestComponent, ManifestPackage,
     Metadata, Platform, SCHEMA, SchemaError, SourceState,
@@ -27,6 +33,7 @@ pub use record::{
     FilesystemKind, FilesystemPlace, Location, Place, Record, RecordComponent, RecordManifest, RecordPackage, Yank,
 };
 pub use reference::{Reference, ReferenceError, Selector};
+pub use shape::{Shape, ShapeError};
 pub use size::{ByteSize, SizeError};
 pub use time::{Span, SpanError, TimeError, Timestamp};
 pub use tree::{Entry, EntryKind, TreeHasher};

@@ -1,0 +1,143 @@
+//! Archives of other writers: unpacked whole, never cut short.
+
+use std::process::Command;
+
+use super::*;
+
+/// Unpacks without an index and with the one made for it; both must give `expected`.
+fn gives(bytes: &[u8], compression: Compression, expected: &BTreeMap<Vec<u8>, Node>) {
+    let index = index_foreign(&as_file(bytes), compression).expect("an index");
+    let index = Index::parse(&index.to_bytes()).expect("what was written");
+    check(&as_file(bytes), compression, &index).expect("it reads back");
+    let mut trees = Vec::new();
+    for (into, result) in all_ways(bytes, compression, Some(&index), &unpack_options()) {
+        trees.push(result.expect("unpacked").tree);
+        let found = listing(into.path());
+        assert!(found.keys().eq(expected.keys()), "{:?}", found.keys());
+        for (path, node) in &found {
+            match (node, &expected[path]) {
+                (Node::File { content, names, .. }, Node::File { content: other, names: others, .. }) => {
+                    assert_eq!((content, names), (other, others), "{}", path.escape_ascii());
+                }
+                (Node::Link { target, .. }, Node::Link { target: other, .. }) => assert_eq!(target, other),
+                (Node::Directory { .. }, Node::Directory { .. }) => {}
+                (node, other) => panic!("{}: {node:?} is not {other:?}", path.escape_ascii()),
+            }
+        }
+    }
+    trees.dedup();
+    assert_eq!(trees.len(), 1);
+}
+
+/// A tree with what makes tars differ: long names, holes, hard links.
+fn odd_tree() -> tempfile::TempDir {
+    use std::os::unix::fs::FileExt as _;
+    let dir = tempfile::tempdir().expect("a directory");
+    let at = |path: &str| dir.path().join(path);
+    let deep = format!("{}/{}", "d".repeat(120), "e".repeat(200));
+    fs::create_dir_all(at(&deep)).expect("a directory");
+    fs::write(at(&format!("{deep}/{}", "f".repeat(150))), b"deep").expect("written");
+    std::os::unix::fs::symlink(&deep, at("long link")).expect("a link");
+    fs::hard_link(at(&format!("{deep}/{}", "f".repeat(150))), at("same")).expect("a name");
+    let sparse = fs::File::create(at("sparse")).expect("a file");
+    for i in 0..30 {
+        sparse.write_all_at(b"island", i * 100_000 + 50_000).expect("written");
+    }
+    sparse.set_len(5_000_000).expect("a length");
+    fs::File::create(at("only a hole")).expect("a file").set_len(70_000).expect("a length");
+    fs::write(at("plain"), noise(1_000_000, 3)).expect("written");
+    dir
+}
+
+fn run(dir: &Path, program: &str, args: &[&str]) -> Option<Vec<u8>> {
+    let output = Command::new(program).args(args).current_dir(dir).output().ok()?;
+    assert!(output.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Some(output.stdout)
+}
+
+#[test]
+fn gnu_tar_in_every_format() {
+    let tree = odd_tree();
+    let expected = listing(tree.path());
+    for format in ["gnu", "oldgnu", "posix"] {
+        for sparse in [&["--sparse"][..], &[], &["--sparse", "--sparse-version=0.1"]] {
+            let format = format!("--format={format}");
+            let args = [&["-c", "-f", "-", &format][..], sparse, &["."]].concat();
+            let Some(tar) = run(tree.path(), "tar", &args) else { return };
+            gives(&tar, Compression::None, &expected);
+        }
+    }
+}
+
+#[test]
+fn bsdtar_which_sees_holes_by_itself() {
+    let tree = odd_tree();
+    let expected = listing(tree.path());
+    for format in ["pax", "gnutar"] {
+        let Some(tar) = run(tree.path(), "bsdtar", &["-c", "-f", "-", "--format", format, "."]) else { return };
+        gives(&tar, Compression::None, &expected);
+    }
+}
+
+#[test]
+fn a_form_of_sparse_files_that_is_not_read_is_refused() {
+    let tree = odd_tree();
+    let args = ["-c", "-f", "-", "--format=posix", "--sparse", "--sparse-version=0.0", "."];
+    let Some(tar) = run(tree.path(), "tar", &args) else { return };
+    let error = index_foreign(&as_file(&tar), Compression::None).expect_err("refused");
+    assert!(error.to_string().contains("sparse"), "{error}");
+}
+
+#[test]
+fn many_members_and_padding_are_read_to_the_end() {
+    let tree = sample();
+    let expected = listing(tree.path());
+    let Some(tar) = run(tree.path(), "tar", &["-c", "-f", "-", "."]) else { return };
+    for compression in ALL.into_iter().filter(|c| *c != Compression::None) {
+        let parts = tar.chunks(1_000_003).map(|part| compressed(compression, part));
+        let mut many: Vec<u8> = parts.collect::<Vec<_>>().concat();
+        gives(&many, compression, &expected);
+        many.resize(many.len() + 4096, 0);
+        gives(&many, compression, &expected);
+        // Half a member behind the end of the archive is not passed over.
+        let more = [&many[..many.len() - 4096], &compressed(compression, b"more")].concat();
+        assert!(matches!(index_foreign(&as_file(&more), compression), Err(UnpackError::Tar(TarError::Behind))));
+    }
+    let twice = [&tar[..], &tar].concat();
+    assert!(matches!(index_foreign(&as_file(&twice), Compression::None), Err(UnpackError::Tar(TarError::Behind))));
+}
+
+/// One member of each kind, as its own library writes it.
+fn compressed(compression: Compression, bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    match compression {
+        Compression::Gzip => {
+            let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            out.write_all(bytes).expect("into memory");
+            out.finish().expect("into memory")
+        }
+        other => panic!("no member of {other:?}"),
+    }
+}
+
+#[test]
+fn directories_that_nobody_names_are_made() {
+    let mut builder = ::tar::Builder::new(Vec::new());
+    let mut header = ::tar::Header::new_gnu();
+    header.set_size(1);
+    header.set_mode(0o600);
+    for path in ["a/b/c", "a/b/d", "a/e"] {
+        builder.append_data(&mut header, path, &b"x"[..]).expect("into memory");
+    }
+    header.set_entry_type(::tar::EntryType::Directory);
+    header.set_size(0);
+    header.set_mtime(77);
+    builder.append_data(&mut header, "a/b", &b""[..]).expect("into memory");
+    let tar = builder.into_inner().expect("into memory");
+    let into = tempfile::tempdir().expect("a directory");
+    let unpacked = unpack(Source::Stream(Box::new(&tar[..])), Compression::None, None, into.path(), &unpack_options());
+    assert_eq!(unpacked.expect("unpacked").entries, 4);
+    let found = listing(into.path());
+    assert_eq!(found[&b"a"[..]], Node::Directory { mode: 0o755, mtime: NORMALIZED_MTIME });
+    assert_eq!(found[&b"a/b"[..]], Node::Directory { mode: 0o755, mtime: 77 });
+}

@@ -1,0 +1,175 @@
+//! A tree, packed and unpacked, is itself.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn every_way_gives_the_same_tree_back() {
+    let tree = sample();
+    let before = deployed(listing(tree.path()));
+    let mut digests = Vec::new();
+    for compression in ALL {
+        let options = PackOptions { compression: Choice::Fixed(compression), ..pack_options(tree.path()) };
+        let archive = packed(&options);
+        assert_eq!(archive.packed.size, archive.bytes.len() as u64);
+        assert_eq!(archive.packed.sha256, crate::model::Sha256::of(&archive.bytes));
+        assert_eq!(archive.packed.files, 308);
+        let index = Index::parse(&archive.packed.index.to_bytes()).expect("what was written");
+        assert_eq!(index, archive.packed.index);
+        check(&as_file(&archive.bytes), compression, &index).expect("it reads back");
+        let expected = Some(Expected { size: archive.packed.size, sha256: archive.packed.sha256 });
+        for options in [unpack_options(), UnpackOptions { threads: 1, expected, ..unpack_options() }] {
+            for (into, result) in all_ways(&archive.bytes, compression, Some(&index), &options) {
+                let unpacked = result.expect("unpacked");
+                assert_eq!(unpacked.tree, archive.packed.tree);
+                assert_eq!((unpacked.files, unpacked.bytes), (308, archive.packed.bytes));
+                assert_eq!(listing(into.path()), before);
+            }
+        }
+        digests.push(archive.packed.tree);
+    }
+    digests.dedup();
+    assert_eq!(digests.len(), 1, "the tree digest does not depend on the compression");
+}
+
+#[test]
+fn threads_and_place_and_day_do_not_change_the_bytes() {
+    let (one, other) = (sample(), sample());
+    for compression in ALL {
+        let of = |tree: &tempfile::TempDir, threads| {
+            packed(&PackOptions { compression: Choice::Fixed(compression), threads, ..pack_options(tree.path()) })
+        };
+        let (a, b) = (of(&one, 1), of(&other, 8));
+        assert!(a.bytes == b.bytes, "{compression:?}");
+        assert_eq!(a.packed.index, b.packed.index);
+    }
+}
+
+#[test]
+fn times_and_write_bits_are_kept_where_asked_for() {
+    let tree = sample();
+    let archive = packed(&PackOptions { mtime: Mtime::Keep, ..pack_options(tree.path()) });
+    let mut before = listing(tree.path());
+    for node in before.values_mut() {
+        if let Node::File { mode, .. } = node {
+            *mode = if *mode & 0o100 != 0 { 0o755 } else { 0o644 };
+        }
+    }
+    let options = UnpackOptions { keep_write_bits: true, ..unpack_options() };
+    for (into, result) in all_ways(&archive.bytes, Compression::Gzip, Some(&archive.packed.index), &options) {
+        let _ = result.expect("unpacked");
+        assert_eq!(listing(into.path()), before);
+    }
+    let options = UnpackOptions { mode_mask: Some(0o750), ..unpack_options() };
+    for (into, result) in all_ways(&archive.bytes, Compression::Gzip, Some(&archive.packed.index), &options) {
+        let _ = result.expect("unpacked");
+        let found = listing(into.path());
+        assert!(matches!(found[&b"bin/run"[..]], Node::File { mode: 0o550, .. }));
+        assert!(matches!(found[&b"README"[..]], Node::File { mode: 0o440, .. }));
+        assert!(matches!(found[&b"bin"[..]], Node::Directory { mode: 0o750, .. }));
+    }
+}
+
+#[test]
+fn an_empty_tree_is_a_package_too() {
+    let tree = tempfile::tempdir().expect("a directory");
+    for compression in ALL {
+        let archive = packed(&PackOptions { compression: Choice::Fixed(compression), ..pack_options(tree.path()) });
+        for (into, result) in all_ways(&archive.bytes, compression, Some(&archive.packed.index), &unpack_options()) {
+            assert_eq!(result.expect("unpacked").entries, 0);
+            assert!(listing(into.path()).is_empty());
+        }
+    }
+}
+
+/// What stands at one path of a made-up tree.
+#[derive(Debug, Clone)]
+enum Made {
+    Directory,
+    File { size: usize, seed: u64, executable: bool },
+    Link(Vec<Vec<u8>>),
+    SameAs(usize),
+}
+
+fn name() -> impl Strategy<Value = Vec<u8>> {
+    let any_byte = prop_oneof![Just(b'a'), Just(b'b'), any::<u8>()];
+    let length = prop_oneof![8 => 1usize..12, 1 => 90usize..120, 1 => 200usize..=255];
+    length.prop_flat_map(move |n| proptest::collection::vec(any_byte.clone(), n)).prop_map(|mut name| {
+        for byte in &mut name {
+            if matches!(*byte, 0 | b'/') {
+                *byte = b'_';
+            }
+        }
+        if matches!(&name[..], b"." | b"..") { b"dots".to_vec() } else { name }
+    })
+}
+
+fn made() -> impl Strategy<Value = Made> {
+    let size =
+        prop_oneof![2 => Just(0usize), 8 => 1usize..2000, 2 => 100_000usize..1_500_000, 1 => 4_000_000usize..9_500_000];
+    prop_oneof![
+        2 => Just(Made::Directory),
+        6 => (size, any::<u64>(), any::<bool>())
+            .prop_map(|(size, seed, executable)| Made::File { size, seed, executable }),
+        1 => proptest::collection::vec(name(), 1..4).prop_map(Made::Link),
+        1 => any::<usize>().prop_map(Made::SameAs),
+    ]
+}
+
+/// Makes what can be made: a path that is taken, or below a file, is left out.
+fn make(top: &Path, nodes: &[(Vec<Vec<u8>>, Made)]) {
+    let join = |names: &[Vec<u8>]| names.iter().map(|n| std::ffi::OsStr::from_bytes(n)).collect::<std::path::PathBuf>();
+    let mut files = Vec::new();
+    for (names, node) in nodes {
+        let path = top.join(join(names));
+        let parent = path.parent().expect("below the top");
+        if fs::create_dir_all(parent).is_err() || fs::symlink_metadata(&path).is_ok() {
+            continue;
+        }
+        match node {
+            Made::Directory => fs::create_dir(&path).expect("a directory"),
+            Made::File { size, seed, executable } => {
+                let bytes = if seed % 2 == 0 { noise(*size, *seed) } else { seed.to_le_bytes().repeat(size / 8) };
+                fs::write(&path, bytes).expect("written");
+                let mode = if *executable { 0o700 } else { 0o600 };
+                fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
+                files.push(path);
+            }
+            Made::Link(target) => std::os::unix::fs::symlink(join(target), &path).expect("a link"),
+            Made::SameAs(which) if !files.is_empty() => {
+                fs::hard_link(&files[which % files.len()], &path).expect("a name");
+            }
+            Made::SameAs(_) => {}
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_tree_is_itself_again(
+        nodes in proptest::collection::vec((proptest::collection::vec(name(), 1..6), made()), 0..40),
+        which in 0..ALL.len(),
+        threads in 1usize..5,
+    ) {
+        let tree = tempfile::tempdir().expect("a directory");
+        make(tree.path(), &nodes);
+        let before = deployed(listing(tree.path()));
+        let compression = ALL[which];
+        let options = PackOptions { compression: Choice::Fixed(compression), threads, ..pack_options(tree.path()) };
+        let archive = packed(&options);
+        let again = packed(&PackOptions { threads: 8, ..options });
+        prop_assert!(archive.bytes == again.bytes);
+        let index = Index::parse(&archive.packed.index.to_bytes()).expect("what was written");
+        check(&as_file(&archive.bytes), compression, &index).expect("it reads back");
+        let options = UnpackOptions { threads, ..unpack_options() };
+        for (into, result) in all_ways(&archive.bytes, compression, Some(&index), &options) {
+            prop_assert_eq!(result.expect("unpacked").tree, archive.packed.tree);
+            prop_assert_eq!(&listing(into.path()), &before);
+        }
+        let foreign = index_foreign(&as_file(&archive.bytes), compression).expect("an index");
+        prop_assert_eq!(foreign.tree_digest(), archive.packed.tree);
+    }
+}

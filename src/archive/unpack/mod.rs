@@ -1,0 +1,181 @@
+//! From a package to a tree.
+//!
+//! With an index whose pieces can be taken apart, pieces are checked, decoded and written on all cores (`pieces`).
+//! Anything else goes the plain way, one stream (`stream`). Both ways give the same tree and refuse the same
+//! attacks: what an entry may be is decided in `tar` and in `model::Shape`, and files are made beneath the directory
+//! only, never over something that is there.
+
+mod deposit;
+mod pieces;
+mod source;
+mod stream;
+
+use std::fs::File;
+use std::path::Path;
+
+use super::error::UnpackError;
+use crate::model::{Blake3, Compression, EntryKind, Index, IndexEntry, IndexParts, Piece, Sha256};
+use deposit::Deposit;
+pub use source::Source;
+use source::Tally;
+
+/// What the whole package must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its sha256.
+    pub sha256: Sha256,
+}
+
+/// How to unpack.
+pub struct UnpackOptions<'a> {
+    /// Threads that decode and write; 0 means one for each core.
+    pub threads: usize,
+    /// Files keep the owner's write bit (a mutable component); else nobody may write to them.
+    pub keep_write_bits: bool,
+    /// Permission bits that files and directories may have at most.
+    pub mode_mask: Option<u32>,
+    /// Checked against the package's bytes as they are read, if given. Costs one hash over the package.
+    pub expected: Option<Expected>,
+    /// The most bytes the files may have together; without an index, what else bounds them is the disk.
+    pub max_bytes: Option<u64>,
+    /// Told, now and then, how many bytes of files are done.
+    pub progress: &'a (dyn Fn(u64) + Sync),
+}
+
+/// What was unpacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Unpacked {
+    /// The tree digest; whoever knows what it should be compares.
+    pub tree: Blake3,
+    /// How many regular files, hard links counted once.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How many entries.
+    pub entries: u64,
+}
+
+/// Unpacks a package into `into`, an empty directory that exists. Nothing is flushed.
+///
+/// Directories get 0755, files 0444 or 0555 (0644 or 0755 with `keep_write_bits`), all less what `mode_mask` lacks,
+/// and the modification times the package says.
+///
+/// # Errors
+///
+/// The first thing that is refused or fails. What has been written until then stays in `into`, for the caller to
+/// remove; nothing is ever written elsewhere.
+pub fn unpack(
+    source: Source<'_>,
+    compression: Compression,
+    index: Option<&Index>,
+    into: &Path,
+    options: &UnpackOptions<'_>,
+) -> Result<Unpacked, UnpackError> {
+    let deposit = Deposit::new(into, options)?;
+    match index {
+        Some(index) => {
+            same_compression(index, compression)?;
+            if let Some(limit) = options.max_bytes.filter(|limit| index.content_size() > *limit) {
+                return Err(UnpackError::TooMuch { limit });
+            }
+            if index.whole {
+                whole(source, index, &deposit, options)?;
+            } else {
+                pieces::unpack(source, index, &deposit, options)?;
+            }
+            Ok(count(&index.entries, index.tree_digest()))
+        }
+        None => {
+            let mut tally = Tally::new(source.into_read(), options.expected.is_some(), false);
+            let mut found = stream::Found::default();
+            let limit = options.max_bytes;
+            stream::walk(&mut tally, compression, Some((&deposit, options.progress)), limit, &mut found)?;
+            tally.check(options.expected)?;
+            Ok(count(&found.entries, stream::digest(&found.entries)))
+        }
+    }
+}
+
+/// Reads a package back with the plain reader and compares every entry, every byte and every offset with its index.
+///
+/// # Errors
+///
+/// The first difference.
+pub fn check(package: &File, compression: Compression, index: &Index) -> Result<(), UnpackError> {
+    same_compression(index, compression)?;
+    let mut tally = Tally::new(Source::File(package).into_read(), false, false);
+    let mut compare = stream::Compare::new(index);
+    let size = stream::walk(&mut tally, compression, None, None, &mut compare)?;
+    compare.finish()?;
+    if size != index.tar_size {
+        return Err(UnpackError::Size { expected: index.tar_size, found: size });
+    }
+    tally.check_size(index.size)
+}
+
+/// Makes the index of an archive that came without one. Its one piece spans the archive.
+///
+/// # Errors
+///
+/// An archive that would be refused at unpacking.
+pub fn index_foreign(package: &File, compression: Compression) -> Result<Index, UnpackError> {
+    let mut tally = Tally::new(Source::File(package).into_read(), false, true);
+    let mut found = stream::Found { raw: Some(blake3::Hasher::new()), ..stream::Found::default() };
+    let tar_size = stream::walk(&mut tally, compression, None, None, &mut found)?;
+    let (size, packed) = tally.finish()?;
+    let raw = found.raw.take().unwrap_or_default().finalize();
+    let piece = Piece {
+        offset: 0,
+        length: size,
+        tar_offset: 0,
+        tar_length: tar_size,
+        packed,
+        raw: Blake3::from_bytes(*raw.as_bytes()),
+    };
+    let (head, tail) = (Vec::new(), Vec::new());
+    let parts = IndexParts {
+        compression,
+        whole: true,
+        size,
+        tar_size,
+        head,
+        tail,
+        entries: found.entries,
+        pieces: vec![piece],
+    };
+    Ok(Index::new(parts)?)
+}
+
+/// One piece spans the package: one stream, compared with the index as it goes by.
+fn whole(source: Source<'_>, index: &Index, deposit: &Deposit, options: &UnpackOptions<'_>) -> Result<(), UnpackError> {
+    let mut tally = Tally::new(source.into_read(), options.expected.is_some(), true);
+    let mut compare = stream::Compare::new(index);
+    stream::walk(&mut tally, index.compression, Some((deposit, options.progress)), None, &mut compare)?;
+    compare.finish()?;
+    tally.check_size(index.size)?;
+    tally.check(options.expected)?;
+    let (length, found) = tally.finish()?;
+    match index.pieces.first().map(|piece| piece.packed) {
+        Some(expected) if expected != found => Err(UnpackError::Piece { piece: 0, offset: 0, length, expected, found }),
+        _ => Ok(()),
+    }
+}
+
+fn same_compression(index: &Index, package: Compression) -> Result<(), UnpackError> {
+    match index.compression {
+        same if same == package => Ok(()),
+        index => Err(UnpackError::Compression { index, package }),
+    }
+}
+
+fn count(entries: &[IndexEntry], tree: Blake3) -> Unpacked {
+    let sizes = entries.iter().filter_map(|e| match e.entry.kind {
+        EntryKind::File { size, .. } => Some(size),
+        _ => None,
+    });
+    let (files, bytes) = sizes.fold((0, 0u64), |(files, bytes), size| (files + 1, bytes.saturating_add(size)));
+    Unpacked { tree, files, bytes, entries: entries.len() as u64 }
+}

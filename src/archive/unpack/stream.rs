@@ -1,0 +1,303 @@
+//! The plain way: one stream, entry after entry. Takes archives of any origin.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufReader, Read};
+
+use super::deposit::{Deposit, Hand};
+use super::source::Tally;
+use crate::archive::error::UnpackError;
+use crate::archive::pack::NORMALIZED_MTIME;
+use crate::archive::tar::{Body, Member, Segment, TarError, next_member, only_zeros, padding};
+use crate::codec;
+use crate::model::{
+    Blake3, Compression, Entry, EntryKind, Index, IndexEntry, IndexError, MAX_ENTRIES, Shape, TreeHasher, TreePath,
+};
+
+/// Who watches the entries go by.
+pub(super) trait Watch {
+    /// An entry's headers were read; its content was not.
+    fn member(&mut self, member: &Member, offset: u64) -> Result<(), UnpackError>;
+
+    /// The entry is complete.
+    fn entry(&mut self, entry: IndexEntry) -> Result<(), UnpackError>;
+
+    /// Bytes of the tar stream.
+    fn raw(&mut self, bytes: &[u8]);
+}
+
+/// Collects entries.
+#[derive(Default)]
+pub(super) struct Found {
+    pub entries: Vec<IndexEntry>,
+    /// Hashes the tar stream, if wanted.
+    pub raw: Option<blake3::Hasher>,
+}
+
+impl Watch for Found {
+    fn member(&mut self, _: &Member, _: u64) -> Result<(), UnpackError> {
+        let (found, limit) = (self.entries.len() as u64 + 1, MAX_ENTRIES as u64);
+        if found > limit { Err(IndexError::Limit { what: "entries", found, limit }.into()) } else { Ok(()) }
+    }
+
+    fn entry(&mut self, entry: IndexEntry) -> Result<(), UnpackError> {
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    fn raw(&mut self, bytes: &[u8]) {
+        if let Some(hasher) = &mut self.raw {
+            hasher.update(bytes);
+        }
+    }
+}
+
+/// Compares entries with an index.
+pub(super) struct Compare<'a> {
+    index: &'a Index,
+    next: usize,
+}
+
+impl<'a> Compare<'a> {
+    pub fn new(index: &'a Index) -> Self {
+        Self { index, next: 0 }
+    }
+
+    /// The archive is at its end: so must be the index.
+    pub fn finish(self) -> Result<(), UnpackError> {
+        match self.index.entries.get(self.next) {
+            None => Ok(()),
+            Some(item) => Err(UnpackError::Unlisted { path: item.entry.path.clone(), in_archive: false }),
+        }
+    }
+}
+
+impl Watch for Compare<'_> {
+    fn member(&mut self, member: &Member, offset: u64) -> Result<(), UnpackError> {
+        match self.index.entries.get(self.next) {
+            None => Err(UnpackError::Unlisted { path: member.path.clone(), in_archive: true }),
+            Some(item) => compare(member, offset, item),
+        }
+    }
+
+    fn entry(&mut self, found: IndexEntry) -> Result<(), UnpackError> {
+        let listed = self.index.entries.get(self.next);
+        self.next += 1;
+        match (&found.entry.kind, listed.map(|item| &item.entry.kind)) {
+            (EntryKind::File { digest: found_digest, .. }, Some(EntryKind::File { digest: expected, .. }))
+                if found_digest != expected =>
+            {
+                let (path, expected, found) = (found.entry.path, *expected, *found_digest);
+                Err(UnpackError::Content { path, expected, found })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn raw(&mut self, _: &[u8]) {}
+}
+
+/// Whether headers say what the index says.
+pub(super) fn compare(member: &Member, offset: u64, item: &IndexEntry) -> Result<(), UnpackError> {
+    let entry = &item.entry;
+    let differs = |what| Err(UnpackError::Differs { path: member.path.clone(), what });
+    if member.path != entry.path {
+        return differs("the index has another entry in its place");
+    }
+    match (&member.body, &entry.kind) {
+        (Body::Directory, EntryKind::Directory) => {}
+        (Body::File { size, .. }, EntryKind::File { size: listed, .. }) if size == listed => {}
+        (Body::File { .. }, EntryKind::File { .. }) => return differs("its size"),
+        (Body::Symlink { target }, EntryKind::Symlink { target: listed }) if target == listed => {}
+        (Body::HardLink { to }, EntryKind::HardLink { to: listed }) if to == listed => {}
+        (Body::Symlink { .. }, EntryKind::Symlink { .. }) | (Body::HardLink { .. }, EntryKind::HardLink { .. }) => {
+            return differs("where it leads");
+        }
+        _ => return differs("what it is"),
+    }
+    if member.mode != entry.mode {
+        return differs("its mode");
+    }
+    if member.mtime != entry.mtime {
+        return differs("its modification time");
+    }
+    if offset != item.offset || member.stored != item.stored {
+        return differs("where its bytes lie");
+    }
+    Ok(())
+}
+
+/// The tree digest of entries.
+pub(super) fn digest(entries: &[IndexEntry]) -> Blake3 {
+    let mut hasher = TreeHasher::new();
+    entries.iter().for_each(|e| hasher.add(&e.entry));
+    hasher.finish()
+}
+
+/// Where to write, and whom to tell how much.
+pub(super) type Target<'a> = (&'a Deposit, &'a (dyn Fn(u64) + Sync));
+
+/// Reads an archive to the end of its input, writes its entries if there is a `target`, and returns the tar stream's
+/// length.
+pub(super) fn walk<'a>(
+    input: &'a mut Tally<'_>,
+    compression: Compression,
+    target: Option<Target<'_>>,
+    max_bytes: Option<u64>,
+    watch: &mut dyn Watch,
+) -> Result<u64, UnpackError> {
+    let input: Box<dyn io::BufRead + Send + 'a> = Box::new(BufReader::with_capacity(1 << 18, input));
+    let decoded = codec::reader(compression, input);
+    let mut walk = Walk {
+        input: Counted { input: BufReader::with_capacity(1 << 18, decoded), at: 0, watch },
+        shape: Shape::new(),
+        target,
+        hand: Hand::default(),
+        directories: BTreeMap::new(),
+        max_bytes,
+        bytes: 0,
+        buffer: vec![0; 1 << 18],
+    };
+    walk.run()?;
+    Ok(walk.input.at)
+}
+
+/// The tar stream, counted and shown.
+struct Counted<'w, R> {
+    input: R,
+    at: u64,
+    watch: &'w mut dyn Watch,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(out)?;
+        self.at += count as u64;
+        self.watch.raw(&out[..count]);
+        Ok(count)
+    }
+}
+
+struct Walk<'a, 'w, R> {
+    input: Counted<'w, R>,
+    shape: Shape,
+    target: Option<Target<'a>>,
+    hand: Hand,
+    directories: BTreeMap<TreePath, i64>,
+    max_bytes: Option<u64>,
+    bytes: u64,
+    buffer: Vec<u8>,
+}
+
+impl<R: Read> Walk<'_, '_, R> {
+    fn run(&mut self) -> Result<(), UnpackError> {
+        let mut after: Option<TreePath> = None;
+        while let Some(member) = next_member(&mut self.input, after.as_ref())? {
+            after = Some(member.path.clone());
+            self.member(member)?;
+        }
+        only_zeros(&mut self.input)?;
+        if let Some((deposit, _)) = self.target {
+            deposit.seal_directories(&self.directories)?;
+        }
+        Ok(())
+    }
+
+    fn member(&mut self, member: Member) -> Result<(), UnpackError> {
+        let offset = self.input.at;
+        self.input.watch.member(&member, offset)?;
+        let Member { path, body, mode, mtime, stored, .. } = member;
+        let mut kind = match &body {
+            Body::Directory => EntryKind::Directory,
+            Body::File { size, .. } => EntryKind::File { size: *size, digest: Blake3::from_bytes([0; 32]) },
+            Body::Symlink { target } => EntryKind::Symlink { target: target.clone() },
+            Body::HardLink { to } => EntryKind::HardLink { to: to.clone() },
+        };
+        let implied = self.shape.admit(&path, &kind)?;
+        if let Some((deposit, _)) = self.target {
+            for directory in implied {
+                deposit.directory(&mut self.hand, &directory)?;
+                self.directories.insert(directory, NORMALIZED_MTIME);
+            }
+        }
+        match (body, self.target) {
+            (Body::File { size, segments }, _) => {
+                let found = self.file(&path, mode, mtime, size, segments)?;
+                kind = EntryKind::File { size, digest: found };
+            }
+            (Body::Directory, Some((deposit, _))) => {
+                // It may have been made for an entry in it.
+                if self.directories.insert(path.clone(), mtime).is_none() {
+                    deposit.directory(&mut self.hand, &path)?;
+                }
+            }
+            (Body::Symlink { target }, Some((deposit, _))) => deposit.symlink(&mut self.hand, &path, &target, mtime)?,
+            (Body::HardLink { to }, Some((deposit, _))) => deposit.hard_link(&mut self.hand, &path, &to)?,
+            (_, None) => {}
+        }
+        self.input.watch.entry(IndexEntry { entry: Entry { path, kind, mode, mtime }, offset, stored })
+    }
+
+    /// Reads a file's content and padding, writes it, and returns its digest.
+    fn file(
+        &mut self,
+        path: &TreePath,
+        mode: u32,
+        mtime: i64,
+        size: u64,
+        segments: Option<Vec<Segment>>,
+    ) -> Result<Blake3, UnpackError> {
+        self.bytes = self.bytes.saturating_add(size);
+        if let Some(limit) = self.max_bytes.filter(|limit| self.bytes > *limit) {
+            return Err(UnpackError::TooMuch { limit });
+        }
+        let file = match self.target {
+            Some((deposit, _)) => Some(deposit.file(&mut self.hand, path)?),
+            None => None,
+        };
+        let segments = segments.unwrap_or_else(|| vec![Segment { offset: 0, length: size }]);
+        let mut hasher = blake3::Hasher::new();
+        let (mut at, mut stored, mut written) = (0, 0, 0);
+        for Segment { offset, length } in segments {
+            hash_zeros(&mut hasher, offset - at);
+            at = offset;
+            stored += length;
+            while at < offset + length {
+                let part = self.buffer.len().min((offset + length - at) as usize);
+                let part = &mut self.buffer[..part];
+                fill(&mut self.input, part)?;
+                hasher.update(part);
+                if let (Some(file), Some((deposit, _))) = (&file, self.target) {
+                    deposit.write(&mut self.hand, path, file, part, at)?;
+                }
+                at += part.len() as u64;
+                written = at;
+            }
+        }
+        hash_zeros(&mut hasher, size - at);
+        fill(&mut self.input, &mut self.buffer[..padding(stored)])?;
+        if let (Some(file), Some((deposit, progress))) = (&file, self.target) {
+            if written < size {
+                deposit.set_length(&mut self.hand, path, file, size)?;
+            }
+            deposit.seal(&mut self.hand, path, file, mode, mtime)?;
+            progress(self.bytes);
+        }
+        Ok(Blake3::from_bytes(*hasher.finalize().as_bytes()))
+    }
+}
+
+fn fill(input: &mut impl Read, out: &mut [u8]) -> Result<(), TarError> {
+    input.read_exact(out).map_err(|e| match e.kind() {
+        io::ErrorKind::UnexpectedEof => TarError::CutShort,
+        _ => TarError::Read(e),
+    })
+}
+
+fn hash_zeros(hasher: &mut blake3::Hasher, mut count: u64) {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    while count > 0 {
+        let part = count.min(ZEROS.len() as u64);
+        hasher.update(&ZEROS[..part as usize]);
+        count -= part;
+    }
+}

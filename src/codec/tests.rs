@@ -1,0 +1,144 @@
+use std::io::Write as _;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// The codecs that pack pieces.
+const ALL: [Compression; 1] = [Compression::Gzip];
+
+/// What they say they are built on.
+const LIBRARIES: [&str; 1] = [gzip::LIBRARY];
+
+/// Packs `pieces`, decodes each alone, and returns the archive.
+fn archive(settings: Settings, pieces: &[Vec<u8>]) -> Vec<u8> {
+    let mut encoder = settings.encoder().expect("an encoder").expect("it packs");
+    let mut decoder = decoder(settings.compression()).expect("it packs");
+    let mut container = settings.container();
+    let mut archive = container.head();
+    let mut packed = Buffer::default();
+    for raw in pieces {
+        let seal = encoder.encode(raw, &mut packed).expect("encoded");
+        assert!(packed.len() <= raw.len() + raw.len() / 1000 + 64, "{} of {}", packed.len(), raw.len());
+        container.add(raw, &mut packed, seal);
+        archive.extend_from_slice(packed.filled());
+        let mut back = vec![1; raw.len()];
+        decoder.decode(&mut packed, &mut back).expect("decoded");
+        assert!(back == *raw);
+    }
+    archive.extend(container.tail());
+    archive
+}
+
+fn unpacked(compression: Compression, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    reader(compression, Box::new(bytes)).read_to_end(&mut out)?;
+    Ok(out)
+}
+
+fn pieces() -> Vec<Vec<u8>> {
+    let noise: Vec<u8> =
+        (0..300_000u32).flat_map(|i| i.wrapping_mul(0x9E37_79B1).rotate_left(i % 31).to_le_bytes()).collect();
+    let uneven = noise.iter().enumerate().map(|(i, b)| if i % 2 == 0 { *b } else { b & 15 }).collect();
+    vec![b"hello ".repeat(50_000), noise, uneven, b"x".to_vec(), vec![0; 2_000_000]]
+}
+
+#[test]
+fn pieces_join_into_one_archive_for_every_level() {
+    for compression in ALL {
+        let (range, _) = levels(compression).expect("it has levels");
+        for level in [*range.start(), *range.end()] {
+            let settings = Settings::new(compression, Some(level)).expect("a level");
+            let archive = archive(settings, &pieces());
+            assert!(unpacked(compression, &archive).expect("readable") == pieces().concat());
+        }
+    }
+}
+
+#[test]
+fn a_member_too_many_or_cut_short_is_never_passed_over() {
+    for compression in ALL {
+        let settings = Settings::new(compression, None).expect("the default");
+        let one = archive(settings, &pieces()[..1]);
+        let raw = pieces()[0].clone();
+        assert!(unpacked(compression, &[&one[..], &one].concat()).expect("two members") == raw.repeat(2));
+        assert!(unpacked(compression, &[&one[..], &[0; 700]].concat()).expect("padding") == raw);
+        assert!(unpacked(compression, &[&one[..], b"behind"].concat()).is_err());
+        assert!(unpacked(compression, &[&one[..], &[0; 9], b"behind"].concat()).is_err());
+        for cut in [0, 1, 5, one.len() / 2, one.len() - 1] {
+            assert!(unpacked(compression, &one[..cut]).is_err(), "{compression:?} cut at {cut}");
+            assert!(unpacked(compression, &[&one[..], &one[..cut.max(1)]].concat()).is_err(), "{compression:?} {cut}");
+        }
+    }
+}
+
+#[test]
+fn the_plain_readers_that_know_one_member_read_it_all() {
+    let archive = archive(Settings::new(Compression::Gzip, None).expect("the default"), &pieces());
+    let mut out = Vec::new();
+    flate2::read::GzDecoder::new(&archive[..]).read_to_end(&mut out).expect("one member");
+    assert!(out == pieces().concat());
+}
+
+#[test]
+fn a_decoder_fills_exactly_what_it_is_given() {
+    for compression in ALL {
+        let mut encoder = Settings::new(compression, None).expect("ok").encoder().expect("ok").expect("it packs");
+        let mut decoder = decoder(compression).expect("it packs");
+        let mut packed = Buffer::default();
+        for wrong in [0, 999, 1001] {
+            encoder.encode(&[7; 1000], &mut packed).expect("encoded");
+            let mut raw = vec![0; wrong];
+            assert!(matches!(decoder.decode(&mut packed, &mut raw), Err(CodecError::Decode { .. })), "{wrong}");
+        }
+    }
+}
+
+#[test]
+fn levels_are_checked() {
+    for compression in ALL {
+        assert!(matches!(Settings::new(compression, Some(99)), Err(CodecError::Level { level: 99, .. })));
+    }
+    assert!(matches!(Settings::new(Compression::None, Some(1)), Err(CodecError::NoLevels { .. })));
+}
+
+#[test]
+fn the_versions_named_are_those_built_in() {
+    let lock = include_str!("../../Cargo.lock");
+    for library in LIBRARIES {
+        let (name, version) = library.split_once(' ').expect("name and version");
+        assert!(lock.contains(&format!("name = \"{name}\"\nversion = \"{version}\"")), "{library}");
+    }
+}
+
+#[test]
+fn members_of_other_writers_are_read() {
+    let mut bytes = Vec::new();
+    for part in ["one ", "", "three"] {
+        let mut out = flate2::write::GzEncoder::new(&mut bytes, flate2::Compression::fast());
+        out.write_all(part.as_bytes()).expect("into memory");
+        out.finish().expect("into memory");
+    }
+    assert_eq!(unpacked(Compression::Gzip, &bytes).expect("three members"), b"one three");
+}
+
+proptest! {
+    #[test]
+    fn any_pieces_come_back(pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..3000), 1..6)) {
+        for compression in ALL {
+            let settings = Settings::new(compression, None).expect("the default");
+            let archive = archive(settings, &pieces);
+            prop_assert!(unpacked(compression, &archive).expect("readable") == pieces.concat());
+        }
+    }
+
+    #[test]
+    fn any_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), size in 0usize..2000) {
+        for compression in ALL {
+            let mut packed = Buffer::default();
+            packed.push(&bytes);
+            let _ = decoder(compression).expect("it packs").decode(&mut packed, &mut vec![0; size]);
+            let _ = unpacked(compression, &bytes);
+        }
+    }
+}

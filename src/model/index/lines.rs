@@ -1,0 +1,329 @@
+//! The index as lines of JSON, and their schema.
+//!
+//! ```text
+//! {"index":1,"compression":"gzip","size":…,"tar_size":…,"entries":2,"pieces":1,"head":"hex","tail":"hex"}
+//! {"path":"bin","kind":"directory","mode":"0755","mtime":315532800,"offset":512}
+//! {"path":"bin/x","kind":"file","mode":"0755","mtime":315532800,"size":3,"blake3":"hex","offset":1024}
+//! {"offset":10,"length":91,"tar_offset":0,"tar_length":2560,"packed":"hex","raw":"hex"}
+//! ```
+//!
+//! A name that is not UTF-8 stands in hexadecimal under `path_hex` (`target_hex`, `link_hex`) instead.
+
+use std::borrow::Cow;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+
+use serde::{Deserialize, Serialize};
+
+use super::{INDEX_FORMAT, Index, IndexEntry, IndexError, IndexParts, MAX_ENDS_BYTES, MAX_ENTRIES, Piece, limit};
+use crate::model::{Blake3, Compression, Entry, EntryKind, MAX_PATH_BYTES, TreePath};
+
+/// Digests do not compress; what else there is repeats from line to line.
+const ZSTD_LEVEL: i32 = 3;
+/// The longest line but the first: two paths with every byte escaped, and the rest.
+const MAX_LINE: u64 = 2 * 6 * MAX_PATH_BYTES as u64 + 1024;
+const MAX_FIRST_LINE: u64 = 2 * MAX_ENDS_BYTES as u64 + 1024;
+
+/// The first line of an index.
+#[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct HeaderLine<'a> {
+    /// The version of the format: 1.
+    index: u32,
+    /// How the archive is compressed.
+    compression: Compression,
+    /// Whether one piece spans the archive because it cannot be taken apart.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    whole: bool,
+    /// The archive's length in bytes.
+    size: u64,
+    /// The tar stream's length in bytes.
+    tar_size: u64,
+    /// How many entry lines follow.
+    entries: u64,
+    /// How many piece lines follow them.
+    pieces: u64,
+    /// The archive's bytes before the first piece, in hexadecimal.
+    #[serde(borrow)]
+    head: Cow<'a, str>,
+    /// The archive's bytes behind the last piece, in hexadecimal.
+    #[serde(borrow)]
+    tail: Cow<'a, str>,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+    /// A symbolic link.
+    Symlink,
+    /// Another name of an earlier file.
+    Hardlink,
+}
+
+/// The line of one entry.
+#[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct EntryLine<'a> {
+    /// The path below the top.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    path: Option<Cow<'a, str>>,
+    /// The path's bytes in hexadecimal, where they are not UTF-8.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    path_hex: Option<Cow<'a, str>>,
+    /// What it is.
+    kind: Kind,
+    /// Permission bits in octal.
+    #[serde(borrow)]
+    mode: Cow<'a, str>,
+    /// Modification time in seconds after 1970.
+    mtime: i64,
+    /// A file's length in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    /// BLAKE3 of a file's content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    blake3: Option<Blake3>,
+    /// What a symbolic link holds.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    target: Option<Cow<'a, str>>,
+    /// What a symbolic link holds, in hexadecimal, where it is not UTF-8.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    target_hex: Option<Cow<'a, str>>,
+    /// The first name of a hard link.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    link: Option<Cow<'a, str>>,
+    /// The first name of a hard link, in hexadecimal, where it is not UTF-8.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    link_hex: Option<Cow<'a, str>>,
+    /// Where its headers end and its bytes begin, in the tar stream.
+    offset: u64,
+    /// Its bytes in the tar stream, where they are not as many as its size (a sparse file).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stored: Option<u64>,
+}
+
+/// The line of one piece.
+#[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PieceLine {
+    /// Where it begins in the archive.
+    offset: u64,
+    /// Its length in the archive.
+    length: u64,
+    /// Where its bytes begin in the tar stream.
+    tar_offset: u64,
+    /// How many bytes it decodes to.
+    tar_length: u64,
+    /// BLAKE3 of its bytes in the archive.
+    packed: Blake3,
+    /// BLAKE3 of its bytes in the tar stream.
+    raw: Blake3,
+}
+
+/// Any line of an index: what the JSON schema describes.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[serde(untagged)]
+#[schemars(title = "Line of an index")]
+enum Line<'a> {
+    Header(HeaderLine<'a>),
+    Entry(EntryLine<'a>),
+    Piece(PieceLine),
+}
+
+impl Index {
+    /// The JSON schema of one line.
+    pub fn line_schema() -> schemars::Schema {
+        schemars::schema_for!(Line<'static>)
+    }
+}
+
+type Name<'a> = (Option<Cow<'a, str>>, Option<Cow<'a, str>>);
+
+fn spell(bytes: &[u8]) -> Name<'_> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (Some(text.into()), None),
+        Err(_) => (None, Some(to_hex(bytes).into())),
+    }
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('0');
+    bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let nibble = |b: u8| char::from(b).to_digit(16).filter(|_| !b.is_ascii_uppercase());
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| u8::try_from(nibble(pair[0])? << 4 | nibble(pair[1])?).ok();
+    if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
+}
+
+/// The bytes of a name in its one spelling.
+fn bytes_of(name: Name<'_>) -> Option<Vec<u8>> {
+    match name {
+        (Some(text), None) => Some(text.into_owned().into_bytes()),
+        (None, Some(hex)) => from_hex(&hex).filter(|bytes| std::str::from_utf8(bytes).is_err()),
+        _ => None,
+    }
+}
+
+impl<'a> From<&'a IndexEntry> for EntryLine<'a> {
+    fn from(item: &'a IndexEntry) -> Self {
+        let Entry { path, kind, mode, mtime } = &item.entry;
+        let (path, path_hex) = spell(path.as_bytes());
+        let (mut size, mut blake3, mut stored) = (None, None, None);
+        let (mut target, mut target_hex, mut link, mut link_hex) = (None, None, None, None);
+        let kind = match kind {
+            EntryKind::Directory => Kind::Directory,
+            EntryKind::File { size: length, digest } => {
+                (size, blake3) = (Some(*length), Some(*digest));
+                stored = (item.stored != *length).then_some(item.stored);
+                Kind::File
+            }
+            EntryKind::Symlink { target: bytes } => {
+                (target, target_hex) = spell(bytes);
+                Kind::Symlink
+            }
+            EntryKind::HardLink { to } => {
+                (link, link_hex) = spell(to.as_bytes());
+                Kind::Hardlink
+            }
+        };
+        let mode = match *mode {
+            0o644 => "0644".into(),
+            0o755 => "0755".into(),
+            0o777 => "0777".into(),
+            other => format!("{other:04o}").into(),
+        };
+        let (mtime, offset) = (*mtime, item.offset);
+        Self { path, path_hex, kind, mode, mtime, size, blake3, target, target_hex, link, link_hex, offset, stored }
+    }
+}
+
+impl EntryLine<'_> {
+    fn into_entry(self, line: usize) -> Result<IndexEntry, IndexError> {
+        let wrong = |what: &str| IndexError::Json { line, source: serde::de::Error::custom(what) };
+        let path_of = |name: Name<'_>, what: &str| {
+            let bytes = bytes_of(name).ok_or_else(|| wrong(what))?;
+            TreePath::parse(&bytes).map_err(|reason| IndexError::Path { line, reason })
+        };
+        let path = path_of((self.path, self.path_hex), "no `path`, or no UTF-8 under `path_hex` only")?;
+        let kind = match self.kind {
+            Kind::Directory => EntryKind::Directory,
+            Kind::File => match (self.size, self.blake3) {
+                (Some(size), Some(digest)) => EntryKind::File { size, digest },
+                _ => return Err(wrong("a file without `size` or `blake3`")),
+            },
+            Kind::Symlink => {
+                let target = bytes_of((self.target, self.target_hex));
+                EntryKind::Symlink { target: target.ok_or_else(|| wrong("a symlink without `target`"))? }
+            }
+            Kind::Hardlink => {
+                EntryKind::HardLink { to: path_of((self.link, self.link_hex), "a hard link without `link`")? }
+            }
+        };
+        let stored = match (&kind, self.stored) {
+            (_, Some(stored)) => stored,
+            (EntryKind::File { size, .. }, None) => *size,
+            _ => 0,
+        };
+        let mode = u32::from_str_radix(&self.mode, 8).map_err(|_| wrong("`mode` is not octal"))?;
+        Ok(IndexEntry { entry: Entry { path, kind, mode, mtime: self.mtime }, offset: self.offset, stored })
+    }
+}
+
+/// The stored bytes of `parts`.
+pub(super) fn write(parts: &IndexParts) -> Vec<u8> {
+    let header = HeaderLine {
+        index: INDEX_FORMAT,
+        compression: parts.compression,
+        whole: parts.whole,
+        size: parts.size,
+        tar_size: parts.tar_size,
+        entries: parts.entries.len() as u64,
+        pieces: parts.pieces.len() as u64,
+        head: to_hex(&parts.head).into(),
+        tail: to_hex(&parts.tail).into(),
+    };
+    let lines = std::iter::once(Line::Header(header)).chain(parts.entries.iter().map(|e| Line::Entry(e.into()))).chain(
+        parts.pieces.iter().map(|p| {
+            let Piece { offset, length, tar_offset, tar_length, packed, raw } = *p;
+            Line::Piece(PieceLine { offset, length, tar_offset, tar_length, packed, raw })
+        }),
+    );
+    let stored = zstd::Encoder::new(Vec::new(), ZSTD_LEVEL).and_then(|mut out| {
+        out.include_checksum(true)?;
+        for line in lines {
+            serde_json::to_writer(&mut out, &line)?;
+            out.write_all(b"\n")?;
+        }
+        out.finish()
+    });
+    stored.expect("zstd into memory takes anything, and the lines have string keys only")
+}
+
+/// Reads the lines of a stored index; whether they fit together is not looked at.
+pub(super) fn read(bytes: &[u8]) -> Result<IndexParts, IndexError> {
+    let decoder = zstd::Decoder::with_buffer(bytes).map_err(IndexError::Zstd)?;
+    let mut lines = Lines { input: BufReader::with_capacity(1 << 16, decoder), line: Vec::new(), number: 0 };
+    let header: HeaderLine<'_> = lines.next(MAX_FIRST_LINE)?;
+    if header.index > INDEX_FORMAT {
+        return Err(IndexError::Newer { found: header.index });
+    }
+    limit("entries", header.entries, MAX_ENTRIES as u64)?;
+    let hex = |text: &str| {
+        from_hex(text).ok_or_else(|| IndexError::Json { line: 1, source: serde::de::Error::custom("not hexadecimal") })
+    };
+    let mut parts = IndexParts {
+        compression: header.compression,
+        whole: header.whole,
+        size: header.size,
+        tar_size: header.tar_size,
+        head: hex(&header.head)?,
+        tail: hex(&header.tail)?,
+        entries: Vec::new(),
+        pieces: Vec::new(),
+    };
+    let (entries, pieces) = (header.entries, header.pieces);
+    for _ in 0..entries {
+        let number = lines.number + 1;
+        parts.entries.push(lines.next::<EntryLine<'_>>(MAX_LINE)?.into_entry(number)?);
+    }
+    for _ in 0..pieces {
+        let PieceLine { offset, length, tar_offset, tar_length, packed, raw } = lines.next(MAX_LINE)?;
+        parts.pieces.push(Piece { offset, length, tar_offset, tar_length, packed, raw });
+    }
+    lines.end()?;
+    Ok(parts)
+}
+
+struct Lines<R> {
+    input: R,
+    line: Vec<u8>,
+    number: usize,
+}
+
+impl<R: std::io::BufRead> Lines<R> {
+    fn next<'a, T: Deserialize<'a>>(&'a mut self, longest: u64) -> Result<T, IndexError> {
+        self.line.clear();
+        let read = (&mut self.input).take(longest).read_until(b'\n', &mut self.line).map_err(IndexError::Zstd)?;
+        if self.line.last() != Some(&b'\n') {
+            return Err(if read as u64 == longest {
+                IndexError::LongLine { line: self.number + 1 }
+            } else {
+                IndexError::Short { line: self.number }
+            });
+        }
+        self.number += 1;
+        let line = self.number;
+        serde_json::from_slice(&self.line).map_err(|source| IndexError::Json { line, source })
+    }
+
+    fn end(&mut self) -> Result<(), IndexError> {
+        match self.input.fill_buf().map_err(IndexError::Zstd)? {
+            [] => Ok(()),
+            _ => Err(IndexError::Long { line: self.number }),
+        }
+    }
+}

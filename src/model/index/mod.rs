@@ -1,0 +1,299 @@
+//! The index: the sidecar that lists a package's entries and pieces (`<type>-<version>.index.zst`).
+//!
+//! ```text
+//!            head        piece 0         piece 1    …    piece n-1      tail
+//! archive  |------|----------------|-------------|- - -|-----------|----------|
+//!                          ↓ decoded alone
+//! tar             |--------------------|-------------|- - -|---------------|
+//!                 header a · bytes of a · padding · header b · … · two zero blocks
+//!                          ^ offset of a
+//! ```
+//!
+//! Head, pieces and tail tile the archive, the pieces tile the tar stream, and each entry's headers begin where the
+//! entry before it ends: an [`Index`] that exists keeps all of this, and its entries form a tree ([`Shape`]). The
+//! limits below are the same for packing and for reading. The bytes of a header never lie in two pieces.
+//!
+//! `whole` marks an archive that cannot be taken apart (a foreign one, or bzip2): one piece spans it.
+
+mod lines;
+
+use super::{Blake3, Compression, Entry, EntryKind, ShapeError, TreeHasher, TreePath};
+
+/// The version of the format this build writes and the newest it reads.
+pub const INDEX_FORMAT: u32 = 1;
+/// The most entries of one package.
+pub const MAX_ENTRIES: usize = 4 << 20;
+/// The most bytes of one piece, compressed or not, unless it spans the whole archive.
+pub const MAX_PIECE_BYTES: u64 = 16 << 20;
+/// The most bytes of an index as it is stored.
+pub const MAX_INDEX_BYTES: u64 = 1 << 30;
+/// The most bytes of head and tail together.
+pub const MAX_ENDS_BYTES: usize = 16 << 20;
+/// The most bytes of one entry's headers.
+pub const MAX_HEADER_BYTES: u64 = 1 << 20;
+/// The tar stream's unit.
+const BLOCK: u64 = 512;
+
+/// Why bytes are not an index.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// Not zstd, or cut off.
+    #[error("it is not zstd, or cut short: {0}")]
+    Zstd(#[source] std::io::Error),
+    /// A line is not JSON of the right form.
+    #[error("line {line}: {source}")]
+    Json {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// A line is longer than any honest one.
+    #[error("line {line} is too long")]
+    LongLine {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// The header promises more lines than there are.
+    #[error("it ends after line {line}, before all entries and pieces were listed")]
+    Short {
+        /// The last line.
+        line: usize,
+    },
+    /// There are more lines than the header promises.
+    #[error("there is something behind line {line}, where it should end")]
+    Long {
+        /// The last line that should be.
+        line: usize,
+    },
+    /// Written by a newer tool.
+    #[error("index format {found} is newer than {INDEX_FORMAT}, the newest this build reads")]
+    Newer {
+        /// The number in the file.
+        found: u32,
+    },
+    /// More of something than the limit.
+    #[error("{found} {what}, more than {limit}")]
+    Limit {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much there is.
+        found: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// A path that is none.
+    #[error("line {line}: {reason}")]
+    Path {
+        /// The line, from 1.
+        line: usize,
+        /// Why it is none.
+        reason: super::PathError,
+    },
+    /// Bits that no packed entry has.
+    #[error("`{path}` has mode {mode:04o}")]
+    Mode {
+        /// The entry.
+        path: TreePath,
+        /// Its mode.
+        mode: u32,
+    },
+    /// The entries are no tree.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// An entry does not lie behind the one before it.
+    #[error("`{path}` lies at {offset} of the tar stream, not behind the entry before it")]
+    Misplaced {
+        /// The entry.
+        path: TreePath,
+        /// Where it says its bytes begin.
+        offset: u64,
+    },
+    /// Head, pieces and tail leave a gap, overlap or do not end where the archive or the tar stream ends.
+    #[error("the pieces do not tile the {what}: piece {piece} begins or ends in the wrong place")]
+    Tiling {
+        /// `archive` or `tar stream`.
+        what: &'static str,
+        /// The piece.
+        piece: usize,
+    },
+}
+
+/// One entry with its place in the tar stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexEntry {
+    /// The entry.
+    pub entry: Entry,
+    /// Where its headers end and its bytes begin, in the tar stream.
+    pub offset: u64,
+    /// How many bytes it has in the tar stream: a file's size, or less for a sparse file of a foreign archive.
+    pub stored: u64,
+}
+
+impl IndexEntry {
+    /// Where the entry ends in the tar stream, padding included: the next one's headers begin here.
+    pub fn end(&self) -> u64 {
+        self.offset.saturating_add(self.stored).checked_next_multiple_of(BLOCK).unwrap_or(u64::MAX)
+    }
+}
+
+/// One piece: where it lies and what it must hash to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// Where it begins in the archive.
+    pub offset: u64,
+    /// Its length in the archive.
+    pub length: u64,
+    /// Where its bytes begin in the tar stream.
+    pub tar_offset: u64,
+    /// How many bytes it decodes to.
+    pub tar_length: u64,
+    /// BLAKE3 of its bytes in the archive; checked before they are decoded.
+    pub packed: Blake3,
+    /// BLAKE3 of its bytes in the tar stream.
+    pub raw: Blake3,
+}
+
+/// The parts of an index before they are known to fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexParts {
+    /// How the archive is compressed.
+    pub compression: Compression,
+    /// Whether one piece spans the archive because it cannot be taken apart.
+    pub whole: bool,
+    /// The archive's length.
+    pub size: u64,
+    /// The tar stream's length.
+    pub tar_size: u64,
+    /// The archive's bytes before the first piece.
+    pub head: Vec<u8>,
+    /// The archive's bytes behind the last piece.
+    pub tail: Vec<u8>,
+    /// The entries in stream order.
+    pub entries: Vec<IndexEntry>,
+    /// The pieces in stream order.
+    pub pieces: Vec<Piece>,
+}
+
+/// A package's entries and pieces; what exists fits together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index(IndexParts);
+
+impl std::ops::Deref for Index {
+    type Target = IndexParts;
+
+    fn deref(&self) -> &IndexParts {
+        &self.0
+    }
+}
+
+impl Index {
+    /// Checks that the parts fit together.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that does not fit, or the limit that is passed.
+    pub fn new(parts: IndexParts) -> Result<Self, IndexError> {
+        limit("entries", parts.entries.len() as u64, MAX_ENTRIES as u64)?;
+        limit("bytes of head and tail", (parts.head.len() + parts.tail.len()) as u64, MAX_ENDS_BYTES as u64)?;
+        parts.check_entries()?;
+        parts.check_pieces()?;
+        Ok(Self(parts))
+    }
+
+    /// The digest of the tree: the same for the same content whatever the compression.
+    pub fn tree_digest(&self) -> Blake3 {
+        let mut hasher = TreeHasher::new();
+        self.entries.iter().for_each(|e| hasher.add(&e.entry));
+        hasher.finish()
+    }
+
+    /// The bytes of all files together, hard links counted once.
+    pub fn content_size(&self) -> u64 {
+        let sizes = self.entries.iter().map(|e| match e.entry.kind {
+            EntryKind::File { size, .. } => size,
+            _ => 0,
+        });
+        sizes.fold(0, u64::saturating_add)
+    }
+
+    /// The index as it is stored: zstd of one line of JSON for the header, each entry and each piece.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        lines::write(&self.0)
+    }
+
+    /// Reads a stored index.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is not what [`Index::to_bytes`] writes, or does not fit together.
+    pub fn parse(bytes: &[u8]) -> Result<Self, IndexError> {
+        limit("bytes of index", bytes.len() as u64, MAX_INDEX_BYTES)?;
+        Self::new(lines::read(bytes)?)
+    }
+}
+
+impl IndexParts {
+    fn check_entries(&self) -> Result<(), IndexError> {
+        let mut shape = super::Shape::new();
+        let mut end = 0;
+        for item in &self.entries {
+            let Entry { path, kind, mode, .. } = &item.entry;
+            let allowed = match kind {
+                EntryKind::Directory => *mode == 0o755,
+                EntryKind::Symlink { .. } => *mode == 0o777,
+                EntryKind::File { .. } | EntryKind::HardLink { .. } => matches!(mode, 0o644 | 0o755),
+            };
+            if !allowed {
+                return Err(IndexError::Mode { path: path.clone(), mode: *mode });
+            }
+            shape.admit(path, kind)?;
+            let misplaced = || IndexError::Misplaced { path: path.clone(), offset: item.offset };
+            let headers = item.offset.checked_sub(end).ok_or_else(misplaced)?;
+            let stored_fits = match kind {
+                EntryKind::File { size, .. } => self.whole || item.stored == *size,
+                _ => item.stored == 0,
+            };
+            if !stored_fits || headers < BLOCK || headers % BLOCK != 0 || headers > MAX_HEADER_BYTES {
+                return Err(misplaced());
+            }
+            end = item.end();
+            if end > self.tar_size {
+                return Err(misplaced());
+            }
+        }
+        Ok(())
+    }
+
+    fn check_pieces(&self) -> Result<(), IndexError> {
+        let (mut at, mut tar_at) = (self.head.len() as u64, 0u64);
+        for (number, piece) in self.pieces.iter().enumerate() {
+            if !self.whole {
+                limit("bytes in one piece", piece.length.max(piece.tar_length), MAX_PIECE_BYTES)?;
+            }
+            if piece.offset != at || piece.length == 0 {
+                return Err(IndexError::Tiling { what: "archive", piece: number });
+            }
+            if piece.tar_offset != tar_at || piece.tar_length == 0 {
+                return Err(IndexError::Tiling { what: "tar stream", piece: number });
+            }
+            at = at.saturating_add(piece.length);
+            tar_at = tar_at.saturating_add(piece.tar_length);
+        }
+        let last = self.pieces.len().saturating_sub(1);
+        if at.saturating_add(self.tail.len() as u64) != self.size || (self.whole && self.pieces.len() != 1) {
+            return Err(IndexError::Tiling { what: "archive", piece: last });
+        }
+        if tar_at != self.tar_size {
+            return Err(IndexError::Tiling { what: "tar stream", piece: last });
+        }
+        Ok(())
+    }
+}
+
+fn limit(what: &'static str, found: u64, limit: u64) -> Result<(), IndexError> {
+    if found > limit { Err(IndexError::Limit { what, found, limit }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests;
