@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::change::{self, details};
 use super::{Error, Site, fetch, record};
-use crate::archive::{self, UnpackOptions};
+use crate::archive::{self, Expected, Source, UnpackOptions};
 use crate::deploy::{
     Action, EntryComponent, Error as DeployError, Install, Plan, Receipt, ReceiptRecord, Recovery, Request as Wanted,
     State, View, execute, plan,
@@ -284,7 +284,7 @@ fn stage(
     component.fetched = brought.bytes;
     let from_store = brought.source.is_none();
     if let Some(index) = &brought.index {
-        room(&site.root, index.bytes(), index.entries().len() as u64)?;
+        room(&site.root, index.content_size(), index.entries.len() as u64)?;
     }
     let manifest = &published.manifest;
     let sha256 = published.package_sha256();
@@ -341,12 +341,15 @@ fn unpack(
     let path = store.path(&sha256)?;
     let path = path.ok_or_else(|| Error::StoreDamaged { what: what(), path: store.directory().into() })?;
     let options = UnpackOptions {
-        expected: Some((package.size, sha256)),
-        keep_write_bits: published.manifest.mutable,
         threads: site.config.pack.threads.unwrap_or(0),
+        keep_write_bits: published.manifest.mutable,
+        mode_mask: None,
+        expected: Some(Expected { size: package.size, sha256 }),
+        max_bytes: None,
         progress,
     };
-    archive::unpack(&fsx::open(&path)?, package.algorithm, brought.index.as_ref(), dir, &options)
+    let file = fsx::open(&path)?;
+    archive::unpack(Source::File(&file), package.algorithm, brought.index.as_ref(), dir, &options)
         .map_err(|source| Error::Unpack { what: what(), package: path, source: Box::new(source) })
 }
 

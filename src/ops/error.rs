@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::model::{ComponentType, Dependency, SchemaError, Version};
+use crate::model::{ComponentType, Dependency, IndexError, SchemaError, Version};
 use crate::{archive, deploy, fsx, records, store, target, transfer};
 
 /// A failed operation.
@@ -30,7 +30,7 @@ pub enum Error {
         /// The component and version.
         what: String,
         /// Why.
-        source: archive::IndexError,
+        source: IndexError,
     },
     /// The store said no.
     #[error(transparent)]

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use super::{Error, Site};
-use crate::archive::Index;
 use crate::config::TargetPlace;
-use crate::model::Sha256;
+use crate::model::{Index, Sha256};
 use crate::records::Published;
 use crate::store::Store;
 use crate::target::Filesystem;

@@ -9,8 +9,8 @@ use crate::archive;
 use crate::config::TargetPlace;
 use crate::fsx;
 use crate::model::{
-    ComponentType, Compression, Location, Manifest, Record, RecordComponent, RecordManifest, RecordPackage, Sha256,
-    Version,
+    ComponentType, Compression, Index, Location, Manifest, Record, RecordComponent, RecordManifest, RecordPackage,
+    Sha256, Version,
 };
 use crate::records::{Published, Repository, publish_change};
 use crate::store::{Reader, Store};
@@ -252,7 +252,7 @@ fn committed(site: &Site, store: &Store, published: &Published) -> Result<Local,
 fn check(local: &Local) -> Result<(), Error> {
     let what = || format!("{}@{}", local.manifest.component.kind, local.manifest.component.version);
     let Some(path) = &local.index else { return Ok(()) };
-    let index = archive::Index::parse(&fsx::read(path)?).map_err(|source| Error::Index { what: what(), source })?;
+    let index = Index::parse(&fsx::read(path)?).map_err(|source| Error::Index { what: what(), source })?;
     let package = fsx::open(&local.package)?;
     archive::check(&package, local.manifest.package.algorithm, &index).map_err(|source| Error::Unpack {
         what: what(),
