@@ -92,11 +92,18 @@ fn remove_if_empty(dir: &std::path::Path) -> Result<(), Error> {
     }
 }
 
-/// Removes what only an unfinished transaction leaves: staging, a release that is not current yet, temporary links.
+/// Removes what only an unfinished run leaves: staging, half-written state files, a release that is not current yet,
+/// temporary links.
 /// Looks at a handful of names, however many versions and releases there are.
 fn sweep(layout: &Layout) -> Result<(), Error> {
     for entry in fsx::list(&layout.staging())? {
         fsx::remove_tree(&layout.staging().join(entry.name))?;
+    }
+    for dir in [layout.state(), layout.journals()] {
+        let unfinished = |name: &std::ffi::OsStr| name.as_encoded_bytes().ends_with(b".tmp");
+        for entry in fsx::list(&dir)?.into_iter().filter(|entry| unfinished(&entry.name)) {
+            fsx::remove_file_opt(&dir.join(entry.name))?;
+        }
     }
     let next = layout.release(current_number(layout)?.unwrap_or(0) + 1);
     if fsx::inspect(&next)?.is_some() {

@@ -88,8 +88,8 @@ impl Scene {
     /// How many changes of the disk the command makes.
     fn points(&self, args: &[&str]) -> usize {
         let trace = self.env.path("trace");
-        let status = self.command(args).env("DEPLOY_TOOL_FAULT_TRACE", &trace).status();
-        assert!(status.expect("it runs").success());
+        let output = self.command(args).env("DEPLOY_TOOL_FAULT_TRACE", &trace).output().expect("it runs");
+        assert!(output.status.success(), "{args:?}: {output:?}");
         fs::read_to_string(trace).expect("traced").lines().count()
     }
 
