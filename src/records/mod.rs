@@ -47,3 +47,6 @@ const PACKAGES: &str = "packages";
 const MANIFEST: &str = "manifest.json";
 const RECORD: &str = "record.json";
 const YANKED: &str = "yanked.json";
+
+#[cfg(test)]
+mod tests;
