@@ -117,7 +117,7 @@ impl Explain for Error {
             }
             Error::Contended { branch } => Phrase::conflict("records.contended").with("branch", branch),
             Error::AfterCommit { commit, source } => {
-                Phrase::failed("records.after-commit").with("commit", commit).with("reason", source)
+                Phrase::failed("records.after-commit").with("commit", commit).with("reason", source.explain().text())
             }
         }
     }
