@@ -1,3 +1,5 @@
+//! Every codec gives back what it took, never larger than stored, and refuses what is damaged.
+
 use std::io::Write as _;
 
 use proptest::prelude::*;

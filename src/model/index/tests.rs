@@ -1,3 +1,5 @@
+//! The index gives back what it was made of, and refuses what does not tile.
+
 use proptest::prelude::*;
 
 use super::*;
