@@ -1,15 +1,31 @@
-//! Sentences for packing and unpacking.
+//! Sentences for what cannot be packed and what is refused at unpacking.
 
 use super::Explain;
-use crate::archive::{PackError, Trap, UnpackError};
-use crate::cli::words::Phrase;
-use crate::model::IndexError;
+use crate::archive::{PackError, TarError, Trap, TrapKind, UnpackError};
+use crate::cli::words::{Phrase, say};
+use crate::codec::CodecError;
+use crate::model::{IndexError, ShapeError};
 
 impl Explain for PackError {
     fn explain(&self) -> Phrase {
         match self {
-            PackError::Fs(error) => error.explain(),
-            other => Phrase::failed("archive.pack").with("reason", other),
+            PackError::Fs(e) => e.explain(),
+            PackError::Codec(e) => e.explain(),
+            PackError::Write(e) => Phrase::failed("archive.write").with("reason", e),
+            PackError::Index(e) => Phrase::failed("archive.does-not-fit").with("reason", e),
+            PackError::Exclude { glob, reason } => {
+                Phrase::usage("archive.exclude").with("glob", glob).with("reason", reason)
+            }
+            PackError::Path { path, reason } => {
+                Phrase::failed("archive.path").path("path", path).with("reason", reason)
+            }
+            PackError::Special { path } => Phrase::failed("archive.special").path("path", path),
+            PackError::LinkLeaves { path, target } => {
+                Phrase::failed("archive.link-leaves").path("path", path).with("target", target.escape_ascii())
+            }
+            PackError::Loop { path } => Phrase::failed("archive.loop").path("path", path),
+            PackError::Changed { path } => Phrase::failed("archive.changed").path("path", path),
+            PackError::Stopped => Phrase::failed("archive.stopped"),
         }
     }
 }
@@ -17,20 +33,155 @@ impl Explain for PackError {
 impl Explain for UnpackError {
     fn explain(&self) -> Phrase {
         match self {
-            UnpackError::Fs(error) => error.explain(),
-            other => Phrase::refused("archive.unpack").with("reason", other),
+            UnpackError::Fs(e) => e.explain(),
+            UnpackError::Tar(e) => e.explain(),
+            UnpackError::Shape(e) => e.explain(),
+            UnpackError::Index(e) => e.explain(),
+            UnpackError::Read(e) => Phrase::failed("archive.read").with("reason", e),
+            UnpackError::Size { expected, found } => {
+                Phrase::refused("archive.size").with("expected", expected).with("found", found)
+            }
+            UnpackError::Sha256 { expected, found } => {
+                Phrase::refused("archive.sha256").with("expected", expected).with("found", found)
+            }
+            UnpackError::Ends { end } => Phrase::refused("archive.ends").with("end", end),
+            UnpackError::Piece { piece, offset, length, expected, found } => Phrase::refused("archive.piece")
+                .with("piece", piece)
+                .with("offset", offset)
+                .with("length", length)
+                .with("expected", expected)
+                .with("found", found),
+            UnpackError::Codec { piece, source } => {
+                Phrase::refused("archive.piece-codec").with("piece", piece).with("reason", source)
+            }
+            UnpackError::Content { path, expected, found } => {
+                Phrase::refused("archive.content").with("path", path).with("expected", expected).with("found", found)
+            }
+            UnpackError::Differs { path, what } => {
+                Phrase::refused("archive.differs").with("path", path).with("what", what)
+            }
+            UnpackError::Unlisted { path, in_archive: true } => Phrase::refused("archive.unlisted").with("path", path),
+            UnpackError::Unlisted { path, in_archive: false } => Phrase::refused("archive.lacking").with("path", path),
+            UnpackError::Compression { index, package } => {
+                Phrase::refused("archive.compression").with("index", index.name()).with("package", package.name())
+            }
+            UnpackError::TooMuch { limit } => Phrase::refused("archive.too-much").with("limit", limit),
+        }
+    }
+}
+
+impl Explain for TarError {
+    fn explain(&self) -> Phrase {
+        match self {
+            TarError::Read(e) => Phrase::refused("archive.decode").with("reason", e),
+            TarError::CutShort => Phrase::refused("archive.cut-short"),
+            TarError::Checksum { after } => Phrase::refused("archive.header-checksum").with("after", after),
+            TarError::Malformed { name, what } => {
+                Phrase::refused("archive.header-malformed").with("name", name).with("what", what)
+            }
+            TarError::Path { name, reason } => {
+                Phrase::refused("archive.entry-path").with("name", name).with("reason", reason)
+            }
+            TarError::HardLink { name, to, reason } => {
+                Phrase::refused("archive.entry-hard-link").with("name", name).with("to", to).with("reason", reason)
+            }
+            TarError::Kind { name, kind } => {
+                Phrase::refused("archive.entry-kind").with("name", name).with("kind", kind)
+            }
+            TarError::SetId { name, mode } => {
+                Phrase::refused("archive.entry-setid").with("name", name).with("mode", format_args!("{mode:04o}"))
+            }
+            TarError::Behind => Phrase::refused("archive.behind"),
+        }
+    }
+}
+
+impl Explain for ShapeError {
+    fn explain(&self) -> Phrase {
+        match self {
+            ShapeError::Duplicate { path } => Phrase::refused("archive.duplicate").with("path", path),
+            ShapeError::BelowFile { path, above } => {
+                Phrase::refused("archive.below-file").with("path", path).with("above", above)
+            }
+            ShapeError::BelowLink { path, above } => {
+                Phrase::refused("archive.below-link").with("path", path).with("above", above)
+            }
+            ShapeError::LinkLeaves { path, target } => {
+                Phrase::refused("archive.entry-link-leaves").with("path", path).with("target", target.escape_ascii())
+            }
+            ShapeError::NoFirstName { path, to } => {
+                Phrase::refused("archive.no-first-name").with("path", path).with("to", to)
+            }
         }
     }
 }
 
 impl Explain for IndexError {
     fn explain(&self) -> Phrase {
-        Phrase::refused("archive.index").with("reason", self)
+        match self {
+            IndexError::Shape(e) => e.explain(),
+            IndexError::Newer { found } => Phrase::refused("index.newer").with("found", found),
+            IndexError::Limit { what, found, limit } => {
+                Phrase::refused("index.limit").with("what", what).with("found", found).with("limit", limit)
+            }
+            IndexError::Mode { path, mode } => {
+                Phrase::refused("index.mode").with("path", path).with("mode", format_args!("{mode:04o}"))
+            }
+            IndexError::Misplaced { path, offset } => {
+                Phrase::refused("index.misplaced").with("path", path).with("offset", offset)
+            }
+            IndexError::Tiling { what, piece } => {
+                Phrase::refused("index.tiling").with("what", what).with("piece", piece)
+            }
+            IndexError::Zstd(_)
+            | IndexError::Json { .. }
+            | IndexError::LongLine { .. }
+            | IndexError::Short { .. }
+            | IndexError::Long { .. }
+            | IndexError::Path { .. } => Phrase::refused("index.malformed").with("reason", self),
+        }
     }
 }
 
+impl Explain for CodecError {
+    fn explain(&self) -> Phrase {
+        match self {
+            CodecError::Level { compression, level, lowest, highest } => Phrase::usage("codec.level")
+                .with("compression", compression.name())
+                .with("level", level)
+                .with("lowest", lowest)
+                .with("highest", highest),
+            CodecError::NoLevels { compression, level } => {
+                Phrase::usage("codec.no-levels").with("compression", compression.name()).with("level", level)
+            }
+            CodecError::Encode { compression, reason } => {
+                Phrase::failed("codec.encode").with("compression", compression.name()).with("reason", reason)
+            }
+            CodecError::Decode { compression, reason } => {
+                Phrase::refused("codec.decode").with("compression", compression.name()).with("reason", reason)
+            }
+        }
+    }
+}
+
+/// How many paths of a trap a sentence names.
+const NAMED: usize = 3;
+
 impl Explain for Trap {
     fn explain(&self) -> Phrase {
-        Phrase::failed("archive.trap").with("count", self.count)
+        let named = self.paths.iter().take(NAMED).map(|path| format!("`{path}`"));
+        let mut paths = named.collect::<Vec<_>>().join(", ");
+        let more = self.count.saturating_sub(NAMED as u64);
+        if more > 0 {
+            paths.push_str(&say("archive.trap-more", &[("count", more.to_string())]));
+        }
+        let phrase = Phrase::failed(match self.kind {
+            TrapKind::Venv => "archive.trap-venv",
+            TrapKind::Shebang => "archive.trap-shebang",
+            TrapKind::LfsPointer => "archive.trap-lfs",
+            TrapKind::DvcPointer => "archive.trap-dvc",
+            TrapKind::StaleBytecode => "archive.trap-pyc",
+        });
+        phrase.with("paths", paths)
     }
 }
