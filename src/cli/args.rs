@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Arg, Args, Command, CommandFactory, Parser, Subcommand};
 
 use super::words::say_opt;
-use crate::model::{ComponentType, Compression, Reference, Span, Timestamp, Version};
+use crate::model::{Choice, ComponentType, Reference, Span, Timestamp, Version};
 
 #[derive(Debug, Parser)]
 #[command(name = "deploy-tool", version, disable_help_subcommand = true)]
@@ -30,6 +30,8 @@ pub(super) struct Global {
     pub json: bool,
     #[arg(long, short, global = true)]
     pub quiet: bool,
+    #[arg(long, global = true)]
+    pub no_progress: bool,
 }
 
 /// For every command that changes something.
@@ -77,8 +79,14 @@ pub(super) struct Pack {
     pub component: ComponentType,
     #[arg(long, value_name = "VERSION")]
     pub version: Version,
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["dir", "compression", "level", "exclude", "dereference", "threads"]
+    )]
+    pub index_only: Option<PathBuf>,
     #[arg(long, value_name = "NAME", value_parser = compression)]
-    pub compression: Option<Compression>,
+    pub compression: Option<Choice>,
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub level: Option<i32>,
     #[arg(long, value_name = "DIR")]
@@ -187,6 +195,7 @@ pub(super) enum LinksCommands {
 pub(super) enum RecordCommands {
     List(RecordList),
     Show(RecordShow),
+    Diff(RecordDiff),
 }
 
 #[derive(Debug, Args)]
@@ -198,7 +207,19 @@ pub(super) struct RecordList {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct RecordDiff {
+    #[arg(value_name = "TYPE@VERSION")]
+    pub from: Reference,
+    #[arg(value_name = "TYPE@VERSION")]
+    pub to: Reference,
+    #[arg(long, value_name = "COMMIT")]
+    pub at: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct RecordShow {
+    #[arg(long)]
+    pub files: bool,
     #[arg(value_name = "TYPE@VERSION")]
     pub reference: Reference,
     #[arg(long, value_name = "COMMIT")]
@@ -226,9 +247,8 @@ pub(super) struct StoreGc {
     pub max_size: Option<crate::model::ByteSize>,
 }
 
-fn compression(text: &str) -> Result<Compression, String> {
-    let names = || Compression::ALL.map(Compression::name).join(", ");
-    Compression::ALL.into_iter().find(|c| c.name() == text).ok_or_else(names)
+fn compression(text: &str) -> Result<Choice, String> {
+    Choice::named(text).ok_or_else(|| Choice::names().collect::<Vec<_>>().join(", "))
 }
 
 /// The command with every word of its help from the catalogue.

@@ -17,6 +17,7 @@ mod explain;
 mod failure;
 mod faults;
 mod output;
+mod progress;
 mod settings;
 mod words;
 

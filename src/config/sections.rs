@@ -9,7 +9,7 @@ use super::error::{Error, Problem};
 use super::places::{deploy, publish, records, store};
 use super::reader::{Context, Item, keys, path, text};
 use super::settings::{Component, Config, DEFAULT_EXCLUDES, Mtime, Pack, Project, levels};
-use crate::model::{ComponentType, Compression, Dependency, Platform};
+use crate::model::{Choice, ComponentType, Compression, Dependency, Platform};
 
 const VERSION: u64 = 1;
 const MAX_THREADS: i64 = 1024;
@@ -52,7 +52,8 @@ fn project(item: Option<Item<'_>>, base: &Path) -> Result<Project, Error> {
 fn pack(item: Option<Item<'_>>, base: &Path) -> Result<Pack, Error> {
     let known = ["output", "compression", "level", "exclude", "threads"];
     let [output, compression, level, exclude, threads] = keys(item, known)?;
-    let compression = compression.map(|item| self::compression(&item)).transpose()?.unwrap_or(Compression::Gzip);
+    let compression =
+        compression.map(|item| self::compression(&item)).transpose()?.unwrap_or(Choice::Fixed(Compression::Gzip));
     let mut pack = Pack {
         output: path(output, base)?.unwrap_or_else(|| base.join("dist")),
         compression,
@@ -63,12 +64,12 @@ fn pack(item: Option<Item<'_>>, base: &Path) -> Result<Pack, Error> {
     match level {
         Some(item) if item.is_mapping() => {
             for (key, item) in item.entries()? {
-                let compression = self::compression(&key)?;
+                let compression = codec(&key)?;
                 pack.level.insert(compression, self::level(&item, compression)?);
             }
         }
         Some(item) => {
-            pack.level.insert(compression, self::level(&item, compression)?);
+            pack.level.insert(compression.codec(), self::level(&item, compression.codec())?);
         }
         None => {}
     }
@@ -79,7 +80,12 @@ fn pack(item: Option<Item<'_>>, base: &Path) -> Result<Pack, Error> {
     Ok(pack)
 }
 
-fn compression(item: &Item<'_>) -> Result<Compression, Error> {
+fn compression(item: &Item<'_>) -> Result<Choice, Error> {
+    let choices: Vec<_> = Choice::names().filter_map(|name| Some((name, Choice::named(name)?))).collect();
+    item.choice(&choices)
+}
+
+fn codec(item: &Item<'_>) -> Result<Compression, Error> {
     item.choice(&Compression::ALL.map(|compression| (compression.name(), compression)))
 }
 

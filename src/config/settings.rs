@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use crate::model::{ByteSize, ComponentType, Compression, Dependency, Platform};
+use crate::model::{ByteSize, Choice, ComponentType, Compression, Dependency, Platform};
 
 /// What is left out of every package, in gitignore syntax. Later patterns win: `!__pycache__/` in `pack.exclude` or in
 /// a component's takes it in again.
@@ -68,7 +68,7 @@ pub struct Component {
     /// What it is, for people.
     pub description: Option<String>,
     /// How it is compressed; as `pack.compression` says where it does not say.
-    pub compression: Compression,
+    pub compression: Choice,
     /// Whether deployed files keep their write bits.
     pub mutable: bool,
     /// What other components it needs, sorted by type.
@@ -97,7 +97,7 @@ pub struct Pack {
     /// The directory packages are written to; `dist` where none is given.
     pub output: PathBuf,
     /// How components are compressed that do not say; gzip where none is given.
-    pub compression: Compression,
+    pub compression: Choice,
     /// The levels given, each within [`levels`]; a codec that is not here takes its own default.
     pub level: HashMap<Compression, i32>,
     /// What is left out of every component: [`DEFAULT_EXCLUDES`], then those given.

@@ -48,7 +48,7 @@ components:{components}
 # How packages are made. Version control's and Python's caches are always left out; exclude has gitignore syntax.
 pack:
   output: dist
-  compression: gzip          # gzip, zstd, lz4, xz, bzip2 or none
+  compression: gzip          # gzip, zstd, lz4, xz, bzip2, none or auto
   # level: {{gzip: 6, zstd: 3}}
   # exclude: [\"*.tmp\"]
 

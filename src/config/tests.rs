@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{ByteSize, ComponentType, Compression};
+use crate::model::{ByteSize, Choice, ComponentType, Compression};
 
 fn env(name: &str) -> Option<String> {
     match name {
@@ -65,11 +65,11 @@ fn the_reference_example_means_what_it_says() {
     assert_eq!(config.project.root, Path::new("/p"));
     let model = &config.components[&kind("model")];
     assert_eq!((model.source.as_path(), model.source_as_written.as_str()), (Path::new("/p/models"), "./models"));
-    assert_eq!(model.compression, Compression::Zstd);
+    assert_eq!(model.compression, Choice::Fixed(Compression::Zstd));
     assert_eq!(model.exclude.last().map(String::as_str), Some("*.tmp"));
     assert!(config.components[&kind("config")].mutable);
     let runtime = &config.components[&kind("runtime")];
-    assert_eq!(runtime.compression, Compression::Gzip);
+    assert_eq!(runtime.compression, Choice::Fixed(Compression::Gzip));
     assert_eq!(runtime.depends[0].kind, kind("config"));
     assert_eq!(runtime.depends[0].version.to_string(), ">=1.0");
     assert_eq!(config.pack.output, Path::new("/p/dist"));
@@ -101,7 +101,7 @@ fn an_empty_file_has_every_default() {
     assert_eq!(config, Config::default_for(Path::new("/p"), &env, Some(Path::new("/home/mei"))));
     assert_eq!(config.project.name, "p");
     assert!(config.components.is_empty() && config.publish.targets.is_empty() && config.deploy.sources.is_empty());
-    assert_eq!((config.publish.require, config.pack.compression), (1, Compression::Gzip));
+    assert_eq!((config.publish.require, config.pack.compression), (1, Choice::Fixed(Compression::Gzip)));
     assert_eq!(config.pack.output, Path::new("/p/dist"));
     assert_eq!((config.records.repository.as_deref(), config.deploy.root.as_deref()), (None, None));
     assert_eq!((config.records.repository, config.deploy.root), (None, None));
@@ -115,7 +115,10 @@ fn a_type_that_the_file_does_not_name_is_packed_by_the_same_rules() {
     let config = good("project: {root: src}\npack: {compression: xz, exclude: ['*.o']}\ncomponents: {model: }");
     assert_eq!(config.component(&kind("model")), config.components[&kind("model")]);
     let other = config.component(&kind("other"));
-    assert_eq!((other.source.as_path(), other.compression), (Path::new("/p/src/other"), Compression::Xz));
+    assert_eq!(
+        (other.source.as_path(), other.compression),
+        (Path::new("/p/src/other"), Choice::Fixed(Compression::Xz))
+    );
     assert_eq!(other.exclude.last().map(String::as_str), Some("*.o"));
 }
 

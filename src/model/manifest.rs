@@ -92,6 +92,18 @@ impl Compression {
         }
     }
 
+    /// What an archive that begins with these bytes (at least 6) is compressed with; `None` (plain tar) for all else.
+    pub fn sniff(start: &[u8]) -> Self {
+        match start {
+            [0x1f, 0x8b, ..] => Compression::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
+            [0x04, 0x22, 0x4d, 0x18, ..] => Compression::Lz4,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Compression::Xz,
+            [b'B', b'Z', b'h', ..] => Compression::Bzip2,
+            _ => Compression::None,
+        }
+    }
+
     /// The end of a package's file name, with the leading dot.
     pub fn extension(self) -> &'static str {
         match self {
@@ -101,6 +113,38 @@ impl Compression {
             Compression::Xz => ".tar.xz",
             Compression::Bzip2 => ".tar.bz2",
             Compression::None => ".tar",
+        }
+    }
+}
+
+/// Which compression a package gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// zstd, or none where a sample of the tree does not get smaller by a fiftieth.
+    Auto,
+    /// This one.
+    Fixed(Compression),
+}
+
+impl Choice {
+    /// The names, in the order of help and documents.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Compression::ALL.into_iter().map(Compression::name).chain(["auto"])
+    }
+
+    /// The compression whose levels apply: zstd for [`Choice::Auto`], which takes it or none.
+    pub fn codec(self) -> Compression {
+        match self {
+            Choice::Auto => Compression::Zstd,
+            Choice::Fixed(compression) => compression,
+        }
+    }
+
+    /// The choice of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "auto" => Some(Choice::Auto),
+            other => Compression::ALL.into_iter().find(|c| c.name() == other).map(Choice::Fixed),
         }
     }
 }

@@ -24,8 +24,8 @@ pub use index::{
     MAX_INDEX_BYTES, MAX_PIECE_BYTES, Piece,
 };
 pub use manifest::{
-    Checksum, ChecksumAlgorithm, Compression, Dependency, IndexRef, Manifest, ManifestComponent, ManifestPackage,
-    Metadata, Platform, SCHEMA, SchemaError, SourceState,
+    Checksum, ChecksumAlgorithm, Choice, Compression, Dependency, IndexRef, Manifest, ManifestComponent,
+    ManifestPackage, Metadata, Platform, SCHEMA, SchemaError, SourceState,
 };
 pub use name::{ComponentType, NameError};
 pub use path::{MAX_PATH_BYTES, PathError, TreePath};

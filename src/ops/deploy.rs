@@ -6,14 +6,14 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::change::{self, details};
-use super::{Error, Site, fetch, record};
+use super::{Error, OnProgress, Phase, Progress, Site, fetch, record};
 use crate::archive::{self, Expected, Source, UnpackOptions};
 use crate::deploy::{
     Action, EntryComponent, Error as DeployError, Install, Plan, Receipt, ReceiptRecord, Recovery, Request as Wanted,
     State, View, execute, plan,
 };
 use crate::fsx;
-use crate::model::{ComponentType, Reference, Version};
+use crate::model::{ComponentType, Index, Reference, Version};
 use crate::records::{Published, read_file};
 use crate::store::Store;
 use crate::transfer::Attempt;
@@ -79,7 +79,7 @@ pub struct Report {
 /// # Errors
 ///
 /// Nothing is changed then, except where a deploy error says that the release is committed.
-pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: &(dyn Fn(u64) + Sync)) -> Result<Report, Error> {
+pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>) -> Result<Report, Error> {
     let (wanted, top) = resolve(site, what)?;
     let commit = wanted.first().and_then(|published| published.commit.clone());
     for published in &wanted {
@@ -277,7 +277,7 @@ fn stage(
     rejected: &Path,
     dir: &Path,
     component: &mut Component,
-    progress: &(dyn Fn(u64) + Sync),
+    progress: OnProgress<'_>,
 ) -> Result<Receipt, Error> {
     let brought = fetch::bring(site, store, published, top, rejected, progress)?;
     component.source.clone_from(&brought.source);
@@ -333,20 +333,24 @@ fn unpack(
     published: &Published,
     brought: &fetch::Brought,
     dir: &Path,
-    progress: &(dyn Fn(u64) + Sync),
+    progress: OnProgress<'_>,
 ) -> Result<archive::Unpacked, Error> {
     let package = &published.manifest.package;
     let sha256 = package.checksum.value;
     let what = || format!("{}@{}", published.component(), published.version());
     let path = store.path(&sha256)?;
     let path = path.ok_or_else(|| Error::StoreDamaged { what: what(), path: store.directory().into() })?;
+    let total = brought.index.as_ref().map(Index::content_size);
+    let told = |done: u64| {
+        progress(Progress { component: published.component(), phase: Phase::Unpack, done, total });
+    };
     let options = UnpackOptions {
         threads: site.config.pack.threads.unwrap_or(0),
         keep_write_bits: published.manifest.mutable,
         mode_mask: None,
         expected: Some(Expected { size: package.size, sha256 }),
         max_bytes: None,
-        progress,
+        progress: &told,
     };
     let file = fsx::open(&path)?;
     archive::unpack(Source::File(&file), package.algorithm, brought.index.as_ref(), dir, &options)

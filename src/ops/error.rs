@@ -92,6 +92,14 @@ pub enum Error {
         /// The manifest that was looked for.
         manifest: PathBuf,
     },
+    /// The version was published without an index, so its files are not known without its package.
+    #[error("{component}@{version} has no index")]
+    NoIndex {
+        /// The component.
+        component: ComponentType,
+        /// The version.
+        version: Version,
+    },
     /// A manifest that cannot be read.
     #[error("manifest `{}`: {source}", path.display())]
     Manifest {

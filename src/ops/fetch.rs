@@ -1,8 +1,9 @@
 //! Where the bytes of a published version may come from, in which order, and bringing them into the store.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Error, Site};
+use super::{Error, OnProgress, Phase, Progress, Site};
 use crate::config::TargetPlace;
 use crate::model::{Index, Sha256};
 use crate::records::Published;
@@ -65,31 +66,67 @@ pub(super) fn bring(
     published: &Published,
     top: Option<&Path>,
     rejected: &Path,
-    progress: &(dyn Fn(u64) + Sync),
+    progress: OnProgress<'_>,
 ) -> Result<Brought, Error> {
     let fetcher = Fetcher::new(store, rejected);
     let mut brought = Brought { index: None, source: None, bytes: 0, failed: Vec::new() };
-    let mut get = |file: &str, sha256: Sha256, size: u64| -> Result<(), Error> {
-        let (sources, refused) = sources(site, published, file, top)?;
-        if sources.is_empty() && store.size(&sha256)? != Some(size) {
-            let what = format!("{}@{}", published.component(), published.version());
-            return Err(Error::NoAllowedLocation { what, refused });
-        }
-        let fetched = fetcher.fetch(&Wanted { sha256, size }, &sources, progress)?;
-        if let Some(source) = fetched.source {
-            brought.source = Some(source.name().to_owned());
-            brought.bytes += size;
-        }
-        brought.failed.extend(fetched.failed);
-        Ok(())
-    };
     let package = &published.manifest.package;
+    let total = package.size + published.manifest.index.as_ref().map_or(0, |index| index.size);
+    let done = AtomicU64::new(0);
+    let told = |bytes: u64| {
+        let done = done.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        progress(Progress { component: published.component(), phase: Phase::Fetch, done, total: Some(total) });
+    };
     if let Some(index) = &published.manifest.index {
-        get(&index.file, index.checksum.value, index.size)?;
+        let wanted = Wanted { sha256: index.checksum.value, size: index.size };
+        get(site, &fetcher, store, published, top, (&index.file, wanted), &told, &mut brought)?;
     }
-    get(&package.file, package.checksum.value, package.size)?;
+    let wanted = Wanted { sha256: package.checksum.value, size: package.size };
+    get(site, &fetcher, store, published, top, (&package.file, wanted), &told, &mut brought)?;
     brought.index = index(store, published)?;
     Ok(brought)
+}
+
+/// Brings only the index of a published version into the store; `None` where the version has none.
+pub(super) fn bring_index(
+    site: &Site,
+    store: &Store,
+    published: &Published,
+    top: Option<&Path>,
+) -> Result<Option<Index>, Error> {
+    let Some(reference) = &published.manifest.index else { return Ok(None) };
+    let rejected = store.directory().join("rejected");
+    let fetcher = Fetcher::new(store, &rejected);
+    let mut brought = Brought { index: None, source: None, bytes: 0, failed: Vec::new() };
+    let wanted = Wanted { sha256: reference.checksum.value, size: reference.size };
+    get(site, &fetcher, store, published, top, (&reference.file, wanted), &|_| {}, &mut brought)?;
+    index(store, published)
+}
+
+/// Brings one file of a version into the store.
+#[allow(clippy::too_many_arguments)]
+fn get(
+    site: &Site,
+    fetcher: &Fetcher<'_>,
+    store: &Store,
+    published: &Published,
+    top: Option<&Path>,
+    (file, wanted): (&str, Wanted),
+    told: &(dyn Fn(u64) + Sync),
+    brought: &mut Brought,
+) -> Result<(), Error> {
+    let (sources, refused) = sources(site, published, file, top)?;
+    if sources.is_empty() && store.size(&wanted.sha256)? != Some(wanted.size) {
+        let what = format!("{}@{}", published.component(), published.version());
+        return Err(Error::NoAllowedLocation { what, refused });
+    }
+    let fetched = fetcher.fetch(&wanted, &sources, told)?;
+    if let Some(source) = fetched.source {
+        brought.source = Some(source.name().to_owned());
+        brought.bytes += wanted.size;
+    }
+    brought.failed.extend(fetched.failed);
+    Ok(())
 }
 
 /// The index of a published version, from the store.

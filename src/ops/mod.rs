@@ -3,13 +3,17 @@
 //! Rooms of one layer never import each other: what the deploy room needs of archives and transfers (a filled staging
 //! directory, a receipt) is passed to it from here. Must not know: the terminal, the environment, the clock.
 
+pub mod adopt;
 pub mod change;
 pub mod deploy;
+pub mod diff;
 mod error;
 mod fetch;
 pub mod init;
 pub mod links;
+mod manifest;
 pub mod pack;
+mod progress;
 pub mod publish;
 pub mod record;
 pub mod ship;
@@ -19,4 +23,5 @@ pub mod store;
 pub mod versions;
 
 pub use error::Error;
+pub use progress::{OnProgress, Phase, Progress};
 pub use site::{Caller, Overrides, Site};

@@ -4,19 +4,14 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Error, Site};
-use crate::archive::{self, Choice, Mtime, PackOptions, Trap};
+use super::manifest::Content;
+use super::{Error, OnProgress, Phase, Progress, Site};
+use crate::archive::{self, Mtime, PackOptions, Trap};
 use crate::config::{self, Component};
 use crate::fsx;
-use crate::model::{
-    Blake3, Checksum, ComponentType, Compression, IndexRef, Manifest, ManifestComponent, ManifestPackage, Metadata,
-    Sha256, Timestamp, Version, to_canonical_json,
-};
+use crate::model::{Blake3, Choice, ComponentType, Compression, Sha256, Timestamp, Version};
 use crate::records::source_state;
-use crate::store::{Packed as Note, Store};
-
-/// The version of the package format that `metadata.pack_version` names.
-pub const PACK_VERSION: &str = "1.0";
+use crate::store::Store;
 
 /// What to pack, and how; what is `None` is as configured.
 #[derive(Debug, Clone)]
@@ -26,7 +21,7 @@ pub struct Request {
     /// The directory, absolute, and as the user named it.
     pub source: Option<(PathBuf, String)>,
     /// How to compress.
-    pub compression: Option<Compression>,
+    pub compression: Option<Choice>,
     /// How hard.
     pub level: Option<i32>,
     /// What to leave out besides what is configured, in gitignore syntax.
@@ -80,7 +75,7 @@ pub fn pack(
     version: &Version,
     created_at: Timestamp,
     dry_run: bool,
-    progress: &(dyn Fn(u64) + Sync),
+    progress: OnProgress<'_>,
 ) -> Result<Report, Error> {
     let component = &request.component;
     if dry_run {
@@ -106,13 +101,10 @@ pub fn pack(
 }
 
 /// Packs a tree into nothing: for what it would become.
-pub(super) fn measure(
-    site: &Site,
-    request: &Request,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<archive::Packed, Error> {
+pub(super) fn measure(site: &Site, request: &Request, progress: OnProgress<'_>) -> Result<archive::Packed, Error> {
     let tree = Tree::new(site, request)?;
-    Ok(archive::pack(&tree.options(site, request, progress), std::io::sink())?)
+    let told = told(&request.component, progress);
+    Ok(archive::pack(&tree.options(site, request, &told), std::io::sink())?)
 }
 
 /// Packs a tree into the store, without a version yet.
@@ -120,11 +112,12 @@ pub(super) fn pack_tree(
     site: &Site,
     store: &Store,
     request: &Request,
-    progress: &(dyn Fn(u64) + Sync),
+    progress: OnProgress<'_>,
 ) -> Result<Stored, Error> {
     let tree = Tree::new(site, request)?;
     let mut incoming = store.incoming()?;
-    let packed = archive::pack(&tree.options(site, request, progress), &mut incoming)?;
+    let told = told(&request.component, progress);
+    let packed = archive::pack(&tree.options(site, request, &told), &mut incoming)?;
     incoming.commit_expecting(&packed.sha256, packed.size)?;
     let index = packed.index.to_bytes();
     let index = (store.put_bytes(&index)?, index.len() as u64);
@@ -140,49 +133,24 @@ pub(super) fn name(
     version: &Version,
     created_at: Timestamp,
 ) -> Result<Sha256, Error> {
-    let (packed, component) = (&stored.packed, &stored.tree.component);
-    let manifest = Manifest {
-        component: ManifestComponent {
-            kind: stored.kind.clone(),
-            version: version.clone(),
-            created_at,
-            extra: Default::default(),
-        },
-        package: ManifestPackage {
-            file: package_name(&stored.kind, version, packed.compression),
-            size: packed.size,
-            algorithm: packed.compression,
-            checksum: packed.sha256.into(),
-            tree: Some(packed.tree),
-            extra: Default::default(),
-        },
-        index: Some(IndexRef {
-            file: index_name(&stored.kind, version),
-            size: stored.index.1,
-            checksum: Checksum::from(stored.index.0),
-        }),
-        dependencies: component.depends.clone(),
-        platform: component.platform.clone(),
-        mutable: component.mutable,
-        mode: None,
-        group: None,
-        project: Some(site.config.project.name.clone()),
-        metadata: Metadata {
-            source_path: stored.tree.label.clone(),
-            pack_version: PACK_VERSION.to_owned(),
-            tool: Some(concat!("deploy-tool ", env!("CARGO_PKG_VERSION")).to_owned()),
-            codec: Some(packed.codec.clone()),
-            source: source_state(&stored.tree.source)?,
-            extra: Default::default(),
-        },
-        schema: None,
-        extra: Default::default(),
+    let packed = &stored.packed;
+    let content = Content {
+        kind: &stored.kind,
+        component: &stored.tree.component,
+        file: package_name(&stored.kind, version, packed.compression),
+        package: (packed.sha256, packed.size),
+        compression: packed.compression,
+        tree: packed.tree,
+        index: stored.index,
+        label: &stored.tree.label,
+        codec: Some(packed.codec.clone()),
+        source: source_state(&stored.tree.source)?,
     };
-    let manifest = store.put_bytes(&to_canonical_json(&manifest))?;
-    let note =
-        Note { manifest, package: packed.sha256, index: Some(stored.index.0), at: site.caller.now, published: None };
-    store.record_packed(&stored.kind, version, &note)?;
-    Ok(manifest)
+    content.name(site, store, version, created_at)
+}
+
+fn told<'a>(component: &'a ComponentType, progress: OnProgress<'a>) -> impl Fn(u64) + Sync + 'a {
+    move |done| progress(Progress { component, phase: Phase::Pack, done, total: None })
 }
 
 /// A tree in the store, not yet given a version.
@@ -228,8 +196,8 @@ impl Tree {
                 config::Mtime::Normalize => Mtime::Normalize,
                 config::Mtime::Keep => Mtime::Keep,
             },
-            compression: Choice::Fixed(compression),
-            level: request.level.or_else(|| site.config.pack.level.get(&compression).copied()),
+            compression,
+            level: request.level.or_else(|| site.config.pack.level.get(&compression.codec()).copied()),
             threads: request.threads.or(site.config.pack.threads).unwrap_or(0),
             progress,
         }
@@ -265,7 +233,7 @@ fn package_name(component: &ComponentType, version: &Version, compression: Compr
     format!("{component}-{version}{}", compression.extension())
 }
 
-fn index_name(component: &ComponentType, version: &Version) -> String {
+pub(super) fn index_name(component: &ComponentType, version: &Version) -> String {
     format!("{component}-{version}.index.zst")
 }
 

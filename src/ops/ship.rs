@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Error, Site, deploy, pack, publish};
+use super::{Error, OnProgress, Site, deploy, pack, publish};
 use crate::model::{ComponentType, Reference, Selector, Timestamp, Version};
 use crate::records::Published;
 
@@ -41,12 +41,7 @@ pub struct Report {
 /// # Errors
 ///
 /// What is published stays published if a later step fails; running it again goes on from there.
-pub fn ship(
-    site: &Site,
-    created_at: Timestamp,
-    dry_run: bool,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<Report, Error> {
+pub fn ship(site: &Site, created_at: Timestamp, dry_run: bool, progress: OnProgress<'_>) -> Result<Report, Error> {
     if site.config.components.is_empty() {
         return Err(Error::NoComponents { dir: site.config.base.clone() });
     }
@@ -70,7 +65,7 @@ fn one(
     kind: &ComponentType,
     created_at: Timestamp,
     dry_run: bool,
-    progress: &(dyn Fn(u64) + Sync),
+    progress: OnProgress<'_>,
     published: &mut Vec<publish::Report>,
 ) -> Result<Component, Error> {
     let request = pack::Request::configured(kind);

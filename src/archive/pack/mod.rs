@@ -25,7 +25,7 @@ use std::sync::{Mutex, mpsc};
 use super::error::PackError;
 use crate::codec::Settings;
 use crate::fsx::Dir;
-use crate::model::{Blake3, Compression, EntryKind, Index, Sha256};
+use crate::model::{Blake3, Choice, Compression, EntryKind, Index, Sha256};
 
 pub use trap::{Trap, TrapKind};
 
@@ -57,15 +57,6 @@ pub enum Mtime {
 
 /// [`Mtime::Normalize`]: 1980-01-01T00:00:00Z, the earliest time every archive format knows.
 pub const NORMALIZED_MTIME: i64 = 315_532_800;
-
-/// Which compression to take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Choice {
-    /// zstd, or none where a sample of the tree does not get smaller by a fiftieth.
-    Auto,
-    /// This one.
-    Fixed(Compression),
-}
 
 /// What to pack, and how.
 pub struct PackOptions<'a> {

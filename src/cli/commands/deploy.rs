@@ -5,19 +5,20 @@ use crate::cli::args::Deploy;
 use crate::cli::explain;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
+use crate::cli::progress::Lines;
 use crate::cli::settings;
 use crate::cli::words::say;
 use crate::model::ByteSize;
 use crate::ops::Site;
 use crate::ops::deploy::{self, How, What};
 
-pub(super) fn run(site: &Site, args: &Deploy, output: &Output) -> Result<(), Failure> {
+pub(super) fn run(site: &Site, args: &Deploy, lines: &Lines, output: &Output) -> Result<(), Failure> {
     let here = settings::working_directory()?;
     let what = match args.record.is_empty() {
         true => What::References(args.references.clone(), args.at.clone()),
         false => What::Records(args.record.iter().map(|path| here.join(path)).collect()),
     };
-    let report = deploy::deploy(site, &what, args.dry.dry_run, &|_| {})?;
+    let report = deploy::deploy(site, &what, args.dry.dry_run, &|progress| lines.tell(progress))?;
     notes(&report, output);
     output.report(&report, text);
     Ok(())

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use super::args::{Cli, Commands, Global};
 use super::failure::Failure;
 use super::output::Output;
+use super::progress::Lines;
 use super::settings;
 use crate::deploy::Recovery;
 use crate::ops::Site;
@@ -25,13 +26,14 @@ use crate::ops::Site;
 /// Runs the command that was asked for.
 pub(super) fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let output = Output { json: cli.global.json, quiet: cli.global.quiet };
+    let lines = Lines::new(&cli.global);
     let here = |command: &str| site_here(&cli.global, command, &output);
     let done = match cli.command {
         Commands::Init(args) => init::run(&args, &output),
-        Commands::Pack(args) => pack::run(&here("pack")?, &args, &output),
+        Commands::Pack(args) => pack::run(&here("pack")?, &args, &lines, &output),
         Commands::Publish(args) => publish::run(&here("publish")?, &args, &output),
-        Commands::Deploy(args) => deploy::run(&here("deploy")?, &args, &output),
-        Commands::Ship(args) => ship::run(&cli.global, &args, &output),
+        Commands::Deploy(args) => deploy::run(&here("deploy")?, &args, &lines, &output),
+        Commands::Ship(args) => ship::run(&cli.global, &args, &lines, &output),
         Commands::Rollback(args) => release::rollback(&here("rollback")?, &args, &output),
         Commands::Status => return status::run(&here("status")?, &output),
         Commands::History(args) => history::run(&here("history")?, &args, &output),

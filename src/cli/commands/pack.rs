@@ -1,15 +1,18 @@
 //! `pack`
 
+use std::path::PathBuf;
+
 use crate::cli::args::Pack;
 use crate::cli::explain::Explain;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
+use crate::cli::progress::Lines;
 use crate::cli::settings;
 use crate::cli::words::say;
 use crate::model::ByteSize;
-use crate::ops::{Site, pack};
+use crate::ops::{Site, adopt, pack};
 
-pub(super) fn run(site: &Site, args: &Pack, output: &Output) -> Result<(), Failure> {
+pub(super) fn run(site: &Site, args: &Pack, lines: &Lines, output: &Output) -> Result<(), Failure> {
     let here = settings::working_directory()?;
     let source = args.dir.as_ref().map(|dir| (here.join(dir).components().collect(), dir.display().to_string()));
     let request = pack::Request {
@@ -26,7 +29,15 @@ pub(super) fn run(site: &Site, args: &Pack, output: &Output) -> Result<(), Failu
         site.config.pack.output = here.join(dir).components().collect();
     }
     let created_at = settings::created_at(&site)?;
-    let report = pack::pack(&site, &request, &args.version, created_at, args.dry.dry_run, &|_| {})?;
+    if let Some(file) = &args.index_only {
+        let path: PathBuf = here.join(file).components().collect();
+        let named = (path.as_path(), &*file.to_string_lossy());
+        let report = adopt::adopt(&site, named, &args.component, &args.version, created_at, args.dry.dry_run)?;
+        output.report(&report, adopted);
+        return Ok(());
+    }
+    let report =
+        pack::pack(&site, &request, &args.version, created_at, args.dry.dry_run, &|progress| lines.tell(progress))?;
     report.warnings.iter().for_each(|trap| output.warn(&trap.explain()));
     output.report(&report, text);
     Ok(())
@@ -45,4 +56,17 @@ fn text(report: &pack::Report) -> String {
         ("file", report.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default()),
     ];
     say(if report.dry_run { "pack.would" } else { "pack.done" }, &args)
+}
+
+fn adopted(report: &adopt::Report) -> String {
+    let args = [
+        ("component", report.component.to_string()),
+        ("version", report.version.to_string()),
+        ("file", report.file.display().to_string()),
+        ("entries", report.entries.to_string()),
+        ("compression", report.compression.name().to_owned()),
+        ("sha256", report.sha256.to_string()),
+        ("tree", report.tree.to_string()),
+    ];
+    say(if report.dry_run { "pack.would-adopt" } else { "pack.adopted" }, &args)
 }

@@ -6,7 +6,8 @@ use crate::cli::args::RecordCommands;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, table};
 use crate::cli::words::say;
-use crate::model::{ByteSize, Place};
+use crate::model::{ByteSize, ComponentType, Place, Version};
+use crate::ops::diff::{self, Change, File};
 use crate::ops::{Site, record};
 use crate::records::Published;
 
@@ -16,16 +17,73 @@ pub(super) fn run(site: &Site, args: &RecordCommands, output: &Output) -> Result
             let listed = record::list(site, args.component.as_ref(), args.at.as_deref())?;
             output.report(&listed, |listed| list(listed));
         }
+        RecordCommands::Diff(args) => {
+            let report = diff::diff(site, &args.from, &args.to, args.at.as_deref())?;
+            output.report(&report, differences);
+        }
+        RecordCommands::Show(args) if args.files => {
+            let (published, files) = diff::files(site, &args.reference, args.at.as_deref())?;
+            let mut json = document(&published);
+            json["files"] = json!(files);
+            output.report(&json, |_| format!("{}\n{}", show(&published), list_files(&files)));
+        }
         RecordCommands::Show(args) => {
             let published = record::show(site, &args.reference, args.at.as_deref())?;
-            let json = json!({
-                "manifest": published.manifest, "record": published.record, "yanked": published.yanked,
-                "commit": published.commit,
-            });
+            let json = document(&published);
             output.report(&json, |_| show(&published));
         }
     }
     Ok(())
+}
+
+fn document(published: &Published) -> serde_json::Value {
+    json!({
+        "manifest": published.manifest, "record": published.record, "yanked": published.yanked,
+        "commit": published.commit,
+    })
+}
+
+fn size(file: &File) -> String {
+    file.size.map(|size| ByteSize(size).to_string()).or_else(|| file.target.clone()).unwrap_or_default()
+}
+
+fn list_files(files: &[File]) -> String {
+    let rows = files.iter().map(|file| [file.mode.clone(), size(file), file.path.clone()]);
+    table(["column.mode", "column.size", "column.path"], rows)
+}
+
+fn differences(report: &diff::Report) -> String {
+    let name = |(component, version): &(ComponentType, Version)| format!("{component}@{version}");
+    let count = |wanted: &str| report.changes.iter().filter(|change| kind(change) == wanted).count().to_string();
+    let args = [
+        ("from", name(&report.from)),
+        ("to", name(&report.to)),
+        ("added", count("diff.added")),
+        ("removed", count("diff.removed")),
+        ("changed", count("diff.changed")),
+        ("same", report.same.to_string()),
+    ];
+    if report.changes.is_empty() {
+        return say("diff.none", &args);
+    }
+    let rows = report.changes.iter().map(|change| {
+        let (path, was, is) = match change {
+            Change::Added { to } => (&to.path, String::new(), size(to)),
+            Change::Removed { from } => (&from.path, size(from), String::new()),
+            Change::Changed { from, to } => (&to.path, size(from), size(to)),
+        };
+        [say(kind(change), &[]), was, is, path.clone()]
+    });
+    let table = table(["column.change", "column.was", "column.is", "column.path"], rows);
+    format!("{table}\n{}", say("diff.total", &args))
+}
+
+fn kind(change: &Change) -> &'static str {
+    match change {
+        Change::Added { .. } => "diff.added",
+        Change::Removed { .. } => "diff.removed",
+        Change::Changed { .. } => "diff.changed",
+    }
 }
 
 fn list(listed: &[record::Listed]) -> String {

@@ -44,6 +44,9 @@ impl Explain for Error {
             Error::NoManifest { package, manifest } => {
                 Phrase::not_found("ops.no-manifest").path("package", package).path("manifest", manifest)
             }
+            Error::NoIndex { component, version } => {
+                Phrase::not_found("ops.no-index").with("component", component).with("version", version)
+            }
             Error::Manifest { path, source } => {
                 Phrase::refused("ops.manifest").path("path", path).with("reason", source)
             }
