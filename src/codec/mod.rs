@@ -4,13 +4,18 @@
 //! joins them, in order, into one archive that ordinary tools open. [`reader`] goes the other way for whole archives
 //! of any origin: many members, frames or streams one after the other, and never an end where there is more.
 //!
-//! Promises: the same bytes for the same piece and settings; no piece larger than it would be stored; a decoder
+//! Promises: the same bytes for the same piece and settings; no piece larger than it would be stored (but bzip2's,
+//! which cannot store); a decoder
 //! writes exactly as many bytes as it was asked for or fails. Must not know: tar, files, threads.
 
 mod buffer;
+mod bzip2;
 mod gzip;
+mod lz4;
 mod sample;
 mod stream;
+mod xz;
+mod zstd;
 
 use std::io::{BufRead, Read};
 use std::ops::RangeInclusive;
@@ -92,11 +97,20 @@ impl Settings {
         self.compression
     }
 
+    /// Whether a piece can be decoded by itself; where not, only the whole archive can.
+    pub fn pieces_stand_alone(&self) -> bool {
+        self.compression != Compression::Bzip2
+    }
+
     /// The library, its version and the level, as manifests name them: `zlib-rs 0.6.8 level 6`.
     pub fn describe(&self) -> String {
         match self.compression {
             Compression::Gzip => format!("{} level {}", gzip::LIBRARY, self.level),
-            _ => "none".to_owned(),
+            Compression::Zstd => format!("{} level {}", zstd::library(), self.level),
+            Compression::Lz4 => lz4::LIBRARY.to_owned(),
+            Compression::Xz => format!("{} level {}", xz::LIBRARY, self.level),
+            Compression::Bzip2 => format!("{} level {}", bzip2::LIBRARY, self.level),
+            Compression::None => "none".to_owned(),
         }
     }
 
@@ -104,7 +118,11 @@ impl Settings {
     pub fn encoder(&self) -> Result<Option<Box<dyn Encoder>>, CodecError> {
         Ok(match self.compression {
             Compression::Gzip => Some(Box::new(gzip::GzipEncoder::new(self.level))),
-            _ => None,
+            Compression::Zstd => Some(Box::new(zstd::ZstdEncoder::new(self.level)?)),
+            Compression::Lz4 => Some(Box::new(lz4::Lz4Encoder::default())),
+            Compression::Xz => Some(Box::new(xz::XzEncoder::new(self.level))),
+            Compression::Bzip2 => Some(Box::new(bzip2::Bzip2Encoder::new(self.level))),
+            Compression::None => None,
         })
     }
 
@@ -112,7 +130,10 @@ impl Settings {
     pub fn container(&self) -> Box<dyn Container> {
         match self.compression {
             Compression::Gzip => Box::new(gzip::GzipContainer::default()),
-            _ => Box::new(Plain),
+            Compression::Lz4 => Box::new(lz4::Lz4Container::default()),
+            Compression::Xz => Box::new(xz::XzContainer::default()),
+            Compression::Bzip2 => Box::new(bzip2::Bzip2Container::new(self.level)),
+            Compression::Zstd | Compression::None => Box::new(Plain),
         }
     }
 }
@@ -121,7 +142,10 @@ impl Settings {
 pub fn levels(compression: Compression) -> Option<(RangeInclusive<i32>, i32)> {
     match compression {
         Compression::Gzip => Some((1..=9, 6)),
-        _ => None,
+        Compression::Zstd => Some((1..=22, 3)),
+        Compression::Xz => Some((0..=9, 6)),
+        Compression::Bzip2 => Some((1..=9, 9)),
+        Compression::Lz4 | Compression::None => None,
     }
 }
 
@@ -136,8 +160,22 @@ pub trait Encoder: Send {
 pub enum Seal {
     /// Nothing.
     Plain,
-    /// The CRC-32 of the piece's bytes before encoding.
+    /// gzip: the CRC-32 of the piece's bytes before encoding.
     Crc32(u32),
+    /// xz: the block's size without padding.
+    Xz {
+        /// In bytes.
+        unpadded: u64,
+    },
+    /// bzip2: the piece does not end at a whole byte.
+    Bzip2 {
+        /// How many bits it has.
+        bits: usize,
+        /// The CRC-32s of its blocks, combined.
+        crc: u32,
+        /// How many blocks.
+        blocks: u32,
+    },
 }
 
 /// Joins encoded pieces into one archive.
@@ -152,7 +190,7 @@ pub trait Container: Send {
     fn tail(&mut self) -> Vec<u8>;
 }
 
-/// No compression: the pieces follow each other.
+/// The pieces follow each other with nothing around them: no compression, and zstd.
 struct Plain;
 
 impl Container for Plain {
@@ -173,20 +211,27 @@ pub trait Decoder: Send {
     fn decode(&mut self, packed: &mut Buffer, raw: &mut [u8]) -> Result<(), CodecError>;
 }
 
-/// A decoder of pieces for one thread; `None` where pieces are as they are.
-pub fn decoder(compression: Compression) -> Option<Box<dyn Decoder>> {
-    match compression {
+/// A decoder of pieces for one thread; `None` where pieces are as they are, or cannot be taken out (bzip2).
+pub fn decoder(compression: Compression) -> Result<Option<Box<dyn Decoder>>, CodecError> {
+    Ok(match compression {
         Compression::Gzip => Some(Box::new(gzip::GzipDecoder::default())),
-        _ => None,
-    }
+        Compression::Zstd => Some(Box::new(zstd::ZstdDecoder::new()?)),
+        Compression::Lz4 => Some(Box::new(lz4::Lz4Decoder)),
+        Compression::Xz => Some(Box::new(xz::XzPieceDecoder)),
+        Compression::Bzip2 | Compression::None => None,
+    })
 }
 
-/// Decodes a whole archive of any origin: all its members, frames or streams. Zero bytes behind the last one are
-/// skipped, anything else is an error, and so is an end in the middle.
+/// Decodes a whole archive of any origin: all its members, frames or streams. Zero bytes between and
+/// behind them are skipped, anything else is an error, and so is an end in the middle.
 pub fn reader<'a>(compression: Compression, input: Box<dyn BufRead + Send + 'a>) -> Box<dyn Read + Send + 'a> {
     match compression {
         Compression::Gzip => Box::new(stream::Joined::<_, gzip::GzipMember<_>>::new(input)),
-        _ => Box::new(input),
+        Compression::Zstd => Box::new(stream::Joined::<_, zstd::ZstdMember<_>>::new(input)),
+        Compression::Lz4 => Box::new(stream::Joined::<_, lz4::Lz4Member<_>>::new(input)),
+        Compression::Xz => Box::new(stream::Joined::<_, xz::XzMember<_>>::new(input)),
+        Compression::Bzip2 => Box::new(stream::Joined::<_, bzip2::Bzip2Member<_>>::new(input)),
+        Compression::None => Box::new(input),
     }
 }
 

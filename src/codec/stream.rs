@@ -46,16 +46,14 @@ impl<R: BufRead, M: Member<R>> Read for Joined<R, M> {
                     }
                 },
                 State::Between(mut input) => {
-                    let first = input.fill_buf()?.first().copied();
-                    match first {
-                        None if self.members == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                        None => State::Done,
-                        // Tapes and some tools fill up with zeros; no member begins with one.
-                        Some(0) if self.members > 0 => {
-                            only_zeros(&mut input)?;
-                            State::Done
-                        }
-                        Some(_) => {
+                    if self.members > 0 {
+                        // Tapes fill up with zeros, and so may xz between streams; no member begins with one.
+                        skip_zeros(&mut input)?;
+                    }
+                    match input.fill_buf()? {
+                        [] if self.members == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                        [] => State::Done,
+                        _ => {
                             self.members += 1;
                             State::Inside(M::open(input)?)
                         }
@@ -66,16 +64,14 @@ impl<R: BufRead, M: Member<R>> Read for Joined<R, M> {
     }
 }
 
-fn only_zeros(input: &mut impl BufRead) -> io::Result<()> {
+/// Skips zeros; the input may end or go on behind them.
+fn skip_zeros(input: &mut impl BufRead) -> io::Result<()> {
     loop {
         let bytes = input.fill_buf()?;
-        if bytes.is_empty() {
+        let zeros = bytes.iter().take_while(|b| **b == 0).count();
+        if zeros == 0 {
             return Ok(());
         }
-        if bytes.iter().any(|b| *b != 0) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "there are more bytes behind its end"));
-        }
-        let count = bytes.len();
-        input.consume(count);
+        input.consume(zeros);
     }
 }

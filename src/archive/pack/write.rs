@@ -12,7 +12,7 @@ use super::{PackOptions, Trap};
 use crate::archive::error::PackError;
 use crate::archive::tar::{header_bytes, padding};
 use crate::codec::{Container, Settings};
-use crate::model::{EntryKind, Index, IndexEntry, IndexParts, Piece, Sha256};
+use crate::model::{Blake3, EntryKind, Index, IndexEntry, IndexParts, Piece, Sha256};
 
 /// What the writer knows in the end.
 pub(super) struct Written {
@@ -54,30 +54,40 @@ struct Writer<W> {
     sha256: sha2::Sha256,
     traps: Traps,
     index: IndexParts,
+    /// The hashes of archive and tar stream, where pieces cannot be taken out and one spans the archive.
+    whole: Option<(blake3::Hasher, blake3::Hasher)>,
 }
 
 impl<W: Write> Writer<W> {
     fn new(settings: Settings, out: W) -> Result<Self, PackError> {
         let container = settings.container();
+        let whole = (!settings.pieces_stand_alone()).then(Default::default);
         let index = IndexParts {
             compression: settings.compression(),
-            whole: false,
+            whole: whole.is_some(),
             size: 0,
             tar_size: 0,
-            head: container.head(),
+            head: Vec::new(),
             tail: Vec::new(),
             entries: Vec::new(),
             pieces: Vec::new(),
         };
-        let mut writer = Self { out, container, sha256: sha2::Sha256::new(), traps: Traps::default(), index };
-        let head = writer.index.head.clone();
+        let (sha256, traps) = (sha2::Sha256::new(), Traps::default());
+        let mut writer = Self { out, container, sha256, traps, index, whole };
+        let head = writer.container.head();
         writer.write(&head)?;
+        if writer.whole.is_none() {
+            writer.index.head = head;
+        }
         Ok(writer)
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), PackError> {
         self.out.write_all(bytes).map_err(PackError::Write)?;
         self.sha256.update(bytes);
+        if let Some((packed, _)) = &mut self.whole {
+            packed.update(bytes);
+        }
         self.index.size += bytes.len() as u64;
         Ok(())
     }
@@ -95,7 +105,12 @@ impl<W: Write> Writer<W> {
             raw,
         };
         self.write(slot.packed.filled())?;
-        self.index.pieces.push(piece);
+        match &mut self.whole {
+            Some((_, tar)) => {
+                tar.update(slot.raw.filled());
+            }
+            None => self.index.pieces.push(piece),
+        }
         let bytes = self.entries(content, piece);
         self.index.tar_size += tar_length;
         traps.into_iter().for_each(|(kind, path)| self.traps.add(kind, path));
@@ -134,7 +149,17 @@ impl<W: Write> Writer<W> {
         let tail = self.container.tail();
         self.write(&tail)?;
         self.out.flush().map_err(PackError::Write)?;
-        self.index.tail = tail;
+        match self.whole.take() {
+            Some((packed, tar)) => self.index.pieces.push(Piece {
+                offset: 0,
+                length: self.index.size,
+                tar_offset: 0,
+                tar_length: self.index.tar_size,
+                packed: Blake3::from_bytes(*packed.finalize().as_bytes()),
+                raw: Blake3::from_bytes(*tar.finalize().as_bytes()),
+            }),
+            None => self.index.tail = tail,
+        }
         let index = Index::new(self.index)?;
         Ok(Written { index, sha256: Sha256::from_bytes(self.sha256.finalize().into()), warnings: self.traps.finish() })
     }

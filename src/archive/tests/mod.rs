@@ -17,7 +17,7 @@ use super::*;
 use crate::model::{Compression, Index};
 
 /// The ways to compress.
-const ALL: [Compression; 2] = [Compression::Gzip, Compression::None];
+const ALL: [Compression; 6] = Compression::ALL;
 
 fn quiet(_: u64) {}
 
@@ -32,6 +32,12 @@ fn pack_options(source: &Path) -> PackOptions<'_> {
         threads: 2,
         progress: &quiet,
     }
+}
+
+/// With the quickest level of a compression.
+fn quick(source: &Path, compression: Compression) -> PackOptions<'_> {
+    let level = crate::codec::levels(compression).map(|(range, _)| *range.start());
+    PackOptions { compression: Choice::Fixed(compression), level, ..pack_options(source) }
 }
 
 fn unpack_options() -> UnpackOptions<'static> {

@@ -10,8 +10,7 @@ fn every_way_gives_the_same_tree_back() {
     let before = deployed(listing(tree.path()));
     let mut digests = Vec::new();
     for compression in ALL {
-        let options = PackOptions { compression: Choice::Fixed(compression), ..pack_options(tree.path()) };
-        let archive = packed(&options);
+        let archive = packed(&quick(tree.path(), compression));
         assert_eq!(archive.packed.size, archive.bytes.len() as u64);
         assert_eq!(archive.packed.sha256, crate::model::Sha256::of(&archive.bytes));
         assert_eq!(archive.packed.files, 308);
@@ -37,9 +36,8 @@ fn every_way_gives_the_same_tree_back() {
 fn threads_and_place_and_day_do_not_change_the_bytes() {
     let (one, other) = (sample(), sample());
     for compression in ALL {
-        let of = |tree: &tempfile::TempDir, threads| {
-            packed(&PackOptions { compression: Choice::Fixed(compression), threads, ..pack_options(tree.path()) })
-        };
+        let of =
+            |tree: &tempfile::TempDir, threads| packed(&PackOptions { threads, ..quick(tree.path(), compression) });
         let (a, b) = (of(&one, 1), of(&other, 8));
         assert!(a.bytes == b.bytes, "{compression:?}");
         assert_eq!(a.packed.index, b.packed.index);
@@ -75,7 +73,7 @@ fn times_and_write_bits_are_kept_where_asked_for() {
 fn an_empty_tree_is_a_package_too() {
     let tree = tempfile::tempdir().expect("a directory");
     for compression in ALL {
-        let archive = packed(&PackOptions { compression: Choice::Fixed(compression), ..pack_options(tree.path()) });
+        let archive = packed(&quick(tree.path(), compression));
         for (into, result) in all_ways(&archive.bytes, compression, Some(&archive.packed.index), &unpack_options()) {
             assert_eq!(result.expect("unpacked").entries, 0);
             assert!(listing(into.path()).is_empty());
@@ -158,7 +156,7 @@ proptest! {
         make(tree.path(), &nodes);
         let before = deployed(listing(tree.path()));
         let compression = ALL[which];
-        let options = PackOptions { compression: Choice::Fixed(compression), threads, ..pack_options(tree.path()) };
+        let options = PackOptions { threads, ..quick(tree.path(), compression) };
         let archive = packed(&options);
         let again = packed(&PackOptions { threads: 8, ..options });
         prop_assert!(archive.bytes == again.bytes);

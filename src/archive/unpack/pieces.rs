@@ -150,7 +150,8 @@ impl Job<'_> {
     }
 
     fn work(&self) -> Result<(), UnpackError> {
-        let mut decoder = codec::decoder(self.index.compression);
+        let mut decoder =
+            codec::decoder(self.index.compression).map_err(|source| UnpackError::Codec { piece: 0, source })?;
         let (mut packed, mut raw, mut hand) = (Buffer::default(), Buffer::default(), Hand::default());
         while !self.failed.load(Ordering::Relaxed) {
             let Some(number) = self.feed.next(&mut packed)? else { break };
