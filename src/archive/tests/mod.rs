@@ -157,11 +157,11 @@ fn sample() -> tempfile::TempDir {
     fs::write(at("nothing"), b"").expect("written");
     fs::write(at("bin/run"), b"#!/bin/sh\n").expect("written");
     fs::set_permissions(at("bin/run"), fs::Permissions::from_mode(0o700)).expect("a mode");
-    fs::write(at("lib/weights"), [noise(9_000_000, 1), vec![0; 3_000_000]].concat()).expect("written");
-    fs::write(at("lib/deep/er/text"), b"words ".repeat(300_000)).expect("written");
-    fs::write(at("lib/after"), noise(5_000_001, 2)).expect("written");
+    fs::write(at("lib/weights"), [noise(5_500_000, 1), vec![0; 2_000_000]].concat()).expect("written");
+    fs::write(at("lib/deep/er/text"), b"words ".repeat(120_000)).expect("written");
+    fs::write(at("lib/after"), noise(4_300_001, 2)).expect("written");
     for i in 0..300 {
-        fs::write(at(&format!("lib/deep/small-{i}")), noise(i * 37, i as u64)).expect("written");
+        fs::write(at(&format!("lib/deep/small-{i}")), noise(i * 7, i as u64)).expect("written");
     }
     fs::write(dir.path().join(std::ffi::OsStr::from_bytes(b"odd\xff\nname")), b"x").expect("written");
     fs::write(at(&"n".repeat(250)), b"long").expect("written");
