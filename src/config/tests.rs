@@ -251,7 +251,8 @@ fn values_that_do_not_fit() {
         allowed: allowed.to_vec(),
     };
     let codecs = Compression::ALL.map(Compression::name);
-    refused("pack: {compression: gizp}", 1, 21, "pack.compression", choice("gizp", Some("gzip"), &codecs));
+    let choices: Vec<_> = Choice::names().collect();
+    refused("pack: {compression: gizp}", 1, 21, "pack.compression", choice("gizp", Some("gzip"), &choices));
     refused("pack: {level: {brotli: 1}}", 1, 16, "pack.level.brotli", choice("brotli", None, &codecs));
     refused("pack: {level: 10}", 1, 15, "pack.level", number("10", 0, 9));
     refused("pack: {level: {zstd: 23}}", 1, 22, "pack.level.zstd", number("23", -7, 22));
