@@ -3,6 +3,9 @@
 // The bans are for the library: a test looks at the disk and the environment as a user does.
 #![allow(clippy::disallowed_methods)]
 
+mod attacks;
 mod crash;
 mod env;
 mod main_job;
+mod readers;
+mod tree;
