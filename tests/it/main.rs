@@ -7,5 +7,6 @@ mod attacks;
 mod crash;
 mod env;
 mod main_job;
+mod pack;
 mod readers;
 mod tree;
