@@ -282,7 +282,6 @@ fn stage(
     let brought = fetch::bring(site, store, published, top, rejected, progress)?;
     component.source.clone_from(&brought.source);
     component.fetched = brought.bytes;
-    let from_store = brought.source.is_none();
     if let Some(index) = &brought.index {
         room(&site.root, index.content_size(), index.entries.len() as u64)?;
     }
@@ -291,7 +290,7 @@ fn stage(
     let unpack = |brought: &fetch::Brought| unpack(site, store, published, brought, dir, progress);
     let unpacked = match unpack(&brought) {
         // The store's copy may have rotted since it was checked: then it is thrown away and fetched again, once.
-        Err(error) if from_store && store.digest(&sha256)? != Some(sha256) => {
+        Err(error) if store.digest(&sha256)? != Some(sha256) => {
             store.discard(&sha256)?;
             let again = fetch::bring(site, store, published, top, rejected, progress).map_err(|_| error)?;
             fsx::remove_tree(dir)?;

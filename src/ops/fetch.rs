@@ -58,6 +58,17 @@ fn sources(
     Ok((found, refused))
 }
 
+/// What one version's files are brought with.
+struct Bring<'a> {
+    site: &'a Site,
+    store: &'a Store,
+    published: &'a Published,
+    top: Option<&'a Path>,
+    fetcher: Fetcher<'a>,
+    told: &'a (dyn Fn(u64) + Sync),
+    brought: Brought,
+}
+
 /// Brings package and index of a published version into the store. `top` is the work tree that relative locations start
 /// from; `rejected` is where wrong bytes are kept.
 pub(super) fn bring(
@@ -68,8 +79,6 @@ pub(super) fn bring(
     rejected: &Path,
     progress: OnProgress<'_>,
 ) -> Result<Brought, Error> {
-    let fetcher = Fetcher::new(store, rejected);
-    let mut brought = Brought { index: None, source: None, bytes: 0, failed: Vec::new() };
     let package = &published.manifest.package;
     let total = package.size + published.manifest.index.as_ref().map_or(0, |index| index.size);
     let done = AtomicU64::new(0);
@@ -77,14 +86,10 @@ pub(super) fn bring(
         let done = done.fetch_add(bytes, Ordering::Relaxed) + bytes;
         progress(Progress { component: published.component(), phase: Phase::Fetch, done, total: Some(total) });
     };
-    if let Some(index) = &published.manifest.index {
-        let wanted = Wanted { sha256: index.checksum.value, size: index.size };
-        get(site, &fetcher, store, published, top, (&index.file, wanted), &told, &mut brought)?;
-    }
-    let wanted = Wanted { sha256: package.checksum.value, size: package.size };
-    get(site, &fetcher, store, published, top, (&package.file, wanted), &told, &mut brought)?;
-    brought.index = index(store, published)?;
-    Ok(brought)
+    let mut bring = Bring::new(site, store, published, top, rejected, &told);
+    bring.brought.index = bring.index()?;
+    bring.get(&package.file, Wanted { sha256: package.checksum.value, size: package.size })?;
+    Ok(bring.brought)
 }
 
 /// Brings only the index of a published version into the store; `None` where the version has none.
@@ -94,50 +99,62 @@ pub(super) fn bring_index(
     published: &Published,
     top: Option<&Path>,
 ) -> Result<Option<Index>, Error> {
-    let Some(reference) = &published.manifest.index else { return Ok(None) };
-    let rejected = store.directory().join("rejected");
-    let fetcher = Fetcher::new(store, &rejected);
-    let mut brought = Brought { index: None, source: None, bytes: 0, failed: Vec::new() };
-    let wanted = Wanted { sha256: reference.checksum.value, size: reference.size };
-    get(site, &fetcher, store, published, top, (&reference.file, wanted), &|_| {}, &mut brought)?;
-    index(store, published)
+    Bring::new(site, store, published, top, &store.directory().join("rejected"), &|_| {}).index()
 }
 
-/// Brings one file of a version into the store.
-#[allow(clippy::too_many_arguments)]
-fn get(
-    site: &Site,
-    fetcher: &Fetcher<'_>,
-    store: &Store,
-    published: &Published,
-    top: Option<&Path>,
-    (file, wanted): (&str, Wanted),
-    told: &(dyn Fn(u64) + Sync),
-    brought: &mut Brought,
-) -> Result<(), Error> {
-    let (sources, refused) = sources(site, published, file, top)?;
-    if sources.is_empty() && store.size(&wanted.sha256)? != Some(wanted.size) {
-        let what = format!("{}@{}", published.component(), published.version());
-        return Err(Error::NoAllowedLocation { what, refused });
+impl<'a> Bring<'a> {
+    fn new(
+        site: &'a Site,
+        store: &'a Store,
+        published: &'a Published,
+        top: Option<&'a Path>,
+        rejected: &'a Path,
+        told: &'a (dyn Fn(u64) + Sync),
+    ) -> Self {
+        let brought = Brought { index: None, source: None, bytes: 0, failed: Vec::new() };
+        Self { site, store, published, top, fetcher: Fetcher::new(store, rejected), told, brought }
     }
-    let fetched = fetcher.fetch(&wanted, &sources, told)?;
-    if let Some(source) = fetched.source {
-        brought.source = Some(source.name().to_owned());
-        brought.bytes += wanted.size;
-    }
-    brought.failed.extend(fetched.failed);
-    Ok(())
-}
 
-/// The index of a published version, from the store.
-pub(super) fn index(store: &Store, published: &Published) -> Result<Option<Index>, Error> {
-    let Some(reference) = &published.manifest.index else { return Ok(None) };
-    let Some(path) = store.path(&reference.checksum.value)? else { return Ok(None) };
-    let what = || format!("{}@{}", published.component(), published.version());
-    let bytes = crate::fsx::read(&path)?;
-    if Sha256::of(&bytes) != reference.checksum.value {
-        store.discard(&reference.checksum.value)?;
-        return Err(Error::StoreDamaged { what: what(), path });
+    /// Brings one file of the version into the store.
+    fn get(&mut self, file: &str, wanted: Wanted) -> Result<(), Error> {
+        let (sources, refused) = sources(self.site, self.published, file, self.top)?;
+        if sources.is_empty() && self.store.size(&wanted.sha256)? != Some(wanted.size) {
+            return Err(Error::NoAllowedLocation { what: self.what(), refused });
+        }
+        let fetched = self.fetcher.fetch(&wanted, &sources, self.told)?;
+        if let Some(source) = fetched.source {
+            self.brought.source = Some(source.name().to_owned());
+            self.brought.bytes += wanted.size;
+        }
+        self.brought.failed.extend(fetched.failed);
+        Ok(())
     }
-    Index::parse(&bytes).map(Some).map_err(|source| Error::Index { what: what(), source })
+
+    /// Brings the index and reads it. A copy in the store that has rotted is thrown away and fetched again, once.
+    fn index(&mut self) -> Result<Option<Index>, Error> {
+        let Some(reference) = &self.published.manifest.index else { return Ok(None) };
+        let wanted = Wanted { sha256: reference.checksum.value, size: reference.size };
+        self.get(&reference.file, wanted)?;
+        match self.read(&wanted.sha256) {
+            Err(Error::StoreDamaged { .. }) => {
+                self.get(&reference.file, wanted)?;
+                self.read(&wanted.sha256)
+            }
+            other => other,
+        }
+    }
+
+    fn read(&self, sha256: &Sha256) -> Result<Option<Index>, Error> {
+        let Some(path) = self.store.path(sha256)? else { return Ok(None) };
+        let bytes = crate::fsx::read(&path)?;
+        if Sha256::of(&bytes) != *sha256 {
+            self.store.discard(sha256)?;
+            return Err(Error::StoreDamaged { what: self.what(), path });
+        }
+        Index::parse(&bytes).map(Some).map_err(|source| Error::Index { what: self.what(), source })
+    }
+
+    fn what(&self) -> String {
+        format!("{}@{}", self.published.component(), self.published.version())
+    }
 }

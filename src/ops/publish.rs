@@ -113,7 +113,7 @@ pub fn publish(site: &Site, what: &What, to: &[String], dry_run: bool) -> Result
         (None, What::Packed(component, version)) => from_store(&store, component, version, bytes, manifest)?,
         (None, What::File(path)) => from_file(&store, path, bytes, manifest)?,
     };
-    check(&local)?;
+    check(&store, &local)?;
     let uploaded = upload(site, &local, &targets)?;
     let repository = site.repository()?;
     let record = record(site, &repository, &local, before.as_ref(), &targets, &uploaded)?;
@@ -151,9 +151,14 @@ fn published(site: &Site, component: &ComponentType, version: &Version) -> Resul
 fn manifest(store: &Reader, what: &What) -> Result<(Vec<u8>, Manifest), Error> {
     let package = match what {
         What::Packed(component, version) => {
-            let note = store.packed(component, version)?;
-            let path = note.map(|note| store.path(&note.manifest)).transpose()?.flatten();
-            return read_manifest(&path.ok_or_else(|| not_packed(store, component, version))?);
+            let note = store.packed(component, version)?.ok_or_else(|| not_packed(store, component, version))?;
+            let path = store.path(&note.manifest)?.ok_or_else(|| not_packed(store, component, version))?;
+            let (bytes, manifest) = read_manifest(&path)?;
+            // Its digest goes into the record: rot must not be signed for.
+            if Sha256::of(&bytes) != note.manifest {
+                return Err(Error::StoreDamaged { what: format!("{component}@{version}"), path });
+            }
+            return Ok((bytes, manifest));
         }
         What::File(package) => package,
     };
@@ -249,16 +254,22 @@ fn committed(site: &Site, store: &Store, published: &Published) -> Result<Local,
 }
 
 /// Reads the finished archive back with a plain tar reader and compares it with the index.
-fn check(local: &Local) -> Result<(), Error> {
+fn check(store: &Store, local: &Local) -> Result<(), Error> {
     let what = || format!("{}@{}", local.manifest.component.kind, local.manifest.component.version);
     let Some(path) = &local.index else { return Ok(()) };
-    let index = Index::parse(&fsx::read(path)?).map_err(|source| Error::Index { what: what(), source })?;
+    let bytes = fsx::read(path)?;
+    if local.manifest.index.as_ref().is_some_and(|index| index.checksum.value != Sha256::of(&bytes)) {
+        return Err(Error::StoreDamaged { what: what(), path: path.clone() });
+    }
+    let index = Index::parse(&bytes).map_err(|source| Error::Index { what: what(), source })?;
+    let sha256 = local.manifest.package.checksum.value;
     let package = fsx::open(&local.package)?;
-    archive::check(&package, local.manifest.package.algorithm, &index).map_err(|source| Error::Unpack {
-        what: what(),
-        package: local.package.clone(),
-        source: Box::new(source),
-    })?;
+    if let Err(source) = archive::check(&package, local.manifest.package.algorithm, &index) {
+        return Err(match store.digest(&sha256)? {
+            Some(found) if found != sha256 => Error::StoreDamaged { what: what(), path: local.package.clone() },
+            _ => Error::Unpack { what: what(), package: local.package.clone(), source: Box::new(source) },
+        });
+    }
     let (found, pinned) = (index.tree_digest(), local.manifest.package.tree);
     match pinned.filter(|pinned| *pinned != found) {
         None => Ok(()),

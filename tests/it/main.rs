@@ -9,4 +9,5 @@ mod env;
 mod main_job;
 mod pack;
 mod readers;
+mod store_cli;
 mod tree;
