@@ -189,7 +189,7 @@ impl View {
         let state = self.state()?;
         let history = self.history()?;
         let parent = state.number().and_then(|n| history.parent_of(n));
-        let parent = parent.map(|entry| entry.components.iter().map(|(c, d)| (c.clone(), d.version.clone())).collect());
+        let parent = parent.map(super::HistoryEntry::set);
         let candidates = candidates(self, now)?;
         Ok(plan_cleanup(candidates, &state.set(), &parent.unwrap_or_default(), retention, only, now))
     }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Error, Layout};
+use super::{Action, Error, Layout, Set};
 use crate::fsx;
 use crate::model::{ComponentType, Sha256, Timestamp, Version};
 
@@ -116,6 +116,11 @@ impl History {
 }
 
 impl Entry {
+    /// The versions that were current together.
+    pub fn set(&self) -> Set {
+        self.components.iter().map(|(component, detail)| (component.clone(), detail.version.clone())).collect()
+    }
+
     /// The line of this entry, with its newline.
     pub(super) fn line(&self) -> Vec<u8> {
         let mut line = serde_json::to_vec(self).expect("keys are strings");

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::plan::{CustomLink, Observed, Request, component_links};
+use super::plan::{CustomLink, Observed, Request, component_links, leads_somewhere};
 use super::state::{Found, look};
-use super::transaction::owned;
-use super::{Error, Layout, Root, State, View};
+use super::transaction::{own, owned};
+use super::{Error, Layout, Root, Set, State, View};
 use crate::fsx;
 
 /// Looks at every place a plan for `request` may touch.
@@ -41,6 +41,11 @@ pub enum LinkState {
     Dangling,
     /// A real file or directory stands in its place.
     Replaced,
+    /// A custom link that this root did not make stands in its place.
+    Foreign {
+        /// What it holds.
+        found: PathBuf,
+    },
     /// It is there, but nothing should be.
     Stray {
         /// What it holds.
@@ -95,12 +100,27 @@ pub fn check(view: &View, custom_links: &[CustomLink]) -> Result<Vec<LinkCheck>,
             }
         }
     }
-    for link in custom_links {
-        let leads_to_absent = link.target.strip_prefix(layout.links()).ok().and_then(|rest| rest.to_str());
-        if leads_to_absent.is_some_and(|name| !set.keys().any(|c| c.as_str() == name)) {
-            continue;
+    checks.extend(check_custom(layout, &set, custom_links)?);
+    Ok(checks)
+}
+
+/// The configured links that lead somewhere, and those of ours that are not wanted any more.
+fn check_custom(layout: &Layout, set: &Set, custom_links: &[CustomLink]) -> Result<Vec<LinkCheck>, Error> {
+    let mut owned = owned(layout)?;
+    let mut checks = Vec::new();
+    for link in custom_links.iter().filter(|link| leads_somewhere(layout, set, &link.target)) {
+        let mut check = check_one(link.path.clone(), link.target.clone())?;
+        let ours = owned.remove(&link.path);
+        check.state = match check.state {
+            LinkState::WrongTarget { found } if ours.as_ref() != Some(&found) => LinkState::Foreign { found },
+            state => state,
+        };
+        checks.push(check);
+    }
+    for (path, target) in owned {
+        if look(&path)? == Found::Link(target.clone()) {
+            checks.push(LinkCheck { path, target: None, state: LinkState::Stray { found: target } });
         }
-        checks.push(check_one(link.path.clone(), link.target.clone())?);
     }
     Ok(checks)
 }
@@ -117,17 +137,29 @@ fn check_one(path: PathBuf, target: PathBuf) -> Result<LinkCheck, Error> {
 }
 
 impl Root {
-    /// Mends the links that a check found wrong, each by one rename; those that only lead nowhere, or whose place a real
-    /// file or directory has taken, are left. Returns how many were mended. Durable when it returns.
+    /// Mends the links that a check found wrong, each by one rename; those that only lead nowhere, or whose place something
+    /// that is not ours has taken, are left. Returns how many were mended. Durable when it returns.
     pub fn repair_links(&self, checks: &[LinkCheck]) -> Result<usize, Error> {
         let mut mended = 0;
-        for check in checks.iter().filter(|check| check.is_mendable()) {
+        let mendable = || checks.iter().filter(|check| check.is_mendable());
+        let outside = |check: &LinkCheck| !check.path.starts_with(self.layout().root());
+        let custom = mendable().filter(|check| outside(check));
+        let wanted = custom.filter_map(|check| Some((check.path.clone(), check.target.clone()?)));
+        own(self.layout(), &wanted.collect())?;
+        for check in mendable() {
+            let parent = check.path.parent().unwrap_or(Path::new("/"));
             match &check.target {
-                Some(target) => fsx::replace_link(target, &check.path, &Layout::temporary(&check.path))?,
+                Some(target) => {
+                    // The directory of a release, or `links/`, may be gone with the link.
+                    if !outside(check) {
+                        fsx::create_dir_all(parent)?;
+                    }
+                    fsx::replace_link(target, &check.path, &Layout::temporary(&check.path))?;
+                }
                 None => fsx::remove_file(&check.path)?,
             }
-            if !check.path.starts_with(self.layout().root()) {
-                fsx::flush_dir(check.path.parent().unwrap_or(Path::new("/")))?;
+            if outside(check) {
+                fsx::flush_dir(parent)?;
             }
             mended += 1;
         }

@@ -88,9 +88,9 @@ pub(super) struct Observed {
 }
 
 impl Plan {
-    /// Whether there is nothing to do: the same set, and no link to change.
+    /// Whether there is nothing to do: the same set, nothing to install, and no link to change.
     pub fn is_empty(&self) -> bool {
-        self.before == self.after && self.links.is_empty()
+        self.before == self.after && self.installs.is_empty() && self.links.is_empty()
     }
 }
 
@@ -158,6 +158,14 @@ fn unset(observed: &Observed, path: PathBuf) -> Option<LinkChange> {
     there.then_some(LinkChange { path, target: None })
 }
 
+/// Whether a custom link that holds `target` leads somewhere: into a component of `set`, or past `links/`.
+pub(super) fn leads_somewhere(layout: &Layout, set: &Set, target: &Path) -> bool {
+    match target.strip_prefix(layout.links()).ok().and_then(|rest| rest.iter().next()) {
+        Some(name) => set.keys().any(|component| name == component.as_str()),
+        None => true,
+    }
+}
+
 /// Adds the changes of links outside the root: those that are configured and lead somewhere are made, those of ours that
 /// are not wanted any more are removed. Returns the links that are ours afterwards.
 fn custom_links(
@@ -166,12 +174,7 @@ fn custom_links(
     observed: &Observed,
     links: &mut Vec<LinkChange>,
 ) -> Result<BTreeMap<PathBuf, PathBuf>, Error> {
-    let entries = layout.links();
-    let leads_somewhere = |target: &Path| match target.strip_prefix(&entries).ok().and_then(|rest| rest.iter().next()) {
-        Some(name) => request.after.keys().any(|component| name == component.as_str()),
-        None => true,
-    };
-    let wanted = request.custom_links.iter().filter(|link| leads_somewhere(&link.target));
+    let wanted = request.custom_links.iter().filter(|link| leads_somewhere(layout, &request.after, &link.target));
     let owned: BTreeMap<PathBuf, PathBuf> = wanted.map(|link| (link.path.clone(), link.target.clone())).collect();
     for (path, target) in &owned {
         match observed.found.get(path) {

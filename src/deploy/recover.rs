@@ -1,7 +1,7 @@
 //! Bringing a root that was left in the middle of something to before or after.
 
 use super::journal::{self, CleanupJournal, Open, ReleaseJournal};
-use super::state::{current_number, types};
+use super::state::{State, current_number, types};
 use super::{Error, Layout, Receipt, Root, transaction};
 use crate::fsx;
 
@@ -105,7 +105,7 @@ fn sweep(layout: &Layout) -> Result<(), Error> {
             fsx::remove_file_opt(&dir.join(entry.name))?;
         }
     }
-    let next = layout.release(current_number(layout)?.unwrap_or(0) + 1);
+    let next = layout.release(State::read(layout)?.number().unwrap_or(0) + 1);
     if fsx::inspect(&next)?.is_some() {
         fsx::remove_tree(&next)?;
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Error, Layout};
+use super::journal::{self, Open};
+use super::{Error, History, Layout};
 use crate::fsx::{self, FileKind};
 use crate::model::{ComponentType, Version};
 
@@ -27,8 +28,15 @@ pub struct State {
 }
 
 impl State {
-    /// Reads the current release of a root.
+    /// Reads the current release of a root. Without an open journal the history says what it is, since its line is
+    /// written before the journal is closed: where `releases/` disagrees, somebody else changed it. While a release is
+    /// being made, `releases/current` does: it is the commit point.
     pub fn read(layout: &Layout) -> Result<Self, Error> {
+        if !matches!(journal::find(layout)?, Some(Open::Release(..)))
+            && let Some(last) = History::read(layout)?.entries.pop()
+        {
+            return Ok(Self { release: Some(Release { number: last.release, components: last.set() }) });
+        }
         let Some(number) = current_number(layout)? else { return Ok(Self::default()) };
         let components = components_of(layout, number)?.ok_or_else(|| Error::Damaged {
             path: layout.current_release(),

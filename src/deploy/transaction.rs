@@ -86,19 +86,19 @@ fn prepare_names(root: &Root, plan: &Plan, receipts: &[Receipt]) -> Result<(), E
             fsx::symlink(target, &Layout::temporary(&layout.root().join(&change.path)))?;
         }
     }
-    own(layout, plan)?;
+    own(layout, &plan.owned)?;
     fsx::reserve(&layout.history(), plan.entry.line().len() as u64)?;
     root.filesystem().flush()?;
     flush_outside(&plan.links)
 }
 
-/// Remembers which custom links are, or are about to be, ours: the union of before and after, since the links themselves
-/// follow only after the commit point. An entry whose link does not hold what it says is no claim.
-fn own(layout: &Layout, plan: &Plan) -> Result<(), Error> {
+/// Remembers which custom links are, or are about to be, ours: the union of before and `wanted`, since the links themselves
+/// follow later. An entry whose link does not hold what it says is no claim.
+pub(super) fn own(layout: &Layout, wanted: &BTreeMap<PathBuf, PathBuf>) -> Result<(), Error> {
     let before = owned(layout)?;
     let mut union = before.clone();
     union.retain(|path, target| matches!(look(path), Ok(Found::Link(held)) if held == *target));
-    union.extend(plan.owned.clone());
+    union.extend(wanted.clone());
     if union != before {
         fsx::write_atomic(&layout.custom_links(), &to_canonical_json(&union))?;
     }

@@ -71,7 +71,7 @@ pub fn rollback(site: &Site, to: Option<u64>, dry_run: bool) -> Result<Report, E
                 .ok_or(DeployError::NoParent { release: current })?,
         };
         let entry = history.release(number).ok_or(DeployError::NoRelease { number, current })?;
-        let after: Set = entry.components.iter().map(|(c, d)| (c.clone(), d.version.clone())).collect();
+        let after = entry.set();
         for (component, version) in &after {
             view.installed(component, version)?;
         }

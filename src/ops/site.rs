@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Error;
 use crate::config::{Config, Target, TargetPlace};
 use crate::deploy::{CustomLink, Recovery, Root, View};
+use crate::fsx;
 use crate::model::{ComponentType, Timestamp};
 use crate::records::{Author, Repository};
 use crate::store::{Reader, Store};
@@ -65,14 +66,12 @@ impl Site {
             config.deploy.sources = vec![vec!["local".to_owned()]];
         }
         let repository = overrides.records.or_else(|| config.records.repository.clone());
+        let root = overrides.root.or_else(|| config.deploy.root.clone());
         Self {
-            root: overrides
-                .root
-                .or_else(|| config.deploy.root.clone())
-                .unwrap_or_else(|| config.base.join("deployments")),
+            root: plain(&root.unwrap_or_else(|| config.base.join("deployments"))),
             own_repository: repository.is_none(),
             repository: repository.unwrap_or_else(|| own.join("records")),
-            store: overrides.store.unwrap_or_else(|| config.store.path.clone()),
+            store: plain(&overrides.store.unwrap_or_else(|| config.store.path.clone())),
             config,
             caller,
         }
@@ -109,7 +108,7 @@ impl Site {
 
     /// Whether anything is at the place of the records repository.
     pub fn has_repository(&self) -> Result<bool, Error> {
-        Ok(crate::fsx::inspect_followed(&self.repository)?.is_some())
+        Ok(fsx::inspect_followed(&self.repository)?.is_some())
     }
 
     fn directory(&self) -> String {
@@ -128,7 +127,7 @@ impl Site {
     /// The configured links outside the root.
     pub fn custom_links(&self) -> Vec<CustomLink> {
         let links = self.config.deploy.custom_links.iter();
-        links.map(|(path, target)| CustomLink { path: path.clone(), target: target.clone() }).collect()
+        links.map(|(path, target)| CustomLink { path: path.clone(), target: plain(target) }).collect()
     }
 
     /// Where a component's source lies.
@@ -140,4 +139,9 @@ impl Site {
     pub fn output(&self) -> &Path {
         &self.config.pack.output
     }
+}
+
+/// A path without `..`, so that it can be compared with others; as it is where it leads through nothing.
+fn plain(path: &Path) -> PathBuf {
+    fsx::without_parents(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -207,7 +207,7 @@ fn what_cannot_be_packed_is_named() {
 fn an_unreadable_file_is_named() {
     let env = Env::with_model();
     let path = env.write("project/models/bert/secret.bin", "secret\n");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("allowed");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).expect("allowed");
     // The superuser reads everything, so it has to do without that right.
     let mut command = match fs::read(&path) {
         Err(_) => env.command(&[]),

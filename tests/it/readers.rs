@@ -81,10 +81,9 @@ fn same_files(dir: &Path, all: &BTreeMap<String, String>) -> BTreeMap<String, Ve
     let mut inodes = BTreeMap::<u64, Vec<String>>::new();
     for name in all.iter().filter(|(_, what)| what.starts_with("file")).map(|(name, _)| name) {
         // Only names in ASCII have second names here.
-        if let Ok(meta) = fs::symlink_metadata(dir.join(name)).map(|meta| (meta.ino(), meta.nlink()))
-            && meta.1 > 1
-        {
-            inodes.entry(meta.0).or_default().push(name.clone());
+        let meta = fs::symlink_metadata(dir.join(name)).ok().filter(|meta| meta.nlink() > 1);
+        if let Some(meta) = meta {
+            inodes.entry(meta.ino()).or_default().push(name.clone());
         }
     }
     inodes.into_values().map(|names| (names[0].clone(), names)).collect()

@@ -68,6 +68,7 @@ fn state(state: &LinkState) -> String {
         LinkState::WrongTarget { found } => say("link.wrong-target", &[("found", found.display().to_string())]),
         LinkState::Dangling => say("link.dangling", &[]),
         LinkState::Replaced => say("link.replaced", &[]),
+        LinkState::Foreign { found } => say("link.foreign", &[("found", found.display().to_string())]),
         LinkState::Stray { found } => say("link.stray", &[("found", found.display().to_string())]),
     }
 }
