@@ -29,8 +29,7 @@ impl Failure {
     pub fn tell(&self, json: bool, quiet: bool) -> ExitCode {
         let (text, hint, status) = (self.phrase.text(), self.phrase.hint(), status(self.phrase.kind));
         if json {
-            let error = json!({"error": {"status": status, "message": text, "hint": hint}});
-            println!("{error:#}");
+            print_json(status, &text, hint.as_deref());
         }
         eprintln!("{}: {text}", say("error", &[]));
         if let Some(hint) = hint.filter(|_| !quiet) {
@@ -38,6 +37,12 @@ impl Failure {
         }
         ExitCode::from(status)
     }
+}
+
+/// The one JSON document of a failure, on stdout.
+pub(super) fn print_json(status: u8, message: &str, hint: Option<&str>) {
+    let error = json!({"error": {"status": status, "message": message, "hint": hint}});
+    println!("{error:#}");
 }
 
 /// The exit status of each kind of failure.

@@ -28,6 +28,9 @@ use clap::FromArgMatches;
 use args::Cli;
 use failure::Failure;
 
+/// The exit status for arguments that cannot be read.
+const USAGE: u8 = 2;
+
 /// Runs the program with the process's arguments and environment.
 pub fn main() -> ExitCode {
     let matches = match args::command().try_get_matches() {
@@ -35,14 +38,17 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version are no failures; clap prints them to stdout and the rest to stderr.
             let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
+                failure::print_json(USAGE, error.render().to_string().trim_start_matches("error: ").trim_end(), None);
+            }
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE));
         }
     };
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            return ExitCode::from(2);
+            return ExitCode::from(USAGE);
         }
     };
     let (json, quiet) = (cli.global.json, cli.global.quiet);

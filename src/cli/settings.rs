@@ -31,7 +31,7 @@ pub(super) fn site(global: &Global, start: &Path, command: &str, output: &Output
         store: global.store.as_ref().map(absolute),
     };
     let file = match &global.config {
-        Some(file) => Some(absolute(file)),
+        Some(file) => Some(named(absolute(file))?),
         None => find(start, overrides.root.as_deref())?,
     };
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
@@ -46,6 +46,14 @@ pub(super) fn site(global: &Global, start: &Path, command: &str, output: &Output
         None => Config::default_for(start, &variable, home.as_deref()),
     };
     Ok(Site::new(config, overrides, caller(command)?))
+}
+
+/// The configuration that `--config` names, which must be there.
+fn named(file: PathBuf) -> Result<PathBuf, Failure> {
+    match fsx::inspect_followed(&file)? {
+        Some(_) => Ok(file),
+        None => Err(Failure::of(Phrase::usage("cli.no-config").path("path", &file))),
+    }
 }
 
 /// The nearest configuration: upward from `start`, then the root's own, then the host's.

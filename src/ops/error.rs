@@ -84,6 +84,12 @@ pub enum Error {
         /// The store.
         store: PathBuf,
     },
+    /// A package file that is not there.
+    #[error("no file `{}`", package.display())]
+    NoPackage {
+        /// The package.
+        package: PathBuf,
+    },
     /// A package file without its manifest.
     #[error("no manifest beside `{}`", package.display())]
     NoManifest {

@@ -82,8 +82,9 @@ pub fn pack(
         let packed = measure(site, request, progress)?;
         return Ok(report(component, version, packed, None));
     }
+    let tree = Tree::new(site, request)?;
     let store = site.store()?;
-    let stored = pack_tree(site, &store, request, progress)?;
+    let stored = pack_tree(site, &store, tree, request, progress)?;
     let manifest = name(site, &store, &stored, version, created_at)?;
     let output = site.output();
     fsx::create_dir_all(output)?;
@@ -111,10 +112,10 @@ pub(super) fn measure(site: &Site, request: &Request, progress: OnProgress<'_>) 
 pub(super) fn pack_tree(
     site: &Site,
     store: &Store,
+    tree: Tree,
     request: &Request,
     progress: OnProgress<'_>,
 ) -> Result<Stored, Error> {
-    let tree = Tree::new(site, request)?;
     let mut incoming = store.incoming()?;
     let told = told(&request.component, progress);
     let packed = archive::pack(&tree.options(site, request, &told), &mut incoming)?;
@@ -165,7 +166,7 @@ pub(super) struct Stored {
 
 /// What is packed, with configuration and request joined.
 #[derive(Debug)]
-struct Tree {
+pub(super) struct Tree {
     component: Component,
     source: PathBuf,
     label: String,
@@ -173,7 +174,8 @@ struct Tree {
 }
 
 impl Tree {
-    fn new(site: &Site, request: &Request) -> Result<Self, Error> {
+    /// Finds the directory, which must be there.
+    pub fn new(site: &Site, request: &Request) -> Result<Self, Error> {
         let component = site.config.component(&request.component);
         let (source, label) = match &request.source {
             Some((source, label)) => (source.clone(), label.clone()),

@@ -107,6 +107,8 @@ pub fn publish(site: &Site, what: &What, to: &[String], dry_run: bool) -> Result
         report.targets = targets.iter().map(|target| planned(target, before.as_ref())).collect();
         return Ok(report);
     }
+    let repository = site.repository()?;
+    repository.require_target()?;
     let store = site.store()?;
     let local = match (&before, what) {
         (Some(published), _) => committed(site, &store, published)?,
@@ -115,7 +117,6 @@ pub fn publish(site: &Site, what: &What, to: &[String], dry_run: bool) -> Result
     };
     check(&store, &local)?;
     let uploaded = upload(site, &local, &targets)?;
-    let repository = site.repository()?;
     let record = record(site, &repository, &local, before.as_ref(), &targets, &uploaded)?;
     let change = publish_change(&local.bytes, &record, before.as_ref())?;
     let committed = repository.commit(&change, &site.author())?;
@@ -159,6 +160,9 @@ fn manifest(store: &Reader, what: &What) -> Result<(Vec<u8>, Manifest), Error> {
                 return Err(Error::StoreDamaged { what: format!("{component}@{version}"), path });
             }
             return Ok((bytes, manifest));
+        }
+        What::File(package) if fsx::inspect_followed(package)?.is_none() => {
+            return Err(Error::NoPackage { package: package.clone() });
         }
         What::File(package) => package,
     };

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Error, Site};
-use crate::model::{ComponentType, Reference, Timestamp, Version};
+use crate::model::{ComponentType, Reference, Sha256, Timestamp, Version};
 use crate::records::{Published, Repository};
 
 /// One recorded version.
@@ -16,6 +16,8 @@ pub struct Listed {
     pub version: Version,
     /// The package's length in bytes.
     pub size: u64,
+    /// The package's sha256.
+    pub package: Sha256,
     /// When it was published.
     pub published_at: Timestamp,
     /// The names of the places it lies at.
@@ -48,6 +50,7 @@ pub fn list(site: &Site, only: Option<&ComponentType>, at: Option<&str>) -> Resu
                 component: component.clone(),
                 version,
                 size: published.manifest.package.size,
+                package: published.package_sha256(),
                 published_at: published.record.published_at,
                 locations: published.record.locations.iter().map(|l| l.name.clone()).collect(),
                 yanked: published.yanked.is_some(),

@@ -75,8 +75,9 @@ fn one(
         let packed = pack::measure(site, &request, progress)?;
         (next(&last, is_last(packed.tree)), is_last(packed.tree), packed.warnings)
     } else {
+        let tree = pack::Tree::new(site, &request)?;
         let store = site.store()?;
-        let stored = pack::pack_tree(site, &store, &request, progress)?;
+        let stored = pack::pack_tree(site, &store, tree, &request, progress)?;
         let unchanged = is_last(stored.packed.tree);
         let version = next(&last, unchanged);
         if !unchanged {

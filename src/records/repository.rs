@@ -110,6 +110,15 @@ impl Repository {
         Snapshot::new(self, commit)
     }
 
+    /// Whether a commit can be made at all: a branch is meant. Asked before anything is done that a commit shall record.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Detached`].
+    pub fn require_target(&self) -> Result<(), Error> {
+        self.target().map(|_| ())
+    }
+
     /// The full name of the reference that commits move.
     pub(super) fn target(&self) -> Result<String, Error> {
         let name = match &self.branch {

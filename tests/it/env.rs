@@ -1,7 +1,8 @@
 //! A hermetic place to run the program in: its own home, git configuration, project, targets, records and root.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -142,6 +143,34 @@ impl Env {
         ran.stderr
     }
 
+    /// Runs the program, which must fail with this status and change nothing anywhere but the note of who held a lock;
+    /// returns all that it says on stderr, with `<dir>` for the temporary directory.
+    pub fn refused(&self, status: i32, args: &[&str]) -> String {
+        let unlocked = || -> Listing {
+            let entries = self.listing().into_iter();
+            entries.filter(|(path, _)| !path.ends_with("/lock")).collect()
+        };
+        let before = unlocked();
+        let said = self.fails(status, args);
+        assert_unchanged(&before, &unlocked(), args);
+        self.shown(&said)
+    }
+
+    /// Everything below the temporary directory: kind, mode, time of the last change to the nanosecond, content.
+    pub fn listing(&self) -> Listing {
+        listing(self.dir.path())
+    }
+
+    /// Fails with what is not as it was.
+    pub fn assert_unchanged(&self, before: &Listing, what: &[&str]) {
+        assert_unchanged(before, &self.listing(), what);
+    }
+
+    /// A text with `<dir>` for the temporary directory.
+    pub fn shown(&self, text: &str) -> String {
+        text.replace(&self.dir.path().display().to_string(), "<dir>")
+    }
+
     /// Packs and publishes the model's directory as this version.
     pub fn publish(&self, version: &str) {
         self.ok(&["pack", "--type", "model", "--version", version]);
@@ -153,6 +182,40 @@ impl Env {
         let path = self.path("root").join(sub);
         fs::read_link(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).display().to_string()
     }
+}
+
+/// What a directory holds, by path.
+pub type Listing = BTreeMap<String, String>;
+
+/// Everything below `dir` and `dir` itself: kind, mode, time of the last change to the nanosecond, content.
+pub fn listing(dir: &Path) -> Listing {
+    fn walk(path: &Path, out: &mut Listing) {
+        let meta = fs::symlink_metadata(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let held = if meta.is_symlink() {
+            format!("-> {}", fs::read_link(path).expect("a link").display())
+        } else if meta.is_file() {
+            format!("{}", blake3::hash(&fs::read(path).expect("read")))
+        } else {
+            for entry in fs::read_dir(path).expect("listed") {
+                walk(&entry.expect("an entry").path(), out);
+            }
+            String::new()
+        };
+        let is = format!("{:o} {}.{:09} {held}", meta.mode(), meta.mtime(), meta.mtime_nsec());
+        out.insert(path.display().to_string(), is);
+    }
+    let mut out = Listing::new();
+    walk(dir, &mut out);
+    out
+}
+
+/// Fails with what differs.
+fn assert_unchanged(before: &Listing, after: &Listing, what: &[&str]) {
+    let gone = before.iter().filter(|(name, _)| !after.contains_key(*name)).map(|(name, _)| format!("- {name}"));
+    let changed = after.iter().filter(|(name, is)| before.get(*name) != Some(is));
+    let changed = changed.map(|(name, is)| format!("+ {name}: {is} (was {:?})", before.get(name)));
+    let differences: Vec<_> = gone.chain(changed).collect();
+    assert!(differences.is_empty(), "{what:?} changed something:\n{}", differences.join("\n"));
 }
 
 impl Ran {

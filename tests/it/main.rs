@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod attacks;
+mod bad_input;
 mod crash;
 mod env;
 mod main_job;

@@ -19,10 +19,11 @@ pub(super) fn run(site: &Site, args: &Publish, output: &Output) -> Result<(), Fa
     Ok(())
 }
 
-/// A file where one is there or the text looks like a path, else a reference to one version.
+/// A file where one is there or what stands before any `@` is a path, else a reference to one version.
 fn what(text: &str) -> Result<What, Failure> {
     let path: PathBuf = settings::working_directory()?.join(text).components().collect();
-    if text.contains('/') || crate::fsx::inspect_followed(&path)?.is_some() {
+    let is_path = text.split('@').next().is_some_and(|start| start.contains('/'));
+    if is_path || crate::fsx::inspect_followed(&path)?.is_some() {
         return Ok(What::File(path));
     }
     match text.parse::<Reference>() {

@@ -96,12 +96,20 @@ fn list(listed: &[record::Listed]) -> String {
             record.version.to_string(),
             if record.yanked { say("version.yanked", &[]) } else { String::new() },
             ByteSize(record.size).to_string(),
+            record.package.short(),
             record.published_at.to_string(),
             record.locations.join(", "),
         ]
     });
-    let header =
-        ["column.component", "column.version", "column.state", "column.size", "column.published", "column.locations"];
+    let header = [
+        "column.component",
+        "column.version",
+        "column.state",
+        "column.size",
+        "column.package",
+        "column.published",
+        "column.locations",
+    ];
     table(header, rows)
 }
 

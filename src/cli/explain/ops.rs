@@ -41,6 +41,7 @@ impl Explain for Error {
                 .with("component", component)
                 .with("version", version)
                 .path("store", store),
+            Error::NoPackage { package } => Phrase::not_found("ops.no-package").path("package", package),
             Error::NoManifest { package, manifest } => {
                 Phrase::not_found("ops.no-manifest").path("package", package).path("manifest", manifest)
             }
