@@ -36,7 +36,7 @@ pub struct Target {
     /// Whether it was there already.
     pub already_there: bool,
     /// Why it failed.
-    #[serde(skip)]
+    #[serde(serialize_with = "as_text")]
     pub failure: Option<target::Error>,
     /// What is doubtful about the place.
     #[serde(skip)]
@@ -85,7 +85,14 @@ struct Local {
 /// [`Error::OtherContent`] where the version is published with other content.
 pub fn publish(site: &Site, what: &What, to: &[String], dry_run: bool) -> Result<Report, Error> {
     let targets = targets(site, to)?;
-    let (bytes, manifest) = manifest(&site.store_reader()?, what)?;
+    let (bytes, manifest) = match (manifest(&site.store_reader()?, what), what) {
+        // The committed bytes stand: what is published already need not be packed here.
+        (Err(not_packed @ Error::NotPacked { .. }), What::Packed(component, version)) => {
+            let published = published(site, component, version)?.ok_or(not_packed)?;
+            (published.manifest_bytes, published.manifest)
+        }
+        (found, _) => found?,
+    };
     let (component, version) = (manifest.component.kind.clone(), manifest.component.version.clone());
     let before = published(site, &component, &version)?;
     if let Some(published) = &before {
@@ -103,12 +110,13 @@ pub fn publish(site: &Site, what: &What, to: &[String], dry_run: bool) -> Result
         unchanged: before.as_ref().is_some_and(|p| targets.iter().all(|target| holds(p, target.name()))),
         dry_run,
     };
+    if !site.own_repository || site.has_repository()? {
+        site.repository()?.require_target()?;
+    }
     if dry_run {
         report.targets = targets.iter().map(|target| planned(target, before.as_ref())).collect();
         return Ok(report);
     }
-    let repository = site.repository()?;
-    repository.require_target()?;
     let store = site.store()?;
     let local = match (&before, what) {
         (Some(published), _) => committed(site, &store, published)?,
@@ -117,6 +125,7 @@ pub fn publish(site: &Site, what: &What, to: &[String], dry_run: bool) -> Result
     };
     check(&store, &local)?;
     let uploaded = upload(site, &local, &targets)?;
+    let repository = site.repository()?;
     let record = record(site, &repository, &local, before.as_ref(), &targets, &uploaded)?;
     let change = publish_change(&local.bytes, &record, before.as_ref())?;
     let committed = repository.commit(&change, &site.author())?;
@@ -338,6 +347,10 @@ fn record(
 
 fn holds(published: &Published, target: &str) -> bool {
     published.record.locations.iter().any(|location| location.name == target)
+}
+
+fn as_text<S: serde::Serializer>(failure: &Option<target::Error>, serializer: S) -> Result<S::Ok, S::Error> {
+    failure.as_ref().map(ToString::to_string).serialize(serializer)
 }
 
 fn planned(target: &Filesystem, before: Option<&Published>) -> Target {

@@ -166,9 +166,31 @@ impl Env {
         assert_unchanged(before, &self.listing(), what);
     }
 
-    /// A text with `<dir>` for the temporary directory.
+    /// A text with `<dir>` for the temporary directory and `<hex>` for every digest and commit.
     pub fn shown(&self, text: &str) -> String {
-        text.replace(&self.dir.path().display().to_string(), "<dir>")
+        let text = text.replace(&self.dir.path().display().to_string(), "<dir>");
+        let mut shown = String::new();
+        let mut rest = text.as_str();
+        while let Some(c) = rest.chars().next() {
+            let hex = rest.find(|c: char| !c.is_ascii_digit() && !('a'..='f').contains(&c)).unwrap_or(rest.len());
+            let len = if hex == 0 { c.len_utf8() } else { hex };
+            shown.push_str(if hex >= 12 { "<hex>" } else { &rest[..len] });
+            rest = &rest[len..];
+        }
+        shown
+    }
+
+    /// A file as the tip of a branch has it, in the records repository `repository`.
+    pub fn committed(&self, repository: &str, path: &str) -> String {
+        self.git(repository, &["show", &format!("HEAD:{path}")])
+    }
+
+    /// Sets one line of the configuration: the first that begins with `start` becomes `line`.
+    pub fn configure(&self, start: &str, line: &str) {
+        let text = self.read("project/.deploy-tool.yaml");
+        assert!(text.contains(start), "{start}: {text}");
+        let lines = text.lines().map(|old| if old.trim_start().starts_with(start) { line } else { old });
+        self.write("project/.deploy-tool.yaml", lines.map(|line| format!("{line}\n")).collect::<String>());
     }
 
     /// Packs and publishes the model's directory as this version.
@@ -187,7 +209,8 @@ impl Env {
 /// What a directory holds, by path.
 pub type Listing = BTreeMap<String, String>;
 
-/// Everything below `dir` and `dir` itself: kind, mode, time of the last change to the nanosecond, content.
+/// Everything below `dir` and `dir` itself: kind, mode, time of the last change to the nanosecond, content. Nothing where
+/// there is no `dir`.
 pub fn listing(dir: &Path) -> Listing {
     fn walk(path: &Path, out: &mut Listing) {
         let meta = fs::symlink_metadata(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -205,7 +228,9 @@ pub fn listing(dir: &Path) -> Listing {
         out.insert(path.display().to_string(), is);
     }
     let mut out = Listing::new();
-    walk(dir, &mut out);
+    if dir.exists() {
+        walk(dir, &mut out);
+    }
     out
 }
 

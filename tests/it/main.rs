@@ -9,6 +9,8 @@ mod crash;
 mod env;
 mod main_job;
 mod pack;
+mod publish;
+mod publish_git;
 mod readers;
 mod store_cli;
 mod tree;
