@@ -119,15 +119,19 @@ impl Root {
         if let Some(bytes) = fsx::read_opt(&layout.format())? {
             check_format(&layout, &bytes)?;
         }
-        writable(path)?;
+        let parts = [layout.components(), layout.links(), layout.releases(), layout.journals(), layout.staging()];
+        let types = state::types(&layout)?.into_iter().map(|component| layout.component(&component));
+        for dir in parts.iter().cloned().chain(types).chain([layout.state()]) {
+            writable(path, &dir)?;
+        }
         fsx::create_dir_all(&layout.state())?;
         let lock = Lock::take(&layout.lock(), Mode::Exclusive, holder, wait).map_err(|error| match error {
             LockError::Held { holder, .. } => Error::Locked { root: path.to_owned(), holder },
             LockError::Io(error) => error.into(),
         })?;
         let filesystem = Filesystem::of(path)?;
-        for dir in [layout.components(), layout.links(), layout.releases(), layout.journals(), layout.staging()] {
-            fsx::create_dir_all(&dir)?;
+        for dir in &parts {
+            fsx::create_dir_all(dir)?;
         }
         if fsx::inspect(&layout.format())?.is_none() {
             fsx::write_atomic(&layout.format(), format!("{FORMAT}\n").as_bytes())?;
@@ -157,9 +161,9 @@ fn check_format(layout: &Layout, bytes: &[u8]) -> Result<(), Error> {
     if found == FORMAT { Ok(()) } else { Err(Error::NewerFormat { root: layout.root().to_owned(), found }) }
 }
 
-/// Says which directory refuses writing, before anything is tried.
-fn writable(root: &Path) -> Result<(), Error> {
-    let existing = root.ancestors().find(|path| matches!(fsx::inspect_followed(path), Ok(Some(_))));
+/// Says which directory refuses writing, before anything is tried: `dir` of the root, or what is there above it.
+fn writable(root: &Path, dir: &Path) -> Result<(), Error> {
+    let existing = dir.ancestors().find(|path| matches!(fsx::inspect_followed(path), Ok(Some(_))));
     let path = existing.unwrap_or(Path::new("."));
     if fsx::may_write(path) {
         return Ok(());

@@ -84,6 +84,14 @@ pub enum Error {
         /// The store.
         store: PathBuf,
     },
+    /// The record is committed, and the store could not note that the package is published.
+    #[error("committed {commit}, but the store could not note it: {source}")]
+    NotNoted {
+        /// The commit that holds the record.
+        commit: String,
+        /// Why not.
+        source: store::Error,
+    },
     /// A package file that is not there.
     #[error("no file `{}`", package.display())]
     NoPackage {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::manifest::Content;
 use super::{Error, OnProgress, Phase, Progress, Site};
-use crate::archive::{self, Mtime, PackOptions, Trap};
+use crate::archive::{self, Mtime, PackError, PackOptions, Trap};
 use crate::config::{self, Component};
 use crate::fsx;
 use crate::model::{Blake3, Choice, ComponentType, Compression, Sha256, Timestamp, Version};
@@ -118,7 +118,12 @@ pub(super) fn pack_tree(
 ) -> Result<Stored, Error> {
     let mut incoming = store.incoming()?;
     let told = told(&request.component, progress);
-    let packed = archive::pack(&tree.options(site, request, &told), &mut incoming)?;
+    let packed = archive::pack(&tree.options(site, request, &told), &mut incoming);
+    let packed = packed.map_err(|error| match error {
+        // The archive room knows no paths: where the package was written is known here.
+        PackError::Write(source) => fsx::Error::new(fsx::Action::Write, store.directory(), source).into(),
+        error => Error::from(error),
+    })?;
     incoming.commit_expecting(&packed.sha256, packed.size)?;
     let index = packed.index.to_bytes();
     let index = (store.put_bytes(&index)?, index.len() as u64);

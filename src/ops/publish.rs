@@ -129,7 +129,9 @@ pub fn publish(site: &Site, what: &What, to: &[String], dry_run: bool) -> Result
     let record = record(site, &repository, &local, before.as_ref(), &targets, &uploaded)?;
     let change = publish_change(&local.bytes, &record, before.as_ref())?;
     let committed = repository.commit(&change, &site.author())?;
-    store.mark_published(&report.component, &report.version, site.caller.now)?;
+    store
+        .mark_published(&report.component, &report.version, site.caller.now)
+        .map_err(|source| Error::NotNoted { commit: committed.commit.clone(), source })?;
     report.targets = uploaded.into_iter().map(done).collect();
     report.unchanged = !committed.is_new;
     report.commit = Some(committed.commit);

@@ -235,7 +235,7 @@ pub fn listing(dir: &Path) -> Listing {
 }
 
 /// Fails with what differs.
-fn assert_unchanged(before: &Listing, after: &Listing, what: &[&str]) {
+pub fn assert_unchanged(before: &Listing, after: &Listing, what: &[&str]) {
     let gone = before.iter().filter(|(name, _)| !after.contains_key(*name)).map(|(name, _)| format!("- {name}"));
     let changed = after.iter().filter(|(name, is)| before.get(*name) != Some(is));
     let changed = changed.map(|(name, is)| format!("+ {name}: {is} (was {:?})", before.get(name)));

@@ -4,9 +4,11 @@
 #![allow(clippy::disallowed_methods)]
 
 mod attacks;
+mod bad_disk;
 mod bad_input;
 mod crash;
 mod env;
+mod full_disk;
 mod main_job;
 mod pack;
 mod publish;

@@ -20,12 +20,13 @@ impl Explain for Error {
                 Phrase::conflict("deploy.locked").path("root", root).with("holder", holder)
             }
             Error::NotARoot { root } => Phrase::not_found("deploy.not-a-root").path("root", root),
-            Error::NotWritable { root, path, mode, owner, user } => Phrase::failed("deploy.not-writable")
-                .path("root", root)
-                .path("path", path)
-                .with("mode", format!("{mode:04o}"))
-                .with("owner", owner)
-                .with("user", user),
+            Error::NotWritable { root, path, mode, owner, user } => match owner == user {
+                true => Phrase::failed("deploy.not-writable-own"),
+                false => Phrase::failed("deploy.not-writable").with("owner", owner).with("user", user),
+            }
+            .path("root", root)
+            .path("path", path)
+            .with("mode", format!("{mode:04o}")),
             Error::NewerFormat { root, found } => {
                 Phrase::failed("deploy.newer-format").path("root", root).with("found", found)
             }

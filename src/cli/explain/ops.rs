@@ -41,6 +41,9 @@ impl Explain for Error {
                 .with("component", component)
                 .with("version", version)
                 .path("store", store),
+            Error::NotNoted { commit, source } => {
+                Phrase::failed("ops.not-noted").with("commit", commit).with("reason", source.explain().text())
+            }
             Error::NoPackage { package } => Phrase::not_found("ops.no-package").path("package", package),
             Error::NoManifest { package, manifest } => {
                 Phrase::not_found("ops.no-manifest").path("package", package).path("manifest", manifest)

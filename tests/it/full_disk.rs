@@ -1,0 +1,229 @@
+//! No space left: the message, the exit status, and that everything is as it was.
+//!
+//! Twice: on a real file system of one megabyte, in a mount namespace of its own, and with the fault points, which stand
+//! for the disk at each single write. Where the system allows no namespace (some containers), only the second remains;
+//! in CI that is a failure.
+
+use std::fs;
+use std::process::Command;
+
+use insta::assert_snapshot;
+
+use super::env::{Env, PROGRAM, Ran};
+
+/// Runs a script in a mount namespace with an empty file system of one megabyte at `small`. `None` where namespaces are not
+/// allowed, which is a failure in CI.
+fn on_small_disk(env: &Env, script: &str) -> Option<Ran> {
+    fs::create_dir_all(env.path("small")).expect("made");
+    let mut command = env.hermetic("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-euc"]);
+    let mount = "mount -t tmpfs -o size=1m,nr_inodes=200 tmpfs \"$SMALL\"";
+    let allowed = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-euc", mount])
+        .env("SMALL", env.path("small"))
+        .output();
+    match allowed {
+        Ok(output) if output.status.success() => {}
+        why => {
+            assert!(std::env::var_os("CI").is_none(), "CI must allow mount namespaces: {why:?}");
+            eprintln!("no real disk was filled: {why:?}");
+            return None;
+        }
+    }
+    let command = command.arg(format!("{mount}\n{script}")).env("SMALL", env.path("small")).env("TOOL", PROGRAM);
+    Some(Ran::of(command.output().expect("it runs")))
+}
+
+/// 3 MB that gzip can do nothing about.
+fn noise() -> Vec<u8> {
+    let mut state = 1u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u8
+    };
+    (0..3_000_000).map(|_| next()).collect()
+}
+
+/// A small version 1.0.0 and a large version 1.0.1, published.
+fn small_and_large() -> Env {
+    let env = Env::with_model();
+    env.publish("1.0.0");
+    env.write("project/models/bert/pytorch_model.bin", noise());
+    env.publish("1.0.1");
+    env
+}
+
+#[test]
+fn a_root_on_a_full_disk() {
+    let env = small_and_large();
+    let script = r#"
+        "$TOOL" deploy model@1.0.0 --root "$SMALL/app" >"$SMALL/../log"
+        (cd "$SMALL/app" && find . ! -name lock -printf '%p %T@ %l\n' | sort) >"$SMALL/../before"
+        status=0
+        "$TOOL" deploy model@1.0.1 --root "$SMALL/app" || status=$?
+        "$TOOL" links verify --root "$SMALL/app" >"$SMALL/../log"
+        (cd "$SMALL/app" && find . ! -name lock -printf '%p %l\n' | sort) >"$SMALL/../after"
+        sed -i 's/ [0-9.]* / /' "$SMALL/../before"
+        diff "$SMALL/../before" "$SMALL/../after" >&2
+        exit "$status"
+    "#;
+    let Some(ran) = on_small_disk(&env, script) else { return };
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert_snapshot!(env.shown(&ran.stderr), @r"
+    error: not enough space on `<dir>/small/app`: 2.9 MiB are needed, 700.0 KiB are free; nothing was written
+
+    hint: free some with `deploy-tool version cleanup --dry-run` and `deploy-tool store gc --dry-run`
+    ");
+}
+
+#[test]
+fn a_disk_without_inodes() {
+    let env = Env::with_model();
+    for n in 0..300 {
+        env.write(&format!("project/models/many/{n}"), "");
+    }
+    env.publish("1.0.0");
+    let script = r#"
+        status=0
+        "$TOOL" deploy model@1.0.0 --root "$SMALL/app" || status=$?
+        [ ! -e "$SMALL/app/links/model" ] || exit 99
+        exit "$status"
+    "#;
+    let Some(ran) = on_small_disk(&env, script) else { return };
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    let said = env.shown(&ran.stderr);
+    let (start, end) = (said.find("needed, ").expect("says what is needed"), said.find(" are free").expect("and free"));
+    assert_snapshot!(format!("{}needed, <free>{}", &said[..start], &said[end..]), @r"
+    error: not enough inodes on `<dir>/small/app`: 306 are needed, <free> are free; nothing was written
+
+    hint: free some with `deploy-tool version cleanup --dry-run`
+    ");
+}
+
+#[test]
+fn a_store_on_a_full_disk() {
+    let env = small_and_large();
+    let script = r#"
+        status=0
+        "$TOOL" pack --type model --version 1.0.2 --store "$SMALL/store" || status=$?
+        find "$SMALL/store" -type f ! -name lock ! -name format >&2
+        exit "$status"
+    "#;
+    let Some(ran) = on_small_disk(&env, script) else { return };
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert_snapshot!(without_random(&env.shown(&ran.stderr)), @r"error: cannot write `<dir>/small/store`: No space left on device (os error 28)");
+    let script = r#"
+        status=0
+        "$TOOL" deploy model@1.0.1 --store "$SMALL/store" || status=$?
+        find "$SMALL/store/tmp" -type f >&2
+        exit "$status"
+    "#;
+    let ran = on_small_disk(&env, script).expect("as before");
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert_snapshot!(without_random(&env.shown(&ran.stderr)), @r"
+    error: not enough room for the store `<dir>/small/store`: 2.9 MiB to fetch, 1016.0 KiB free, 1.9 MiB missing
+
+    hint: free some with `deploy-tool store gc`, or use a store on another disk with `--store`
+    ");
+    assert!(!env.path("root/links/model").exists());
+}
+
+#[test]
+fn a_target_on_a_full_disk() {
+    let env = Env::with_model();
+    env.write("project/models/bert/pytorch_model.bin", noise());
+    env.ok(&["pack", "--type", "model", "--version", "1.0.0"]);
+    env.configure("far:", &format!("    far: {{type: filesystem, path: {}}}", env.path("small/far").display()));
+    let before = env.git("records", &["rev-parse", "HEAD"]);
+    let script = r#"
+        status=0
+        "$TOOL" publish model@1.0.0 --to far || status=$?
+        find "$SMALL/far" -type f >&2
+        exit "$status"
+    "#;
+    let Some(ran) = on_small_disk(&env, script) else { return };
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert_snapshot!(without_random(&env.shown(&ran.stderr)), @r"
+    error: the package lies on 0 of the 1 targets it has to: `far`: cannot write `<dir>/small/far/model/1.0.0/.<temporary>`: No space left on device (os error 28)
+
+    hint: mend the targets and publish again, or lower `publish.require`; what was placed stays and is found again
+    ");
+    assert_eq!(env.git("records", &["rev-parse", "HEAD"]), before);
+}
+
+/// A temporary file's name without what is random in it.
+fn without_random(text: &str) -> String {
+    let word = |word: &str| match word.rsplit_once("/.") {
+        Some((dir, _)) if word.contains(".tmp`") => format!("{dir}/.<temporary>`:"),
+        _ => word.to_owned(),
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// Every change of the disk that the command makes says which one had no space, and leaves no record or a whole one. (`crash.rs`
+/// does the same for what changes a root.)
+fn every_write(env: &Env, args: &[&str], forget: impl Fn()) {
+    let start = env.git("records", &["rev-parse", "HEAD"]);
+    let trace = env.path("trace");
+    let traced = env.command(args).env("DEPLOY_TOOL_FAULT_TRACE", &trace).status().expect("it runs");
+    assert!(traced.success());
+    let done = env.git("records", &["rev-parse", "HEAD"]) != start;
+    let points = fs::read_to_string(&trace).expect("traced").lines().count();
+    assert!(points > 20, "{points} points: are faults compiled in?");
+    for point in 1..=points {
+        forget();
+        env.git("records", &["reset", "-q", "--hard", start.trim()]);
+        let fault = format!("enospc:{point}");
+        let ran = Ran::of(env.command(args).env("DEPLOY_TOOL_FAULT", fault).output().expect("it runs"));
+        let committed = env.git("records", &["rev-parse", "HEAD"]) != start;
+        match ran.status {
+            // What may fail without harm, such as noting when something was last used.
+            Some(0) => assert_eq!(committed, done, "{args:?} at {point}: {ran:?}"),
+            Some(1) => {
+                assert!(ran.stderr.contains("No space left on device"), "{args:?} at {point}: {ran:?}");
+                let place = env.path("").display().to_string();
+                assert!(ran.stderr.contains(&place), "{args:?} at {point}: it names no path: {ran:?}");
+                assert!(!committed || ran.stderr.contains("the record stands"), "{args:?} at {point}: {ran:?}");
+                if committed {
+                    // What the hint says.
+                    env.git("records", &["reset", "-q", "--", "records"]);
+                }
+            }
+            _ => panic!("{args:?} at {point}: {ran:?}"),
+        }
+        assert_eq!(env.git("records", &["status", "--porcelain"]), "", "{args:?} at {point}: {ran:?}");
+    }
+    forget();
+    env.ok(args);
+}
+
+/// A place where flushing is cheap, if there is one: these tests run the program a hundred times.
+fn quick() -> Env {
+    let memory = std::path::Path::new("/dev/shm");
+    let env = if memory.is_dir() { Env::in_dir(memory) } else { Env::new() };
+    env.model_in_place();
+    env
+}
+
+#[test]
+fn every_write_of_pack() {
+    let env = quick();
+    every_write(&env, &["pack", "--type", "model", "--version", "1.0.0"], || {
+        for dir in ["store", "project/dist"].map(|dir| env.path(dir)).iter().filter(|dir| dir.exists()) {
+            fs::remove_dir_all(dir).expect("removed");
+        }
+    });
+    env.ok(&["publish", "model@1.0.0"]);
+}
+
+#[test]
+fn every_write_of_publish() {
+    let env = quick();
+    env.ok(&["pack", "--type", "model", "--version", "1.0.0"]);
+    every_write(&env, &["publish", "model@1.0.0"], || {
+        if env.path("targets").exists() {
+            fs::remove_dir_all(env.path("targets")).expect("removed");
+        }
+    });
+    env.ok(&["deploy", "model@1.0.0"]);
+}
