@@ -235,6 +235,8 @@ pub(super) enum StoreCommands {
 
 #[derive(Debug, Args)]
 pub(super) struct StoreVerify {
+    #[command(flatten)]
+    pub dry: DryRun,
     #[arg(long)]
     pub set_aside: bool,
 }

@@ -85,10 +85,11 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
     for published in &wanted {
         deployable(published)?;
     }
+    let fresh = fsx::inspect_followed(&site.root)?.is_none();
     if dry_run {
-        let (state, view) = match fsx::inspect_followed(&site.root)? {
-            Some(_) => (site.view()?.state()?, Some(site.view()?)),
-            None => (State::default(), None),
+        let (state, view) = match fresh {
+            false => (site.view()?.state()?, Some(site.view()?)),
+            true => (State::default(), None),
         };
         let plan = plan_for(site, view.as_ref(), &state, &wanted)?;
         let store = site.store_reader()?;
@@ -102,6 +103,10 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
             components.push(component);
         }
         return Ok(Report { change: change::report(&plan, true, Recovery::Clean), components, commit });
+    }
+    if fresh {
+        // What cannot be deployed makes no root.
+        plan_for(site, None, &State::default(), &wanted)?;
     }
     let (root, recovery) = site.change()?;
     let plan = plan_for(site, Some(root.view()), &root.view().state()?, &wanted)?;

@@ -36,7 +36,7 @@ impl Ordinary {
         if rustix::process::geteuid().is_root() { NOBODY } else { rustix::process::geteuid().as_raw() }
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    fn run(&self, args: &[&str]) -> Ran {
         let mut command = match rustix::process::geteuid().is_root() {
             true => {
                 let mut command = self.env.hermetic("setpriv");
@@ -46,12 +46,7 @@ impl Ordinary {
             }
             false => self.env.hermetic(&self.program),
         };
-        command.args(args);
-        command
-    }
-
-    fn run(&self, args: &[&str]) -> Ran {
-        Ran::of(self.command(args).output().expect("it runs"))
+        Ran::of(command.args(args).output().expect("it runs"))
     }
 
     fn ok(&self, args: &[&str]) {
@@ -129,17 +124,15 @@ fn a_root_of_another_user() {
     let user = Ordinary::new(env);
     let (of_another, root) = match rustix::process::geteuid().is_root() {
         true => (user.env.path("home-of-root"), "../home-of-root/app"),
-        false => (PathBuf::from("/"), "/deploy-tool-test"),
+        false => (PathBuf::from("/usr"), "/usr/app"),
     };
     fs::create_dir_all(&of_another).expect("made");
     let mode = format!("{:04o}", fs::metadata(&of_another).expect("there").mode() & 0o7777);
-    let said = Ran::of(user.command(&["deploy", "model", "--root", root]).output().expect("it runs"));
-    assert_eq!(said.status, Some(1), "{said:?}");
-    let said = user.env.shown(&said.stderr).replace(&mode, "<mode>");
-    let said =
-        said.replace(&of_another.display().to_string(), "<place>").replace("<dir>/project/../home-of-root", "<place>");
-    let said =
-        said.replace(&format!("you are {}", user.id()), "you are <user>").replace("/deploy-tool-test", "<place>/app");
+    let ran = user.run(&["deploy", "model", "--root", root]);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    let place = root.trim_end_matches("/app").replace("..", "<dir>/project/..");
+    let said = user.env.shown(&ran.stderr).replace(&place, "<place>").replace(&mode, "<mode>");
+    let said = said.replace(&format!("you are {}", user.id()), "you are <user>");
     assert_snapshot!(said, @r"
     error: cannot change the root `<place>/app`: no write permission on `<place>` (mode <mode>, owner 0, you are <user>)
 

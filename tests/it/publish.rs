@@ -80,8 +80,8 @@ fn the_same_content_again_is_nothing() {
     pack(&env, &["--compression", "none"]);
     again("packed without compression");
     let packing = ["pack", "--type", "model", "--version", "1.0.0", "--level", "1"];
-    let packed = env.command(&packing).env("SOURCE_DATE_EPOCH", "1500000000").status().expect("it runs");
-    assert!(packed.success());
+    let packed = env.command(&packing).env("SOURCE_DATE_EPOCH", "1500000000").output().expect("it runs");
+    assert!(packed.status.success(), "{packed:?}");
     again("packed at another time and level");
     env.ok(&["store", "gc", "--max-size", "0"]);
     again("with nothing in the store");

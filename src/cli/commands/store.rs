@@ -21,7 +21,7 @@ pub(super) fn run(site: &Site, args: &StoreCommands, output: &Output) -> Result<
             Ok(ExitCode::SUCCESS)
         }
         StoreCommands::Verify(args) => {
-            let (verified, moved) = store::verify(site, args.set_aside)?;
+            let (verified, moved) = store::verify(site, args.set_aside && !args.dry.dry_run)?;
             let names: Vec<_> = verified.corrupt.iter().map(|corrupt| corrupt.sha256.to_string()).collect();
             let json = json!({
                 "checked": verified.checked, "bytes": verified.bytes, "corrupt": names, "set_aside": moved,
