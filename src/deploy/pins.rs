@@ -20,8 +20,11 @@ impl Root {
         if fsx::inspect(&path)?.is_some() {
             return Ok(false);
         }
-        fsx::create_dir_all(&self.layout().pins(component))?;
-        fsx::write_atomic(&path, b"")?;
+        let pins = self.layout().pins(component);
+        fsx::create_dir_all(&pins)?;
+        // An empty file is whole as soon as it has its name, so it needs no other name first.
+        fsx::write_new(&path, b"")?;
+        fsx::flush_dir(&pins)?;
         Ok(true)
     }
 

@@ -3,163 +3,212 @@
 //! The points are not listed here: a traced run of each command tells how many changes it makes, so a new write, rename
 //! or link is tested the day it is written.
 
-use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
-use std::process::Command;
+use std::process::Output;
 
-use super::env::Env;
+use super::env::{CONFIG, Env};
+use super::scene::{Scene, State, differences};
 
-/// Every name below `dir` with what it is: a link's target, a file's content. The lock's note is left out: it names the
-/// process that held it last.
-fn names(dir: &Path) -> BTreeMap<String, String> {
-    fn walk(top: &Path, dir: &Path, out: &mut BTreeMap<String, String>) {
-        for entry in fs::read_dir(dir).expect("listed") {
-            let path = entry.expect("an entry").path();
-            let name = path.strip_prefix(top).expect("below").display().to_string();
-            let meta = fs::symlink_metadata(&path).expect("there");
-            if meta.is_symlink() {
-                out.insert(name, format!("-> {}", fs::read_link(&path).expect("a link").display()));
-            } else if meta.is_dir() {
-                out.insert(name, "dir".to_owned());
-                walk(top, &path, out);
-            } else if name != ".deploy-tool/lock" {
-                out.insert(name, String::from_utf8_lossy(&fs::read(&path).expect("read")).into_owned());
-            }
-        }
+/// What [`Root::open`] makes before anything is deployed, and what a receipt's directory leaves.
+///
+/// [`Root::open`]: deploy_tool::deploy::Root::open
+const SKELETON: [&str; 9] = [
+    "root/components",
+    "root/links",
+    "root/releases",
+    "root/.deploy-tool",
+    "root/.deploy-tool/format",
+    "root/.deploy-tool/journal",
+    "root/.deploy-tool/staging",
+    "root/.deploy-tool/receipts",
+    "root/.deploy-tool/pins",
+];
+
+/// Three versions of a model and one configuration, published.
+fn published() -> Env {
+    let env = Env::with_model();
+    env.write("project/configs/app.conf", "threshold = 0.5\n");
+    env.publish("1.0.0");
+    env.write("project/models/bert/config.json", "{\"layers\": 6}\n");
+    env.publish("1.0.1");
+    env.write("project/models/bert/config.json", "{\"layers\": 24}\n");
+    env.publish("1.0.2");
+    env.ok(&["pack", "--type", "config", "--version", "2"]);
+    env.ok(&["publish", "config@2"]);
+    fs::create_dir(env.path("app")).expect("made");
+    env
+}
+
+/// The same with `model@1.0.0` deployed, and whatever `more` does.
+fn scene(more: &[&[&str]]) -> Scene {
+    let env = published();
+    env.ok(&["deploy", "model@1.0.0"]);
+    for args in more {
+        env.ok(args);
     }
-    let mut out = BTreeMap::new();
-    walk(dir, dir, &mut out);
-    out
+    Scene::of(env, &["root", "app"])
 }
 
 /// The part of the state that users see: links, releases and version directories.
-fn visible(dir: &Path) -> BTreeMap<String, String> {
-    names(dir).into_iter().filter(|(name, _)| !name.starts_with(".deploy-tool")).collect()
+fn visible(state: State) -> State {
+    let own = |name: &str| name.starts_with("root/.deploy-tool") || SKELETON.contains(&name);
+    state.into_iter().filter(|(name, _)| !own(name)).collect()
 }
 
-struct Scene {
-    env: Env,
+/// Everything but the empty directories, and the empty history, that every root has. Which custom links are ours is left
+/// out: a link that does not hold what is noted there is no claim.
+fn stray(state: State) -> State {
+    let own = |name: &str, held: &str| {
+        SKELETON.contains(&name)
+            || name == "root/.deploy-tool/custom-links.json"
+            || (name == "root/.deploy-tool/history.jsonl" && held.is_empty())
+    };
+    state.into_iter().filter(|(name, held)| !own(name, held)).collect()
 }
 
-impl Scene {
-    /// Three versions of a model and one configuration, published; `model@1.0.0` deployed, then whatever `more` does.
-    fn new(more: &[&[&str]]) -> Self {
-        let env = Env::with_model();
-        env.write("project/configs/app.conf", "threshold = 0.5\n");
-        env.publish("1.0.0");
-        env.write("project/models/bert/config.json", "{\"layers\": 6}\n");
-        env.publish("1.0.1");
-        env.write("project/models/bert/config.json", "{\"layers\": 24}\n");
-        env.publish("1.0.2");
-        env.ok(&["pack", "--type", "config", "--version", "2"]);
-        env.ok(&["publish", "config@2"]);
-        env.ok(&["deploy", "model@1.0.0"]);
-        for args in more {
-            env.ok(args);
+fn same(found: &State, expected: &State, what: &str) {
+    let differences = differences(found, expected);
+    assert!(differences.is_empty(), "{what}: {differences:#?}");
+}
+
+/// Runs `args` killed and failing at every point, by turns with an I/O error and a full disk; `look` judges what is left
+/// each time.
+fn at_every_point(scene: &Scene, args: &[&str], points: usize, look: impl Fn(&str, &Output)) {
+    for point in 1..=points {
+        for fault in ["kill", if point % 2 == 0 { "eio" } else { "enospc" }] {
+            scene.restore();
+            let output = scene.run(args, Some(&format!("{fault}:{point}")));
+            let at = format!("{args:?} {fault} at {point}");
+            if fault == "kill" {
+                assert_eq!(output.status.signal(), Some(9), "{at}: {output:?}");
+            } else {
+                assert!(output.status.code().is_some(), "{at}: {output:?}");
+            }
+            look(&at, &output);
         }
-        let scene = Self { env };
-        scene.save("before");
-        scene
     }
+}
 
-    fn save(&self, name: &str) {
-        self.copy("root", name);
-    }
-
-    fn restore(&self, name: &str) {
-        fs::remove_dir_all(self.env.path("root")).expect("removed");
-        self.copy(name, "root");
-    }
-
-    fn copy(&self, from: &str, to: &str) {
-        let status = Command::new("cp").arg("-a").args([self.env.path(from), self.env.path(to)]).status();
-        assert!(status.expect("cp runs").success());
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = self.env.command(args);
-        // The same second for every run, so that receipts and history can be compared.
-        command.env("SOURCE_DATE_EPOCH", "1700000000");
-        command
-    }
-
-    /// How many changes of the disk the command makes.
-    fn points(&self, args: &[&str]) -> usize {
-        let trace = self.env.path("trace");
-        let output = self.command(args).env("DEPLOY_TOOL_FAULT_TRACE", &trace).output().expect("it runs");
-        assert!(output.status.success(), "{args:?}: {output:?}");
-        fs::read_to_string(trace).expect("traced").lines().count()
-    }
-
-    /// Runs `args` with every fault at every point, and afterwards once more without.
-    fn run_all(&self, args: &[&str]) {
-        let points = self.points(args);
-        let before = visible(&self.env.path("before"));
-        let after = visible(&self.env.path("root"));
-        assert!(points > 10, "only {points} points: are faults compiled in?");
-        assert_ne!(before, after, "the command does something");
-        for point in 1..=points {
-            for fault in ["kill", "eio", "enospc"] {
-                self.restore("before");
-                self.strike(args, fault, point, &before, &after);
+/// A command that makes a release or removes one: all or nothing, and the same command then succeeds.
+fn all_or_nothing(scene: &Scene, args: &[&str]) {
+    let points = scene.points(args);
+    let (before, after) = (visible(scene.saved()), visible(scene.names()));
+    assert_ne!(before, after, "the command does something");
+    at_every_point(scene, args, points, |at, output| {
+        let root = scene.env.path("root");
+        for link in ["links/model", "components/model/current", "releases/current"] {
+            assert!(before.is_empty() || root.join(link).exists(), "{at}: {link} dangles");
+        }
+        // The next changing command recovers; this one changes nothing else, since nothing is pinned.
+        let is_root = root.join(".deploy-tool/format").exists();
+        if is_root {
+            scene.env.ok(&["version", "unpin", "model", "1.0.0"]);
+            for dir in ["journal", "staging"] {
+                let dir = root.join(".deploy-tool").join(dir);
+                assert!(fs::read_dir(&dir).expect("there").next().is_none(), "{at}: {}", dir.display());
             }
         }
-    }
+        let recovered = visible(scene.names());
+        let changed = differences(&before, &recovered);
+        assert!(changed.is_empty() || recovered == after, "{at}: neither old nor new: {changed:#?}\n{output:?}");
+        if output.status.success() {
+            same(&recovered, &after, &format!("{at}: said done, but is not: {output:?}"));
+        }
+        if recovered == before {
+            if is_root {
+                same(&stray(scene.names()), &stray(scene.saved()), &format!("{at}: stray files"));
+            }
+            scene.env.ok(args);
+            same(&visible(scene.names()), &after, &format!("{at}: the same command again"));
+        }
+        let unfinished: Vec<_> = scene.names().into_keys().filter(|name| name.ends_with(".tmp")).collect();
+        assert!(unfinished.is_empty(), "{at}: {unfinished:?}");
+        scene.env.ok(&["links", "verify"]);
+    });
+}
 
-    fn strike(
-        &self,
-        args: &[&str],
-        fault: &str,
-        point: usize,
-        before: &BTreeMap<String, String>,
-        after: &BTreeMap<String, String>,
-    ) {
-        let at = format!("{args:?} {fault} at {point}");
-        let root = self.env.path("root");
-        let output = self.command(args).env("DEPLOY_TOOL_FAULT", format!("{fault}:{point}")).output().expect("it runs");
-        if fault == "kill" {
-            assert_eq!(output.status.signal(), Some(9), "{at}: {output:?}");
+/// A command that changes single names: each is old or new, and the same command again makes all new.
+fn name_by_name(scene: &Scene, args: &[&str]) {
+    let points = scene.points(args);
+    let (before, after) = (stray(scene.saved()), stray(scene.names()));
+    assert_ne!(before, after, "the command does something");
+    at_every_point(scene, args, points, |at, output| {
+        if output.status.success() {
+            same(&stray(scene.names()), &after, &format!("{at}: said done, but is not: {output:?}"));
         }
-        for link in ["links/model", "components/model/current", "releases/current"] {
-            assert!(root.join(link).exists(), "{at}: {link} dangles");
+        for (name, held) in visible(scene.names()).into_iter().filter(|(name, _)| !name.contains(".deploy-tool-new")) {
+            let known = [before.get(&name), after.get(&name)];
+            assert!(known.contains(&Some(&held)), "{at}: {name} is {held}");
         }
-        // The next changing command recovers; this one changes nothing else.
-        self.env.ok(&["links", "repair"]);
-        let recovered = visible(&root);
-        assert!(recovered == *before || recovered == *after, "{at}: neither old nor new: {recovered:#?}\n{output:?}");
-        if fault != "kill" && output.status.success() {
-            assert_eq!(recovered, *after, "{at}: said done, but is not: {output:?}");
-        }
-        self.env.ok(&["links", "verify"]);
-        assert!(fs::read_dir(root.join(".deploy-tool/journal")).expect("there").next().is_none(), "{at}: open journal");
-        assert!(fs::read_dir(root.join(".deploy-tool/staging")).expect("there").next().is_none(), "{at}: staging");
-        if recovered == *before {
-            assert_eq!(names(&root), names(&self.env.path("before")), "{at}: stray files");
-            self.env.ok(args);
-            assert_eq!(visible(&root), *after, "{at}: the same command again");
-        }
-    }
+        scene.env.ok(args);
+        same(&stray(scene.names()), &after, &format!("{at}: the same command again"));
+    });
 }
 
 #[test]
 fn deploy_of_two_components() {
-    Scene::new(&[]).run_all(&["deploy", "model@1.0.1", "config@2"]);
+    all_or_nothing(&scene(&[]), &["deploy", "model@1.0.1", "config@2"]);
+}
+
+#[test]
+fn first_deploy_ever() {
+    let scene = Scene::of(published(), &["root", "app"]);
+    all_or_nothing(&scene, &["deploy", "model@1.0.0"]);
+}
+
+#[test]
+fn deploy_that_makes_a_custom_link_and_removes_one() {
+    let env = published();
+    let with = |link: &str, env: &Env| {
+        let (link, target) = (env.path("app").join(link), env.path("root/links/model"));
+        let link = format!("deploy: {{root: ../root, custom_links: {{{}: {}}}}}", link.display(), target.display());
+        env.write("project/.deploy-tool.yaml", CONFIG.replace("deploy: {root: ../root}", &link));
+    };
+    with("old", &env);
+    env.ok(&["deploy", "model@1.0.0"]);
+    with("new", &env);
+    let scene = Scene::of(env, &["root", "app"]);
+    all_or_nothing(&scene, &["deploy", "model@1.0.1"]);
+    assert!(scene.env.path("app/new").exists() && !scene.env.path("app/old").is_symlink());
 }
 
 #[test]
 fn version_switch() {
-    Scene::new(&[&["deploy", "model@1.0.1"]]).run_all(&["version", "switch", "model", "1.0.0"]);
+    all_or_nothing(&scene(&[&["deploy", "model@1.0.1"]]), &["version", "switch", "model", "1.0.0"]);
 }
 
 #[test]
 fn rollback_that_takes_a_component_out() {
-    Scene::new(&[&["deploy", "model@1.0.1", "config@2"]]).run_all(&["rollback"]);
+    all_or_nothing(&scene(&[&["deploy", "model@1.0.1", "config@2"]]), &["rollback"]);
 }
 
 #[test]
 fn cleanup() {
-    Scene::new(&[&["deploy", "model@1.0.1"], &["deploy", "model@1.0.2"]])
-        .run_all(&["version", "cleanup", "--keep", "0"]);
+    all_or_nothing(
+        &scene(&[&["deploy", "model@1.0.1"], &["deploy", "model@1.0.2"]]),
+        &["version", "cleanup", "--keep", "0"],
+    );
+}
+
+#[test]
+fn links_repair() {
+    let scene = scene(&[&["deploy", "config@2"]]);
+    let root = scene.env.path("root");
+    fs::remove_file(root.join("links/model")).expect("removed");
+    fs::remove_file(root.join("components/config/current")).expect("removed");
+    symlink("nowhere", root.join("components/config/current")).expect("linked");
+    let scene = Scene::of(scene.env, &["root"]);
+    name_by_name(&scene, &["links", "repair"]);
+    scene.env.ok(&["links", "verify"]);
+}
+
+#[test]
+fn pin_and_unpin() {
+    let scene = scene(&[]);
+    name_by_name(&scene, &["version", "pin", "model", "1.0.0"]);
+    scene.restore();
+    scene.env.ok(&["version", "pin", "model", "1.0.0"]);
+    name_by_name(&Scene::of(scene.env, &["root"]), &["version", "unpin", "model", "1.0.0"]);
 }

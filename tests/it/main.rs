@@ -16,5 +16,6 @@ mod publish;
 mod publish_git;
 mod readers;
 mod records_cli;
+mod scene;
 mod store_cli;
 mod tree;
