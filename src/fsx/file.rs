@@ -132,6 +132,21 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Removes what killed writers of `path` left beside it; the caller knows that nobody is writing it now.
+pub fn remove_unfinished(path: &Path) -> Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    let mut start = OsString::from(".");
+    start.push(path.file_name().unwrap_or_default());
+    start.push(".");
+    let starts = |name: &OsString| name.as_encoded_bytes().starts_with(start.as_encoded_bytes());
+    for entry in super::list(dir)? {
+        if starts(&entry.name) && entry.name.as_encoded_bytes().ends_with(b".tmp") {
+            remove_file_opt(&dir.join(entry.name))?;
+        }
+    }
+    Ok(())
+}
+
 /// Creates a file of a name nobody else uses, `.<file>.<process>-<number>.tmp` in the directory of `path`, open for
 /// reading and writing. Where another host or container made the same name, the next number is taken.
 pub fn create_beside(path: &Path) -> Result<(PathBuf, File)> {

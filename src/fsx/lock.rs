@@ -52,24 +52,10 @@ impl Lock {
         fault::point(Action::Lock, path)?;
         let mut options = OpenOptions::new();
         let mut file = options.read(true).write(true).create(true).truncate(false).open(path).at(Action::Lock, path)?;
-        let deadline = Instant::now() + wait;
-        loop {
-            let attempt = match mode {
-                Mode::Shared => file.try_lock_shared(),
-                Mode::Exclusive => file.try_lock(),
-            };
-            match attempt {
-                Ok(()) => break,
-                Err(TryLockError::Error(e)) => return Err(Error::new(Action::Lock, path, e).into()),
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(20))
-                }
-                Err(TryLockError::WouldBlock) => {
-                    let mut holder = String::new();
-                    let _ = file.read_to_string(&mut holder);
-                    return Err(LockError::Held { path: path.to_owned(), holder: holder.trim_end().to_owned() });
-                }
-            }
+        if !acquire(&file, path, mode, wait)? {
+            let mut holder = String::new();
+            let _ = file.read_to_string(&mut holder);
+            return Err(LockError::Held { path: path.to_owned(), holder: holder.trim_end().to_owned() });
         }
         if mode == Mode::Exclusive {
             let note = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{holder}"));
@@ -77,6 +63,38 @@ impl Lock {
             let _ = note;
         }
         Ok(Self { _file: file })
+    }
+
+    /// Takes an exclusive lock on the directory `path` itself, which needs no more than reading it, and waits up to `wait`
+    /// for another holder to go. Some network file systems cannot lock directories.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::Held`] after `wait`, with no holder named.
+    pub fn take_dir(path: &Path, wait: Duration) -> Result<Self, LockError> {
+        fault::point(Action::Lock, path)?;
+        let dir = File::open(path).at(Action::Lock, path)?;
+        match acquire(&dir, path, Mode::Exclusive, wait)? {
+            true => Ok(Self { _file: dir }),
+            false => Err(LockError::Held { path: path.to_owned(), holder: String::new() }),
+        }
+    }
+}
+
+/// Locks an open file; `false` where somebody else still holds it after `wait`.
+fn acquire(file: &File, path: &Path, mode: Mode, wait: Duration) -> Result<bool, Error> {
+    let deadline = Instant::now() + wait;
+    loop {
+        let attempt = match mode {
+            Mode::Shared => file.try_lock_shared(),
+            Mode::Exclusive => file.try_lock(),
+        };
+        match attempt {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::Error(e)) => return Err(Error::new(Action::Lock, path, e)),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(20)),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+        }
     }
 }
 

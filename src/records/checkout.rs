@@ -8,6 +8,7 @@ use git2::{Oid, Repository as Git, Status};
 use super::error::{Context as _, Doing, Error};
 use super::index::{IndexEdit, IndexLock};
 use super::repository::{final_name, head_of, open_git, top_of};
+use super::unfinished::Note;
 use crate::fsx::{self, FileKind};
 
 /// One file of a commit in the making.
@@ -37,14 +38,14 @@ impl Checkout {
     pub fn lock_all(git: &Git, branch: &str, patience: Duration) -> Result<Option<Vec<Self>>, Error> {
         let mut locked = Vec::new();
         for work_tree in work_trees_of(git, branch)? {
-            let lock = IndexLock::take(work_tree.path(), patience)?;
+            let lock = IndexLock::take(&work_tree, patience)?;
             locked.push(Self { top: top_of(&work_tree), git: work_tree, lock });
         }
         let again = work_trees_of(git, branch)?;
         Ok(again.iter().map(Git::path).eq(locked.iter().map(|c| c.git.path())).then_some(locked))
     }
 
-    /// Writes the files into the work tree, durably, and the new index into the lock.
+    /// Notes in the lock what is to be done, writes the files into the work tree, durably, and prepares the new index.
     ///
     /// Everything is looked at before anything is written. Until [`Staged::keep`] all of it can be undone, and is
     /// when the value is dropped.
@@ -52,12 +53,13 @@ impl Checkout {
     /// # Errors
     ///
     /// Uncommitted or staged changes at our paths, something in the way, an index that libgit2 cannot write.
-    pub fn stage(&mut self, pending: &[Pending]) -> Result<Staged, Error> {
+    pub fn stage(&self, pending: &[Pending], note: &Note) -> Result<Staged, Error> {
         let mut edit = IndexEdit::begin(&self.git, &self.lock)?;
         let mut plans = Vec::new();
         for file in pending {
             plans.push((file, self.plan(&edit, file)?));
         }
+        self.lock.note(note)?;
         let mut staged = Staged { undo: Vec::new() };
         for (file, plan) in plans {
             let path = self.top.join(&file.path);
@@ -69,11 +71,11 @@ impl Checkout {
             let on_disk = (!matches!(plan, Plan::LeaveOut)).then_some(path.as_path());
             edit.set(&file.path, file.id, on_disk)?;
         }
-        self.lock.write(&edit.finish()?)?;
+        edit.finish()?;
         Ok(staged)
     }
 
-    /// Makes the staged index the index.
+    /// Makes the prepared index the index.
     pub fn publish(self) -> Result<(), fsx::Error> {
         self.lock.publish()
     }

@@ -4,17 +4,17 @@
 //! 1  lock      index.lock of every work tree that has the branch checked out
 //! 2  check     the tip holds what the change was made from; work trees and indexes hold nothing else at our paths
 //! 3  objects   blobs, trees (from the tip's tree, never from an index), the commit; flushed
-//! 4  files     written into those work trees, each by an atomic rename; flushed
-//! 5  index     the new one written into index.lock; flushed
+//! 4  files     noted in index.lock, then written into those work trees, each by an atomic rename; flushed
+//! 5  index     the new one prepared beside the old one; flushed
 //! 6  commit    the branch is moved under its own lock if it still is where it was: the commit point
-//! 7  publish   index.lock renamed over the index
+//! 7  publish   the new index renamed over the old one, index.lock removed
 //! ```
 //!
-//! Killed before 6, nothing is committed: a stale `index.lock` and untracked files may be left, and the
-//! message of the next commit says how to mend that. Killed between 6 and 7, the commit stands and an index is
-//! behind it: only one rename lies there, and while the stale lock lies beside the index git refuses to commit, so
-//! that the record is not deleted unseen. A power cut loses nothing that was flushed; in the
-//! instant between 6 and its flush the branch is old or new where renames are ordered (ext4, xfs, btrfs).
+//! Killed before 6, nothing is committed; killed after it, the commit stands and an index may be behind it. Either way the
+//! stale `index.lock` keeps git from committing, so that the record is not deleted unseen, and the next commit made
+//! here puts the work tree right first (`unfinished`). A power cut loses nothing that was flushed; in the
+//! instant between 6 and its flush the branch is old or new where renames are ordered (ext4, xfs, btrfs). Killed within
+//! 6, libgit2 may leave the lock of the branch, a few hundred microseconds of it; the message then names the file.
 //!
 //! Hooks are not run and commits are not signed: libgit2 does neither.
 
@@ -28,6 +28,7 @@ use super::checkout::{Checkout, Pending, Staged, short};
 use super::error::{Context as _, Doing, Error, FileAt, optional};
 use super::index::wait_for;
 use super::repository::{Repository, tip};
+use super::unfinished::Note;
 use crate::fsx;
 use crate::model::Timestamp;
 
@@ -85,7 +86,7 @@ impl Repository {
         change: &Change,
         who: &Signature<'_>,
         reference: &str,
-        mut checkouts: Vec<Checkout>,
+        checkouts: Vec<Checkout>,
     ) -> Result<Option<Committed>, Error> {
         let branch = short(reference);
         let disk = fsx::Filesystem::of(self.git.commondir())?;
@@ -97,10 +98,8 @@ impl Repository {
         }
         let commit = self.object(change, who, parent, &base, &pending).during(Doing::Commit, &self.root)?;
         disk.flush()?;
-        let mut staged: Vec<Staged> = Vec::new();
-        for checkout in &mut checkouts {
-            staged.push(checkout.stage(&pending)?);
-        }
+        let note = Note::new(reference, commit, &pending);
+        let staged: Vec<Staged> = checkouts.iter().map(|c| c.stage(&pending, &note)).collect::<Result<_, _>>()?;
         // The reflog of HEAD belongs to a work tree: git2 writes the one of the repository it is asked through.
         let writer = checkouts.first().map_or(&self.git, |checkout| &checkout.git);
         if !self.advance(writer, reference, parent, commit, who, &change.message)? {

@@ -3,18 +3,21 @@
 //! libgit2 would take `index.lock` by itself, but only while it writes, and we must hold it from before the files are
 //! written until the branch has moved. So the index is copied to `index.deploy-tool` (with its modification time, by
 //! which git and libgit2 know entries that changed in the instant the index was written), libgit2 edits the copy, and the
-//! edited bytes are written into the lock that we hold and renamed over the index:
+//! copy is renamed over the index while we hold the lock:
 //!
 //! ```text
-//! index ──copy──> index.deploy-tool ──libgit2──> bytes ──> index.lock ──rename──> index
+//! index ──copy──> index.deploy-tool ──libgit2──> index.deploy-tool ──rename──> index
+//! index.lock      our mark and note (see `unfinished`), from before the copy until after the rename
 //! ```
+//!
+//! Whoever makes our `index.lock` also holds an advisory lock on the git directory, which dies with him: who gets that one
+//! and still finds an `index.lock` of ours finishes or undoes what a killed run left there.
 //!
 //! Entries, staged changes, conflicts, resolve-undo and flags such as skip-worktree survive; caches that libgit2 does not
 //! know (untracked files, fsmonitor) are dropped and git makes them again. A split or sparse index is refused.
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{Seek as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -23,10 +26,14 @@ use std::time::{Duration, Instant};
 use git2::{IndexEntry, IndexEntryExtendedFlag, IndexTime};
 
 use super::error::Error;
-use crate::fsx::{self, Action};
+use super::unfinished::{self, Note};
+use crate::fsx::{self, Action, Lock, LockError};
 
 /// The first and the longest pause between two looks at a lock.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
+
+/// The name under which a lock file gets its content before it becomes `index.lock`.
+const MARKED: &str = "index.deploy-tool.mark";
 
 /// Calls `attempt` until it gives something or `patience` has passed, with growing pauses.
 pub(super) fn wait_for<T>(
@@ -50,55 +57,75 @@ pub(super) fn wait_for<T>(
 /// `index.lock`, held: no git program changes the index meanwhile. Dropping it removes it.
 pub(super) struct IndexLock {
     index: PathBuf,
+    prepared: PathBuf,
     lock: PathBuf,
-    file: File,
-    published: bool,
+    left: bool,
+    _alone: Option<Lock>,
 }
 
 impl IndexLock {
-    /// Takes the lock of the index in the git directory `dir`; waits for programs that hold it for a moment.
-    pub fn take(dir: &Path, patience: Duration) -> Result<Self, Error> {
+    /// Takes the lock of the index of `git`; waits for programs that hold it for a moment, and puts right what a run of ours
+    /// left that was killed.
+    pub fn take(git: &git2::Repository, patience: Duration) -> Result<Self, Error> {
+        let dir = git.path();
         let (index, lock) = (dir.join("index"), dir.join("index.lock"));
-        let file = wait_for(patience, || match fsx::create_new(&lock) {
-            Ok(file) => Ok(Some(file)),
+        let alone = match Lock::take_dir(dir, patience) {
+            Ok(alone) => Some(alone),
+            Err(LockError::Held { .. }) => return Err(Error::IndexLocked { path: lock }),
+            // Where directories cannot be locked nobody knows that a holder is dead: then a stale lock stays, as git's does.
+            Err(LockError::Io(_)) => None,
+        };
+        let prepared = dir.join("index.deploy-tool");
+        let new =
+            dir.join(if alone.is_some() { MARKED.to_owned() } else { format!("{MARKED}.{}", std::process::id()) });
+        fsx::remove_file_opt(&new)?;
+        fsx::write_new(&new, &Note::to_bytes(None))?;
+        let taken = wait_for(patience, || match fsx::rename_new(&new, &lock) {
+            Ok(()) => Ok(Some(())),
+            Err(e) if e.is_exists() && alone.is_some() && unfinished::is_ours(&lock)? => {
+                unfinished::recover(git, &lock, &index, &prepared).map(|()| None)
+            }
             Err(e) if e.is_exists() => Ok(None),
             Err(e) => Err(e.into()),
-        })?;
-        match file {
-            Some(file) => Ok(Self { index, lock, file, published: false }),
-            None => Err(Error::IndexLocked { path: lock }),
+        });
+        match taken {
+            Ok(Some(())) => Ok(Self { index, prepared, lock, left: false, _alone: alone }),
+            other => {
+                fsx::remove_file_opt(&new)?;
+                other.and(Err(Error::IndexLocked { path: lock }))
+            }
         }
     }
 
-    /// Writes what the index shall be into the lock file and flushes it. Nothing reads it there.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let failed = |e| fsx::Error::new(Action::Write, &self.lock, e);
-        self.file.rewind().and_then(|()| self.file.set_len(0)).map_err(failed)?;
-        self.file.write_all(bytes).map_err(failed)?;
-        // Where a repository is shared by a group, git has given the index wider bits than our umask would.
-        if let Some(stat) = fsx::inspect(&self.index)? {
-            fsx::set_mode(&self.lock, stat.mode)?;
-        }
-        Ok(fsx::flush_file(&self.file, &self.lock)?)
+    /// Notes in the lock what is about to be done under it; durable when it returns.
+    pub fn note(&self, note: &Note) -> Result<(), fsx::Error> {
+        let new = self.lock.with_file_name(MARKED);
+        fsx::remove_file_opt(&new)?;
+        fsx::write_new(&new, &Note::to_bytes(Some(note)))?;
+        fsx::rename(&new, &self.lock)?;
+        fsx::flush_dir(self.lock.parent().unwrap_or(Path::new("/")))
     }
 
-    /// Makes what was written the index, and durable.
+    /// Makes the prepared index the index, and durable. If that fails the lock is left, so that git commits nothing on an
+    /// index that does not know of the commit, and the next one to take it finishes this.
     pub fn publish(mut self) -> Result<(), fsx::Error> {
-        fsx::rename(&self.lock, &self.index)?;
-        self.published = true;
+        self.left = true;
+        fsx::rename(&self.prepared, &self.index)?;
+        self.left = false;
         fsx::flush_dir(self.index.parent().unwrap_or(Path::new("/")))
     }
 }
 
 impl Drop for IndexLock {
     fn drop(&mut self) {
-        if !self.published {
+        if !self.left {
+            let _ = fsx::remove_file_opt(&self.prepared);
             let _ = fsx::remove_file(&self.lock);
         }
     }
 }
 
-/// An edited copy of an index whose lock is held. Dropping it removes the copy.
+/// An edited copy of an index whose lock is held; the lock removes it if nothing comes of it.
 pub(super) struct IndexEdit {
     index: git2::Index,
     path: PathBuf,
@@ -108,8 +135,7 @@ pub(super) struct IndexEdit {
 impl IndexEdit {
     /// Copies the index that `lock` protects and makes the copy the index of `git`, so that its status speaks of it.
     pub fn begin(git: &git2::Repository, lock: &IndexLock) -> Result<Self, Error> {
-        let path = lock.index.clone();
-        let copy = path.with_file_name("index.deploy-tool");
+        let (path, copy) = (lock.index.clone(), lock.prepared.clone());
         // Leftovers of a run that was killed: whoever holds the lock on the index owns them.
         fsx::remove_file_opt(&copy)?;
         fsx::remove_file_opt(&copy.with_file_name("index.deploy-tool.lock"))?;
@@ -123,10 +149,7 @@ impl IndexEdit {
         let opened = git2::Index::open(&copy).and_then(|mut index| git.set_index(&mut index).map(|()| index));
         match opened {
             Ok(index) => Ok(Self { index, path, copy }),
-            Err(e) => {
-                fsx::remove_file_opt(&copy)?;
-                Err(Error::IndexFormat { path, reason: e.message().to_owned() })
-            }
+            Err(e) => Err(Error::IndexFormat { path, reason: e.message().to_owned() }),
         }
     }
 
@@ -179,19 +202,17 @@ impl IndexEdit {
         self.index.add(&entry).map_err(|e| self.failed(&e))
     }
 
-    /// The bytes of the edited index.
-    pub fn finish(mut self) -> Result<Vec<u8>, Error> {
+    /// Writes the edited copy and flushes it: it is ready to be published.
+    pub fn finish(mut self) -> Result<(), Error> {
         self.index.write().map_err(|e| self.failed(&e))?;
-        Ok(fsx::read(&self.copy)?)
+        // Where a repository is shared by a group, git has given the index wider bits than our umask would.
+        if let Some(stat) = fsx::inspect(&self.path)? {
+            fsx::set_mode(&self.copy, stat.mode)?;
+        }
+        Ok(fsx::flush_file(&fsx::open(&self.copy)?, &self.copy)?)
     }
 
     fn failed(&self, e: &git2::Error) -> Error {
         Error::IndexFormat { path: self.path.clone(), reason: e.message().to_owned() }
-    }
-}
-
-impl Drop for IndexEdit {
-    fn drop(&mut self) {
-        let _ = fsx::remove_file_opt(&self.copy);
     }
 }

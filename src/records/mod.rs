@@ -15,6 +15,7 @@
 //! | `change` | what is to be committed, and what must stand there before |
 //! | `commit` | from a change to a commit on a branch; compare-and-swap |
 //! | `checkout`, `index` | a work tree that has the branch checked out: its files and its index |
+//! | `unfinished` | what a killed commit leaves in a work tree, and putting it right |
 //! | `schema` | JSON Schemas of the committed files |
 //!
 //! Promises: reading uses git objects only, never a checkout, and reads no more than the versions asked about; what
@@ -33,6 +34,7 @@ mod resolve;
 mod schema;
 mod snapshot;
 mod source;
+mod unfinished;
 
 pub use change::{Change, publish_change, yank_change};
 pub use commit::{Author, Committed};

@@ -28,7 +28,8 @@ const SKELETON: [&str; 9] = [
 
 /// Three versions of a model and one configuration, published.
 fn published() -> Env {
-    let env = Env::with_model();
+    let env = Env::in_memory();
+    env.model_in_place();
     env.write("project/configs/app.conf", "threshold = 0.5\n");
     env.publish("1.0.0");
     env.write("project/models/bert/config.json", "{\"layers\": 6}\n");

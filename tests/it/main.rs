@@ -7,6 +7,7 @@ mod attacks;
 mod bad_disk;
 mod bad_input;
 mod crash;
+mod crash_publish;
 mod env;
 mod full_disk;
 mod json;
