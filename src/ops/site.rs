@@ -106,9 +106,10 @@ impl Site {
         Ok(Repository::open(&self.repository, &directory, self.config.records.branch.as_deref())?)
     }
 
-    /// Whether anything is at the place of the records repository.
+    /// Whether anything is at the place of the records repository; the embedded one counts once it is a repository.
     pub fn has_repository(&self) -> Result<bool, Error> {
-        Ok(fsx::inspect_followed(&self.repository)?.is_some())
+        let place = if self.own_repository { self.repository.join(".git") } else { self.repository.clone() };
+        Ok(fsx::inspect_followed(&place)?.is_some())
     }
 
     fn directory(&self) -> String {

@@ -55,7 +55,8 @@ impl Repository {
     }
 
     /// Makes a repository with a work tree at `path` (created with its parents), on an unborn branch `main`, and opens it
-    /// with the default directory. A repository that is already there is opened and stays as it is.
+    /// with the default directory. A repository that is already there is opened and stays as it is. After a crash `.git` is
+    /// not there or whole.
     ///
     /// # Errors
     ///
@@ -65,7 +66,17 @@ impl Repository {
         if fsx::inspect(&path.join(".git"))?.is_none() {
             let mut options = git2::RepositoryInitOptions::new();
             options.initial_head("main").external_template(false);
-            git2::Repository::init_opts(path, &options).during(Doing::Init, path)?;
+            let new = path.join(".deploy-tool-new");
+            fsx::remove_tree(&new)?;
+            git2::Repository::init_opts(&new, &options).during(Doing::Init, path)?;
+            fsx::Filesystem::of(&new)?.flush()?;
+            match fsx::rename(&new.join(".git"), &path.join(".git")) {
+                // Another process was faster.
+                Err(e) if e.is_exists() => {}
+                renamed => renamed?,
+            }
+            fsx::remove_tree(&new)?;
+            fsx::flush_dir(path)?;
         }
         Self::open(path, DEFAULT_DIRECTORY, None)
     }
