@@ -18,6 +18,7 @@ mod publish;
 mod publish_git;
 mod reader;
 mod readers;
+mod readers_see;
 mod records_cli;
 mod scene;
 mod store_cli;

@@ -1,0 +1,56 @@
+//! A reader looping through the links during 1 000 switches sees one whole version at every look.
+//!
+//! 900 switches go through the library, in the test's own process, since starting a debug build a thousand times would
+//! take most of the time; 100 go through the program itself.
+
+use std::path::Path;
+
+use deploy_tool::config::Config;
+use deploy_tool::model::{ComponentType, Timestamp, Version};
+use deploy_tool::ops::{Caller, Overrides, Site, change};
+
+use super::env::Env;
+use super::reader::{Reader, stamped};
+
+const FILE: &str = "config.json";
+
+/// The root of `env`, as the program would see it.
+fn site(env: &Env) -> Site {
+    let config = Config::default_for(&env.path("project"), &|_| None, Some(Path::new("/nowhere")));
+    let overrides = Overrides { root: Some(env.path("root")), ..Overrides::default() };
+    let caller = Caller {
+        by: "mei@host".to_owned(),
+        name: "Mei".to_owned(),
+        email: "mei@example.org".to_owned(),
+        process: "a test".to_owned(),
+        now: Timestamp::from_unix(1_700_000_000).expect("a time"),
+    };
+    Site::new(config, overrides, caller)
+}
+
+#[test]
+fn one_whole_version_during_a_thousand_switches() {
+    let env = Env::in_memory();
+    env.model_in_place();
+    for version in ["1.0.0", "1.0.1"] {
+        env.write(&format!("project/models/{FILE}"), stamped(version));
+        env.publish(version);
+        env.ok(&["deploy", &format!("model@{version}")]);
+    }
+    let site = site(&env);
+    let model: ComponentType = "model".parse().expect("a type");
+    let versions: [Version; 2] = ["1.0.0", "1.0.1"].map(|v| v.parse().expect("a version"));
+    let reader = Reader::start(env.path("root"), &["model"], FILE);
+    for n in 0..1000 {
+        let version = &versions[n % 2];
+        if n % 10 == 0 {
+            env.ok(&["version", "switch", "model", version.as_str()]);
+        } else {
+            change::switch(&site, &model, version, false).expect("switched");
+        }
+        assert_eq!(env.link("components/model/current"), version.as_str());
+    }
+    let seen = reader.stop();
+    assert_eq!(env.link("releases/current"), "1002");
+    assert!(seen.lookups > 500 && seen.releases.len() > 100, "the reader was awake: {} looks", seen.lookups);
+}
