@@ -1,7 +1,8 @@
 //! `links list|verify|repair`.
 
 use super::{Error, Site};
-use crate::deploy::{LinkCheck, Recovery, check_links};
+use crate::deploy::{LinkCheck, LinkState, Recovery, check_links};
+use crate::fsx;
 
 /// Every link of the root, with its state.
 pub fn check(site: &Site) -> Result<Vec<LinkCheck>, Error> {
@@ -26,7 +27,8 @@ pub fn repair(site: &Site, dry_run: bool) -> Result<Repaired, Error> {
     let wrong = |checks: Vec<LinkCheck>| checks.into_iter().filter(|check| !check.is_ok()).collect::<Vec<_>>();
     if dry_run {
         let found = wrong(check(site)?);
-        let left = found.iter().filter(|check| !check.is_mendable()).cloned().collect();
+        let left =
+            found.iter().filter(|check| !check.is_mendable() && !leads_to_mended(check, &found)).cloned().collect();
         return Ok(Repaired { wrong: found, left, dry_run, recovery: Recovery::Clean });
     }
     site.view()?;
@@ -35,4 +37,14 @@ pub fn repair(site: &Site, dry_run: bool) -> Result<Repaired, Error> {
     root.repair_links(&found)?;
     let left = wrong(check_links(root.view(), &site.custom_links())?);
     Ok(Repaired { wrong: found, left, dry_run, recovery })
+}
+
+/// Whether a link leads nowhere only because what it leads to, or something in it, is a link that will be mended.
+fn leads_to_mended(check: &LinkCheck, found: &[LinkCheck]) -> bool {
+    let (LinkState::Dangling, Some(target), Some(parent)) = (&check.state, &check.target, check.path.parent()) else {
+        return false;
+    };
+    let leads_to = parent.join(target);
+    let leads_to = fsx::without_parents(&leads_to).unwrap_or(leads_to);
+    found.iter().any(|other| other.is_mendable() && other.target.is_some() && other.path.starts_with(&leads_to))
 }
