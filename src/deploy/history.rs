@@ -78,6 +78,14 @@ impl History {
         Ok(Self { entries })
     }
 
+    /// The newest entry alone, for who needs no other: a root may have made thousands of releases.
+    pub fn last(layout: &Layout) -> Result<Option<Entry>, Error> {
+        let path = layout.history();
+        let bytes = fsx::read_opt(&path)?.unwrap_or_default();
+        let entry = last_line(&bytes).map(serde_json::from_slice).transpose();
+        entry.map_err(|e| Error::Damaged { path, reason: format!("last line: {e}") })
+    }
+
     /// The entry of one release.
     pub fn release(&self, number: u64) -> Option<&Entry> {
         self.entries.iter().rev().find(|entry| entry.release == number)
@@ -115,6 +123,12 @@ impl History {
     }
 }
 
+/// The last line that is whole.
+fn last_line(bytes: &[u8]) -> Option<&[u8]> {
+    let whole = bytes.iter().rposition(|b| *b == b'\n')?;
+    bytes[..whole].split(|b| *b == b'\n').rfind(|line| !line.is_empty())
+}
+
 impl Entry {
     /// The versions that were current together.
     pub fn set(&self) -> Set {
@@ -136,8 +150,7 @@ impl Entry {
         if whole < bytes.len() {
             fsx::truncate(&path, whole as u64)?;
         }
-        let last = bytes[..whole].split(|b| *b == b'\n').rfind(|line| !line.is_empty());
-        let there = last.and_then(|line| serde_json::from_slice::<Entry>(line).ok());
+        let there = last_line(&bytes).and_then(|line| serde_json::from_slice::<Entry>(line).ok());
         if there.is_some_and(|entry| entry.release == self.release) {
             return Ok(());
         }

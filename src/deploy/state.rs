@@ -33,7 +33,7 @@ impl State {
     /// being made, `releases/current` does: it is the commit point.
     pub fn read(layout: &Layout) -> Result<Self, Error> {
         if !matches!(journal::find(layout)?, Some(Open::Release(..)))
-            && let Some(last) = History::read(layout)?.entries.pop()
+            && let Some(last) = History::last(layout)?
         {
             return Ok(Self { release: Some(Release { number: last.release, components: last.set() }) });
         }
