@@ -35,6 +35,9 @@
 //! disk cannot stop it. A flush that fails after it is reported as *committed, durability unknown*. The handle for flushing is opened
 //! before the first write. A flush is `syncfs`: it covers symbolic links, which have no flush of their own.
 //!
+//! So without an open journal the history's last line says what is current, and a link that disagrees is drift, which
+//! `links repair` mends; while a release is being made, `releases/current` says it.
+//!
 //! # What a reader may see
 //!
 //! One lookup through `links/<type>` sees one whole version, the old one or the new one; `current` never dangles. Two

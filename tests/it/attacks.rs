@@ -311,14 +311,14 @@ fn packages_that_were_broken_before_they_were_pinned() {
 fn a_manifest_that_lies() {
     let host = Host::new();
     let good = gzip(&tar(&[file(b"f")]));
-    let lies: [(&str, Value); 5] = [
-        ("/package/size", json!(good.len() - 1)),
-        ("/package/size", json!(good.len() + 1)),
-        ("/package/checksum/value", json!(Sha256::of(b"other"))),
-        ("/package/tree", json!("0".repeat(64))),
-        ("/package/algorithm", json!("zstd")),
+    let lies: [(&str, Value, &str); 5] = [
+        ("/package/size", json!(good.len() - 1), "has more than"),
+        ("/package/size", json!(good.len() + 1), "ends after"),
+        ("/package/checksum/value", json!(Sha256::of(b"other")), "has sha256"),
+        ("/package/tree", json!("0".repeat(64)), "unpacks to another tree"),
+        ("/package/algorithm", json!("zstd"), "cannot decode"),
     ];
-    for (pointer, lie) in lies {
+    for (pointer, lie, words) in lies {
         for form in [Form::Seed, Form::Pinned] {
             let version = host.next_version();
             let mut manifest = host.manifest(&version, &good);
@@ -328,7 +328,7 @@ fn a_manifest_that_lies() {
                 manifest["package"].as_object_mut().expect("an object").remove("tree");
             }
             host.plant(&version, &good, &manifest, form);
-            host.refuses(&version, &[&version]);
+            host.refuses(&version, &[&version, words]);
         }
     }
     host.still_works();
