@@ -11,7 +11,7 @@ mod unpack;
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::Path;
 
 pub use error::{PackError, UnpackError};
 pub use pack::{DEFAULT_EXCLUDES, Mtime, NORMALIZED_MTIME, PackOptions, Packed, Trap, TrapKind, pack};
@@ -30,8 +30,8 @@ fn threads(asked: usize) -> usize {
 }
 
 /// The path relative to a tree's top, as the system takes it.
-fn os_path(path: &TreePath) -> PathBuf {
-    PathBuf::from(OsStr::from_bytes(path.as_bytes()))
+fn os_path(path: &TreePath) -> &Path {
+    Path::new(OsStr::from_bytes(path.as_bytes()))
 }
 
 #[cfg(test)]

@@ -41,10 +41,15 @@ impl GzipEncoder {
 
     fn state(&mut self, strategy: Strategy) -> &mut Deflate {
         let level = self.level;
-        let slot = if matches!(strategy, Strategy::HuffmanOnly) { &mut self.huffman } else { &mut self.full };
+        // The highest memory level makes the largest blocks: fewer codes to build where there is nothing else to do.
+        let (slot, mem_level) = match strategy {
+            Strategy::HuffmanOnly => (&mut self.huffman, 9),
+            _ => (&mut self.full, DeflateConfig::default().mem_level),
+        };
         let state = slot.get_or_insert_with(|| {
             // Negative window bits: deflate without a container.
-            Deflate::new_with_config(DeflateConfig { level, window_bits: -15, strategy, ..DeflateConfig::default() })
+            let config = DeflateConfig { level, window_bits: -15, mem_level, strategy, ..DeflateConfig::default() };
+            Deflate::new_with_config(config)
         });
         state.reset();
         state

@@ -17,20 +17,36 @@ pub enum DigestError {
 }
 
 fn parse_hex(text: &str) -> Result<[u8; 32], DigestError> {
-    let count = text.chars().count();
-    if count != 64 {
-        return Err(DigestError::Length(count));
+    let (pairs, _) = text.as_bytes().as_chunks::<2>();
+    if text.len() != 64 {
+        return Err(DigestError::Length(text.chars().count()));
     }
-    let nibble = |c: char| match c {
-        '0'..='9' => Ok(c as u8 - b'0'),
-        'a'..='f' => Ok(c as u8 - b'a' + 10),
-        _ => Err(DigestError::Digit(c)),
+    let nibble = |b: u8| match b {
+        b'0'..=b'9' => Some(b - b'0'),
+        b'a'..=b'f' => Some(b - b'a' + 10),
+        _ => None,
     };
     let mut bytes = [0; 32];
-    for (i, c) in text.chars().enumerate() {
-        bytes[i / 2] = bytes[i / 2] << 4 | nibble(c)?;
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        match (nibble(*high), nibble(*low)) {
+            (Some(high), Some(low)) => *byte = high << 4 | low,
+            _ => {
+                let wrong = text.chars().find(|c| !matches!(c, '0'..='9' | 'a'..='f'));
+                return Err(DigestError::Digit(wrong.unwrap_or_default()));
+            }
+        }
     }
     Ok(bytes)
+}
+
+/// Lowercase hexadecimal digits.
+fn to_hex(bytes: &[u8; 32]) -> [u8; 64] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut hex = [0; 64];
+    for (pair, byte) in hex.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+    }
+    hex
 }
 
 macro_rules! digest {
@@ -60,7 +76,7 @@ macro_rules! digest {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+                f.write_str(std::str::from_utf8(&to_hex(&self.0)).unwrap_or_default())
             }
         }
 

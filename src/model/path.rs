@@ -82,6 +82,28 @@ impl TreePath {
         Some(Self(self.0[..slash].to_vec()))
     }
 
+    /// Whether this path lies directly in `directory`.
+    pub fn is_in(&self, directory: &TreePath) -> bool {
+        let rest = self.0.strip_prefix(&directory.0[..]).and_then(|rest| rest.strip_prefix(b"/"));
+        rest.is_some_and(|name| !name.contains(&b'/'))
+    }
+
+    /// Whether the directory this path is in is one of those `other` is in.
+    pub fn shares_directory(&self, other: &TreePath) -> bool {
+        match self.0.iter().rposition(|b| *b == b'/') {
+            None => true,
+            Some(slash) => other.0.get(..=slash) == self.0.get(..=slash),
+        }
+    }
+
+    /// The order of a walk: depth-first, names bytewise within each directory.
+    pub fn walk_order(&self, other: &TreePath) -> std::cmp::Ordering {
+        // A slash comes before every other byte, because what is below a directory comes before its neighbours.
+        let key = |b: &u8| if *b == b'/' { 0 } else { *b };
+        let same = self.0.iter().zip(&other.0).take_while(|(a, b)| a == b).count();
+        self.0[same..].iter().map(key).cmp(other.0[same..].iter().map(key))
+    }
+
     /// Whether a symbolic link at this path with this target stays inside the tree.
     ///
     /// The rule needs no look at the tree: relative, and `..` only at the beginning and no more often than this path
@@ -135,6 +157,29 @@ mod tests {
         assert_eq!(parse(b"./"), Err(PathError::Empty));
         assert_eq!(parse(&[b'a'; 256]), Err(PathError::NameTooLong(256)));
         assert_eq!(parse(b"a\xff\n").expect("any bytes").to_string(), "a\\xff\\n");
+    }
+
+    #[test]
+    fn knows_what_lies_directly_in_a_directory() {
+        let path = |text: &str| TreePath::parse(text.as_bytes()).expect("a path");
+        assert!(path("a/b/c").is_in(&path("a/b")));
+        assert!(!path("a/b/c").is_in(&path("a")));
+        assert!(!path("ab/c").is_in(&path("a")));
+        assert!(!path("a").is_in(&path("a")));
+        assert!(path("x").shares_directory(&path("a/b/c")) && path("a/x").shares_directory(&path("a/b/c")));
+        assert!(!path("a/b/c/x").shares_directory(&path("a/b/c")) && !path("a/x").shares_directory(&path("ab/c")));
+    }
+
+    #[test]
+    fn a_walk_goes_down_before_it_goes_on() {
+        let mut paths: Vec<_> =
+            ["b", "a/z", "a.b", "a", "a/b/c", "a/b", "a!"].map(|p| TreePath::parse(p.as_bytes())).into();
+        paths.sort_by(|a, b| match (a, b) {
+            (Ok(a), Ok(b)) => a.walk_order(b),
+            _ => panic!("paths"),
+        });
+        let walked: Vec<_> = paths.into_iter().map(|p| p.expect("a path").to_string()).collect();
+        assert_eq!(walked, ["a", "a/b", "a/b/c", "a/z", "a!", "a.b", "b"]);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The rules that make a list of entries a tree: each is checked when an archive or index is read, before anything
 //! is written.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use super::{EntryKind, TreePath};
+use super::{Entry, EntryKind, TreePath};
 
 /// Why an entry cannot stand in a tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,10 +58,47 @@ enum Mark {
     Link,
 }
 
+/// Whether entries in the order of a walk, with every directory named, form a tree. `false` means no more than that
+/// [`Shape`] has to look: it finds the same and says why, with a table of all paths.
+pub(super) fn is_plain_walk<'a, E: Fn(usize) -> &'a Entry>(count: usize, entry: E) -> bool {
+    (0..count).all(|number| {
+        let Entry { path, kind, .. } = entry(number);
+        let before = number.checked_sub(1).map(&entry);
+        // Neighbours in order cannot be equal, so nothing appears twice.
+        let placed = match before {
+            None => path.components().count() == 1,
+            Some(before) => {
+                before.path.walk_order(path) == Ordering::Less
+                    && (path.shares_directory(&before.path)
+                        || before.kind == EntryKind::Directory && path.is_in(&before.path))
+            }
+        };
+        let leads = match kind {
+            EntryKind::Directory | EntryKind::File { .. } => true,
+            EntryKind::Symlink { target } => path.link_stays_inside(target),
+            EntryKind::HardLink { to } => {
+                let (mut low, mut high) = (0, number);
+                while low < high {
+                    let middle = low + (high - low) / 2;
+                    match entry(middle).path.walk_order(to) {
+                        Ordering::Less => low = middle + 1,
+                        _ => high = middle,
+                    }
+                }
+                let first = entry(low);
+                low < number && first.path == *to && matches!(first.kind, EntryKind::File { .. })
+            }
+        };
+        placed && leads
+    })
+}
+
 /// The paths seen so far.
 #[derive(Default)]
 pub struct Shape {
     seen: HashMap<TreePath, Mark>,
+    /// The directory the last entry was in, which is in `seen`: the next one is mostly in it too.
+    last: Option<TreePath>,
 }
 
 impl Shape {
@@ -77,7 +115,10 @@ impl Shape {
     /// The rule the entry breaks; the shape is then of no further use.
     pub fn admit(&mut self, path: &TreePath, kind: &EntryKind) -> Result<Vec<TreePath>, ShapeError> {
         let mut implied = Vec::new();
-        let mut above = path.parent();
+        let mut above = if self.last.as_ref().is_some_and(|last| path.is_in(last)) { None } else { path.parent() };
+        if above.is_some() {
+            self.last.clone_from(&above);
+        }
         while let Some(parent) = above {
             match self.seen.get(&parent) {
                 Some(Mark::Directory | Mark::Implied) => break,
@@ -115,6 +156,8 @@ impl Shape {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::Blake3;
     use super::*;
 
@@ -158,5 +201,35 @@ mod tests {
         assert!(matches!(admit(&[("a", link("x")), ("b", hard("a"))]), Err(ShapeError::NoFirstName { .. })));
         assert_eq!(admit(&[("a", file()), ("b", hard("a")), ("c", hard("b"))]), Ok(()));
         assert!(matches!(admit(&[("a/b", file()), ("a", file())]), Err(ShapeError::Duplicate { .. })));
+    }
+
+    /// Entries over few names, so that they meet: by order, by depth, by kind.
+    fn entries() -> impl Strategy<Value = Vec<Entry>> {
+        let name = prop_oneof![Just("a"), Just("a.b"), Just("b")];
+        let path = proptest::collection::vec(name, 1..4).prop_map(|names| path(&names.join("/")));
+        let kind = (0u8..6, path.clone()).prop_map(|(kind, to)| match kind {
+            0..3 => EntryKind::Directory,
+            3 => file(),
+            4 => link("../b"),
+            _ => EntryKind::HardLink { to },
+        });
+        let entry = (path, kind).prop_map(|(path, kind)| Entry { path, kind, mode: 0o755, mtime: 0 });
+        (proptest::collection::vec(entry, 0..6), any::<bool>()).prop_map(|(mut entries, sorted)| {
+            if sorted {
+                entries.sort_by(|a, b| a.path.walk_order(&b.path));
+            }
+            entries
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_short_way_allows_nothing_that_the_long_way_refuses(entries in entries()) {
+            let mut shape = Shape::new();
+            let long = entries.iter().try_for_each(|e| shape.admit(&e.path, &e.kind).map(|_| ()));
+            prop_assert!(!is_plain_walk(entries.len(), |n| &entries[n]) || long.is_ok());
+        }
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn choose(root: &Dir, options: &PackOptions<'_>) -> Result<Compressio
     let (mut raw, mut packed) = (0, 0);
     let mut sample = vec![0; SAMPLE];
     for (size, path) in files.iter().take(FILES) {
-        let file = root.open_file(&os_path(path), options.dereference)?;
+        let file = root.open_file(os_path(path), options.dereference)?;
         let middle = size.saturating_sub(SAMPLE as u64) / 2;
         let failed = |e| FsError::new(Action::Read, super::full_path(root, path), e);
         let length = file.read_at(&mut sample, middle).map_err(failed)?;

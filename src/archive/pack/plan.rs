@@ -115,7 +115,7 @@ impl Planner<'_> {
     /// Cuts the file whose header ended the last group.
     fn big_file(&mut self, path: &crate::model::TreePath, size: u64) -> Result<(), Stop> {
         let full = full_path(self.root, path);
-        let mut file = self.root.open_file(&os_path(path), self.dereference)?;
+        let mut file = self.root.open_file(os_path(path), self.dereference)?;
         let mut cutter = self.cutter.take().unwrap_or_else(Cutter::new);
         let mut hasher = blake3::Hasher::new();
         let mut done = 0;

@@ -94,7 +94,7 @@ impl<'a> Walker<'a> {
                 (EntryKind::Directory, 0o755)
             }
             (FileKind::Symlink, _) => {
-                let target = self.root.read_link(&os_path(&path))?;
+                let target = self.root.read_link(os_path(&path))?;
                 if !path.link_stays_inside(&target) {
                     return Err(PackError::LinkLeaves { path: full_path(self.root, &path), target });
                 }
@@ -125,7 +125,7 @@ impl<'a> Walker<'a> {
         if identity.is_some() && self.levels.iter().any(|level| level.identity == identity) {
             return Err(PackError::Loop { path: full_path(self.root, path) });
         }
-        let dir = if self.dereference { Dir::open(&self.root.path().join(&here))? } else { self.root.below(&here)? };
+        let dir = if self.dereference { Dir::open(&self.root.path().join(here))? } else { self.root.below(here)? };
         let entries = dir.list()?.into_iter();
         self.levels.push(Level { path: path.as_bytes().to_vec(), entries, identity });
         Ok(())

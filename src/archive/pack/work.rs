@@ -139,7 +139,7 @@ impl Worker<'_> {
 
     /// Appends exactly `size` bytes, all that the file has.
     fn read(&self, path: &TreePath, size: usize, raw: &mut Buffer) -> Result<(), PackError> {
-        let mut file: File = self.root.open_file(&os_path(path), self.options.dereference)?;
+        let mut file: File = self.root.open_file(os_path(path), self.options.dereference)?;
         // One byte more than there should be, to see a file that has grown.
         let room = raw.room(size + 1);
         let mut filled = 0;

@@ -18,9 +18,23 @@ pub(in crate::archive) fn padding(size: u64) -> usize {
 
 /// How many bytes [`write_header`] will write.
 pub(in crate::archive) fn header_bytes(entry: &Entry) -> u64 {
+    if is_short(entry) {
+        return BLOCK as u64;
+    }
     let records = Spelling::of(entry).records.len();
     let extended = if records == 0 { 0 } else { BLOCK + records.next_multiple_of(BLOCK) };
     (extended + BLOCK) as u64
+}
+
+/// Whether ustar can say it all, seen at a glance: true for nearly every entry.
+fn is_short(entry: &Entry) -> bool {
+    let fits = match &entry.kind {
+        EntryKind::Directory => true,
+        EntryKind::File { size, .. } => *size < OCTAL_LIMIT,
+        EntryKind::Symlink { target } => target.len() <= NAME,
+        EntryKind::HardLink { to } => to.as_bytes().len() <= NAME,
+    };
+    fits && entry.path.as_bytes().len() < NAME && u64::try_from(entry.mtime).is_ok_and(|t| t < OCTAL_LIMIT)
 }
 
 /// Appends the entry's headers.

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use super::UnpackOptions;
+use crate::archive::os_path;
 use crate::fsx::{Dir, Result};
 use crate::model::TreePath;
 
@@ -84,7 +85,7 @@ impl Deposit {
     pub fn seal_directories(&self, directories: &BTreeMap<TreePath, i64>) -> Result<()> {
         // The order of paths puts every directory before what is in it.
         for (path, mtime) in directories.iter().rev() {
-            let dir = self.root.below(Path::new(OsStr::from_bytes(path.as_bytes())))?;
+            let dir = self.root.below(os_path(path))?;
             dir.seal(0o755 & self.mode_mask, *mtime)?;
         }
         Ok(())

@@ -10,8 +10,9 @@
 //! A name that is not UTF-8 stands in hexadecimal under `path_hex` (`target_hex`, `link_hex`) instead.
 
 use std::borrow::Cow;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{INDEX_FORMAT, Index, IndexEntry, IndexError, IndexParts, MAX_ENDS_BYTES, MAX_ENTRIES, Piece, limit};
@@ -19,6 +20,8 @@ use crate::model::{Blake3, Compression, Entry, EntryKind, MAX_PATH_BYTES, TreePa
 
 /// Digests do not compress; what else there is repeats from line to line.
 const ZSTD_LEVEL: i32 = 3;
+/// So many lines share a frame; frames are made on all cores.
+const FRAME_LINES: usize = 1 << 14;
 /// The longest line but the first: two paths with every byte escaped, and the rest.
 const MAX_LINE: u64 = 2 * 6 * MAX_PATH_BYTES as u64 + 1024;
 const MAX_FIRST_LINE: u64 = 2 * MAX_ENDS_BYTES as u64 + 1024;
@@ -246,21 +249,32 @@ pub(super) fn write(parts: &IndexParts) -> Vec<u8> {
         head: to_hex(&parts.head).into(),
         tail: to_hex(&parts.tail).into(),
     };
-    let lines = std::iter::once(Line::Header(header)).chain(parts.entries.iter().map(|e| Line::Entry(e.into()))).chain(
-        parts.pieces.iter().map(|p| {
-            let Piece { offset, length, tar_offset, tar_length, packed, raw } = *p;
-            Line::Piece(PieceLine { offset, length, tar_offset, tar_length, packed, raw })
-        }),
-    );
-    let stored = zstd::Encoder::new(Vec::new(), ZSTD_LEVEL).and_then(|mut out| {
-        out.include_checksum(true)?;
-        for line in lines {
-            serde_json::to_writer(&mut out, &line)?;
-            out.write_all(b"\n")?;
-        }
-        out.finish()
+    let mut stored = frame(std::iter::once(Line::Header(header)));
+    let entries = parts.entries.par_chunks(FRAME_LINES).map(|part| frame(part.iter().map(|e| Line::Entry(e.into()))));
+    let pieces = parts.pieces.par_chunks(FRAME_LINES).map(|part| frame(part.iter().map(|p| Line::Piece(p.into()))));
+    entries.chain(pieces).collect::<Vec<_>>().iter().for_each(|frame| stored.extend_from_slice(frame));
+    stored
+}
+
+/// Lines as one frame of zstd.
+fn frame<'a>(lines: impl Iterator<Item = Line<'a>>) -> Vec<u8> {
+    let mut text = Vec::new();
+    for line in lines {
+        serde_json::to_writer(&mut text, &line).expect("into memory, and the lines have string keys only");
+        text.push(b'\n');
+    }
+    let packed = zstd::bulk::Compressor::new(ZSTD_LEVEL).and_then(|mut zstd| {
+        zstd.set_parameter(zstd::zstd_safe::CParameter::ChecksumFlag(true))?;
+        zstd.compress(&text)
     });
-    stored.expect("zstd into memory takes anything, and the lines have string keys only")
+    packed.expect("zstd into memory takes anything")
+}
+
+impl From<&Piece> for PieceLine {
+    fn from(piece: &Piece) -> Self {
+        let Piece { offset, length, tar_offset, tar_length, packed, raw } = *piece;
+        Self { offset, length, tar_offset, tar_length, packed, raw }
+    }
 }
 
 /// Reads the lines of a stored index; whether they fit together is not looked at.
