@@ -122,8 +122,7 @@ pub fn diff(site: &Site, from: &Reference, to: &Reference, at: Option<&str>) -> 
 }
 
 fn entries(site: &Site, repository: &Repository, published: &Published) -> Result<Vec<Entry>, Error> {
-    let store = site.store()?;
-    let index = fetch::bring_index(site, &store, published, Some(repository.root()))?;
+    let index = fetch::bring_index(site, published, Some(repository.root()))?;
     let index = index.ok_or_else(|| Error::NoIndex {
         component: published.component().clone(),
         version: published.version().clone(),

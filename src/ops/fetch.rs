@@ -92,14 +92,18 @@ pub(super) fn bring(
     Ok(bring.brought)
 }
 
-/// Brings only the index of a published version into the store; `None` where the version has none.
-pub(super) fn bring_index(
-    site: &Site,
-    store: &Store,
-    published: &Published,
-    top: Option<&Path>,
-) -> Result<Option<Index>, Error> {
-    Bring::new(site, store, published, top, &store.directory().join("rejected"), &|_| {}).index()
+/// The index of a published version: from the store as it is, else brought into it; `None` where the version has none.
+pub(super) fn bring_index(site: &Site, published: &Published, top: Option<&Path>) -> Result<Option<Index>, Error> {
+    let Some(reference) = &published.manifest.index else { return Ok(None) };
+    if let Some(path) = site.store_reader()?.path(&reference.checksum.value)? {
+        let bytes = crate::fsx::read(&path)?;
+        if Sha256::of(&bytes) == reference.checksum.value {
+            let what = || format!("{}@{}", published.component(), published.version());
+            return Index::parse(&bytes).map(Some).map_err(|source| Error::Index { what: what(), source });
+        }
+    }
+    let store = site.store()?;
+    Bring::new(site, &store, published, top, &store.directory().join("rejected"), &|_| {}).index()
 }
 
 impl<'a> Bring<'a> {

@@ -70,7 +70,7 @@ impl Site {
         Self {
             root: plain(&root.unwrap_or_else(|| config.base.join("deployments"))),
             own_repository: repository.is_none(),
-            repository: repository.unwrap_or_else(|| own.join("records")),
+            repository: plain(&repository.unwrap_or_else(|| own.join("records"))),
             store: plain(&overrides.store.unwrap_or_else(|| config.store.path.clone())),
             config,
             caller,

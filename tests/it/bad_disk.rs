@@ -84,32 +84,32 @@ fn a_root_without_write_permission() {
     std::os::unix::fs::chown(user.env.path("srv"), Some(owner.uid()), Some(owner.gid())).expect("given");
     let fresh = ["deploy", "model@1.0.0", "--root", "../srv/app"];
     assert_snapshot!(user.without_write("srv", 1, &fresh), @r"
-    error: cannot change the root `<dir>/project/../srv/app`: no write permission on your own `<dir>/project/../srv` (mode 0555)
+    error: cannot change the root `<dir>/srv/app`: no write permission on your own `<dir>/srv` (mode 0555)
 
-    hint: give it to yourself with `chmod u+w <dir>/project/../srv`, or choose another root with `--root`
+    hint: give it to yourself with `chmod u+w <dir>/srv`, or choose another root with `--root`
     ");
     user.ok(&["deploy", "model@1.0.0"]);
     user.ok(&["deploy", "model@1.0.1"]);
     let switch = ["version", "switch", "model", "1.0.0"];
     assert_snapshot!(user.without_write("root/components/model", 1, &switch), @r"
-    error: cannot change the root `<dir>/project/../root`: no write permission on your own `<dir>/project/../root/components/model` (mode 0555)
+    error: cannot change the root `<dir>/root`: no write permission on your own `<dir>/root/components/model` (mode 0555)
 
-    hint: give it to yourself with `chmod u+w <dir>/project/../root/components/model`, or choose another root with `--root`
+    hint: give it to yourself with `chmod u+w <dir>/root/components/model`, or choose another root with `--root`
     ");
     assert_snapshot!(user.without_write("root/links", 1, &switch), @r"
-    error: cannot change the root `<dir>/project/../root`: no write permission on your own `<dir>/project/../root/links` (mode 0555)
+    error: cannot change the root `<dir>/root`: no write permission on your own `<dir>/root/links` (mode 0555)
 
-    hint: give it to yourself with `chmod u+w <dir>/project/../root/links`, or choose another root with `--root`
+    hint: give it to yourself with `chmod u+w <dir>/root/links`, or choose another root with `--root`
     ");
     assert_snapshot!(user.without_write("root/.deploy-tool/journal", 1, &["rollback"]), @r"
-    error: cannot change the root `<dir>/project/../root`: no write permission on your own `<dir>/project/../root/.deploy-tool/journal` (mode 0555)
+    error: cannot change the root `<dir>/root`: no write permission on your own `<dir>/root/.deploy-tool/journal` (mode 0555)
 
-    hint: give it to yourself with `chmod u+w <dir>/project/../root/.deploy-tool/journal`, or choose another root with `--root`
+    hint: give it to yourself with `chmod u+w <dir>/root/.deploy-tool/journal`, or choose another root with `--root`
     ");
     assert_snapshot!(user.without_write("root/components", 1, &["version", "cleanup", "--keep", "0"]), @r"
-    error: cannot change the root `<dir>/project/../root`: no write permission on your own `<dir>/project/../root/components` (mode 0555)
+    error: cannot change the root `<dir>/root`: no write permission on your own `<dir>/root/components` (mode 0555)
 
-    hint: give it to yourself with `chmod u+w <dir>/project/../root/components`, or choose another root with `--root`
+    hint: give it to yourself with `chmod u+w <dir>/root/components`, or choose another root with `--root`
     ");
     user.without_write("root", 0, &["status"]);
     user.without_write("root", 0, &["links", "verify"]);
@@ -130,7 +130,7 @@ fn a_root_of_another_user() {
     let mode = format!("{:04o}", fs::metadata(&of_another).expect("there").mode() & 0o7777);
     let ran = user.run(&["deploy", "model", "--root", root]);
     assert_eq!(ran.status, Some(1), "{ran:?}");
-    let place = root.trim_end_matches("/app").replace("..", "<dir>/project/..");
+    let place = root.trim_end_matches("/app").replace("..", "<dir>");
     let said = user.env.shown(&ran.stderr).replace(&place, "<place>").replace(&mode, "<mode>");
     let said = said.replace(&format!("you are {}", user.id()), "you are <user>");
     assert_snapshot!(said, @r"
@@ -147,7 +147,7 @@ fn a_store_or_a_target_without_write_permission() {
     env.ok(&["pack", "--type", "model", "--version", "1.0.1"]);
     let user = Ordinary::new(env);
     let said = user.without_write("store/tmp", 1, &["pack", "--type", "model", "--version", "1.0.2"]);
-    assert_snapshot!(without_number(&said), @r"error: cannot create `<dir>/project/../store/tmp/.incoming.<n>`: Permission denied (os error 13)");
+    assert_snapshot!(without_number(&said), @r"error: cannot create `<dir>/store/tmp/.incoming.<n>`: Permission denied (os error 13)");
     let said = user.without_write("targets/near/model", 1, &["publish", "model@1.0.1", "--to", "near"]);
     assert_snapshot!(said, @r"
     error: the package lies on 0 of the 1 targets it has to: `near`: cannot create the directory `<dir>/targets/near/model/1.0.1`: Permission denied (os error 13)

@@ -62,7 +62,7 @@ fn nothing_of_that_name() {
     hint: run `deploy-tool deploy model@1.1.0`
     ");
     assert_snapshot!(env.refused(3, &["publish", "model@2.0.0"]), @r"
-    error: model@2.0.0 is not in the store `<dir>/project/../store`
+    error: model@2.0.0 is not in the store `<dir>/store`
 
     hint: run `deploy-tool pack --type model --version 2.0.0` first, or name the package file
     ");
@@ -97,17 +97,17 @@ fn nothing_there_yet() {
     hint: publish something first, or set `--records` to another repository
     ");
     assert_snapshot!(env.refused(3, &["status"]), @r"
-    error: `<dir>/project/../root` is not a deployment root: it has no `.deploy-tool/format`
+    error: `<dir>/root` is not a deployment root: it has no `.deploy-tool/format`
 
     hint: name the root with `--root`, or make one with `deploy-tool deploy`
     ");
     assert_snapshot!(env.refused(3, &["rollback"]), @r"
-    error: `<dir>/project/../root` is not a deployment root: it has no `.deploy-tool/format`
+    error: `<dir>/root` is not a deployment root: it has no `.deploy-tool/format`
 
     hint: name the root with `--root`, or make one with `deploy-tool deploy`
     ");
     assert_snapshot!(env.refused(3, &["version", "switch", "model", "1.0.0"]), @r"
-    error: `<dir>/project/../root` is not a deployment root: it has no `.deploy-tool/format`
+    error: `<dir>/root` is not a deployment root: it has no `.deploy-tool/format`
 
     hint: name the root with `--root`, or make one with `deploy-tool deploy`
     ");

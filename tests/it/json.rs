@@ -57,6 +57,8 @@ const READING: &[&[&str]] = &[
     &["links", "verify"],
     &["record", "list"],
     &["record", "show", "model"],
+    &["record", "show", "model", "--files"],
+    &["record", "diff", "model@1.0.0", "model"],
     &["store", "list"],
     &["store", "verify"],
 ];

@@ -118,22 +118,22 @@ fn a_directory_that_is_not_a_git_repository() {
     std::fs::create_dir(env.path("plain")).expect("made");
     let said = env.refused(2, &["publish", "model@1.0.0", "--records", "../plain"]);
     assert_snapshot!(said, @r"
-    error: cannot open the records repository: `<dir>/project/../plain` is not a git repository
+    error: cannot open the records repository: `<dir>/plain` is not a git repository
 
-    hint: make one with `git init <dir>/project/../plain`, or set `records.repository` or `--records` to the top of a work tree or to a bare repository
+    hint: make one with `git init <dir>/plain`, or set `records.repository` or `--records` to the top of a work tree or to a bare repository
     ");
     assert_eq!(env.refused(2, &["deploy", "model", "--records", "../plain"]), said);
     let inside = env.path("records/inside");
     std::fs::create_dir(inside).expect("made");
     assert_snapshot!(env.refused(2, &["publish", "model@1.0.0", "--records", "../records/inside"]), @r"
-    error: cannot open the records repository: `<dir>/project/../records/inside` is a directory inside the repository `<dir>/records`, not a repository of its own
+    error: cannot open the records repository: `<dir>/records/inside` is a directory inside the repository `<dir>/records`, not a repository of its own
 
-    hint: an enclosing repository is never taken unasked: if it is the one you mean, set `records.repository` to `<dir>/records`; if not, run `git init <dir>/project/../records/inside`
+    hint: an enclosing repository is never taken unasked: if it is the one you mean, set `records.repository` to `<dir>/records`; if not, run `git init <dir>/records/inside`
     ");
     assert_snapshot!(env.refused(2, &["record", "list", "--records", "../nowhere"]), @r"
-    error: cannot open the records repository: `<dir>/project/../nowhere` is not a git repository
+    error: cannot open the records repository: `<dir>/nowhere` is not a git repository
 
-    hint: make one with `git init <dir>/project/../nowhere`, or set `records.repository` or `--records` to the top of a work tree or to a bare repository
+    hint: make one with `git init <dir>/nowhere`, or set `records.repository` or `--records` to the top of a work tree or to a bare repository
     ");
 }
 

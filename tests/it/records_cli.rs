@@ -138,12 +138,12 @@ fn a_record_file_needs_no_git() {
     assert_eq!(current(&env), "1.0.0");
     fs::remove_file(env.path("mail/manifest.json")).expect("removed");
     assert_snapshot!(env.refused(4, &["deploy", "--record", "../mail/record.json"]), @r"
-    error: refused a record without its manifest: `<dir>/project/../mail/manifest.json` is missing, and nothing else says what the package's bytes are
+    error: refused a record without its manifest: `<dir>/mail/manifest.json` is missing, and nothing else says what the package's bytes are
 
     hint: put the `manifest.json` that was made by `pack` beside the record
     ");
     assert_snapshot!(env.refused(3, &["deploy", "--record", "../mail/recrod.json"]), @r"
-    error: no record file `<dir>/project/../mail/recrod.json`
+    error: no record file `<dir>/mail/recrod.json`
 
     hint: give the path of a `record.json` that has its `manifest.json` beside it
     ");

@@ -1,5 +1,7 @@
 //! `deploy`
 
+use std::path::{Path, PathBuf};
+
 use super::{release, tell_recovery};
 use crate::cli::args::Deploy;
 use crate::cli::explain;
@@ -8,6 +10,7 @@ use crate::cli::output::Output;
 use crate::cli::progress::Lines;
 use crate::cli::settings;
 use crate::cli::words::say;
+use crate::fsx;
 use crate::model::ByteSize;
 use crate::ops::Site;
 use crate::ops::deploy::{self, How, What};
@@ -16,12 +19,17 @@ pub(super) fn run(site: &Site, args: &Deploy, lines: &Lines, output: &Output) ->
     let here = settings::working_directory()?;
     let what = match args.record.is_empty() {
         true => What::References(args.references.clone(), args.at.clone()),
-        false => What::Records(args.record.iter().map(|path| here.join(path)).collect()),
+        false => What::Records(args.record.iter().map(|path| plain(&here.join(path))).collect()),
     };
     let report = deploy::deploy(site, &what, args.dry.dry_run, &|progress| lines.tell(progress))?;
     notes(&report, output);
     output.report(&report, text);
     Ok(())
+}
+
+/// The path without `..`, where the directories it names are there.
+fn plain(path: &Path) -> PathBuf {
+    fsx::without_parents(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// What was recovered, and which sources failed on the way.
