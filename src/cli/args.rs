@@ -277,7 +277,9 @@ fn localize(command: Command, path: &str) -> Command {
 
 fn describe(arg: Arg, path: &str) -> Arg {
     let id = arg.get_id().as_str().to_owned();
-    match say_opt(&format!("{path}.{id}")).or_else(|| say_opt(&format!("help.any.{id}"))) {
+    // What stands directly below `help` are the names of commands.
+    let own = if path == "help" { None } else { say_opt(&format!("{path}.{id}")) };
+    match own.or_else(|| say_opt(&format!("help.any.{id}"))) {
         Some(words) => arg.help(words),
         None => arg,
     }
@@ -319,6 +321,17 @@ mod tests {
         let known = lines.map(|(key, _)| key).filter(|key| *key == "help" || key.starts_with("help."));
         let left: Vec<_> = known.filter(|key| !used.contains(*key)).collect();
         assert_eq!(left, Vec::<&str>::new());
+    }
+
+    #[test]
+    fn an_option_does_not_get_the_words_of_a_command_of_its_name() {
+        let help = |id: &str| {
+            let command = command();
+            let arg = command.get_arguments().find(|arg| arg.get_id() == id).and_then(Arg::get_help);
+            arg.map(ToString::to_string)
+        };
+        assert_eq!(help("store"), say_opt("help.any.store"));
+        assert_ne!(help("store"), say_opt("help.store"));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! (power cut) is dropped when the next one is appended.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -81,8 +82,8 @@ impl History {
     /// The newest entry alone, for who needs no other: a root may have made thousands of releases.
     pub fn last(layout: &Layout) -> Result<Option<Entry>, Error> {
         let path = layout.history();
-        let bytes = fsx::read_opt(&path)?.unwrap_or_default();
-        let entry = last_line(&bytes).map(serde_json::from_slice).transpose();
+        let (last, ..) = last_line(&path)?;
+        let entry = (!last.is_empty()).then(|| serde_json::from_slice(&last)).transpose();
         entry.map_err(|e| Error::Damaged { path, reason: format!("last line: {e}") })
     }
 
@@ -123,12 +124,6 @@ impl History {
     }
 }
 
-/// The last line that is whole.
-fn last_line(bytes: &[u8]) -> Option<&[u8]> {
-    let whole = bytes.iter().rposition(|b| *b == b'\n')?;
-    bytes[..whole].split(|b| *b == b'\n').rfind(|line| !line.is_empty())
-}
-
 impl Entry {
     /// The versions that were current together.
     pub fn set(&self) -> Set {
@@ -145,16 +140,31 @@ impl Entry {
     /// Appends this entry unless it is there already, after dropping a torn last line. Not flushed.
     pub(super) fn append(&self, layout: &Layout) -> Result<(), Error> {
         let path = layout.history();
-        let bytes = fsx::read_opt(&path)?.unwrap_or_default();
-        let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
-        if whole < bytes.len() {
-            fsx::truncate(&path, whole as u64)?;
+        let (last, end, length) = last_line(&path)?;
+        if end < length {
+            fsx::truncate(&path, end)?;
         }
-        let there = last_line(&bytes).and_then(|line| serde_json::from_slice::<Entry>(line).ok());
+        let there = serde_json::from_slice::<Entry>(&last).ok();
         if there.is_some_and(|entry| entry.release == self.release) {
             return Ok(());
         }
         Ok(fsx::append(&path, &self.line())?)
+    }
+}
+
+/// The last whole line of a file, where it ends, and the length of the file; only the end is read, however long the file.
+fn last_line(path: &Path) -> Result<(Vec<u8>, u64, u64), Error> {
+    let mut window = 8 << 10;
+    loop {
+        let (tail, start) = fsx::read_tail(path, window)?;
+        let newlines = || tail.iter().enumerate().rev().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1);
+        let (end, begin) = (newlines().next(), newlines().nth(1));
+        if start == 0 || begin.is_some() {
+            let (begin, end) = (begin.unwrap_or(0), end.unwrap_or(0));
+            let line = tail.get(begin..end).unwrap_or_default().to_vec();
+            return Ok((line, start + end as u64, start + tail.len() as u64));
+        }
+        window *= 8;
     }
 }
 
@@ -190,6 +200,25 @@ mod tests {
         }
         let history = History::read(&layout).expect("read");
         assert_eq!(history.entries, [entry(1, None, "1.0.0"), entry(2, Some(1), "1.0.1")]);
+    }
+
+    #[test]
+    fn the_last_line_is_found_however_long_the_lines_are() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("history");
+        assert_eq!(last_line(&path).expect("no file"), (vec![], 0, 0));
+        let long = |byte: u8, length: usize| [vec![byte; length], vec![b'\n']].concat();
+        let mut all: Vec<u8> = Vec::new();
+        for (byte, length) in [(b'a', 5), (b'b', 70_000), (b'c', 9_000), (b'd', 8_191), (b'e', 0), (b'f', 8_192)] {
+            let line = long(byte, length);
+            all.extend(&line);
+            fsx::append(&path, &line).expect("appended");
+            let whole = all.len() as u64;
+            assert_eq!(last_line(&path).expect("found"), (line.clone(), whole, whole));
+            fsx::append(&path, b"torn").expect("appended");
+            assert_eq!(last_line(&path).expect("found"), (line, whole, whole + 4));
+            fsx::truncate(&path, whole).expect("cut");
+        }
     }
 
     #[test]

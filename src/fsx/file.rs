@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -69,6 +69,20 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 /// Reads a whole file; `None` where there is none.
 pub fn read_opt(path: &Path) -> Result<Option<Vec<u8>>> {
     optional(read(path))
+}
+
+/// Reads the last `length` bytes of a file, or all of it where it is shorter, and says where they start; nothing at 0 where
+/// there is no file.
+pub fn read_tail(path: &Path, length: u64) -> Result<(Vec<u8>, u64)> {
+    let Some(mut file) = optional(open(path))? else { return Ok((Vec::new(), 0)) };
+    let mut read = || {
+        let start = file.seek(std::io::SeekFrom::End(0))?.saturating_sub(length);
+        file.seek(std::io::SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok::<_, std::io::Error>((bytes, start))
+    };
+    read().at(Action::Read, path)
 }
 
 /// Reads a whole UTF-8 file.

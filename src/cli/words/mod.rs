@@ -14,15 +14,11 @@ use std::fmt::Display;
 use std::path::Path;
 use std::sync::LazyLock;
 
-static ENGLISH: LazyLock<HashMap<&'static str, String>> = LazyLock::new(|| parse(include_str!("en.txt")));
-
-fn parse(text: &'static str) -> HashMap<&'static str, String> {
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines
-        .filter_map(|line| line.split_once(" = "))
-        .map(|(key, words)| (key.trim(), words.replace("\\n", "\n")))
-        .collect()
-}
+static ENGLISH: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
+    let text = include_str!("en.txt");
+    let entries = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(" = "));
+    entries.map(|(key, words)| (key.trim(), words)).collect()
+});
 
 /// What kind of failure it is; decides the exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,10 +107,10 @@ pub fn say_opt(key: &str) -> Option<String> {
 }
 
 fn render(key: &str, args: &[(&'static str, String)]) -> Option<String> {
-    let mut rest = ENGLISH.get(key)?.as_str();
+    let mut rest = *ENGLISH.get(key)?;
     let mut out = String::with_capacity(rest.len() + 32);
     while let Some(start) = rest.find('{') {
-        out.push_str(&rest[..start]);
+        out.push_str(&rest[..start].replace("\\n", "\n"));
         let (name, tail) = rest[start + 1..].split_once('}')?;
         match args.iter().find(|(known, _)| *known == name) {
             Some((_, value)) => out.push_str(value),
@@ -122,6 +118,6 @@ fn render(key: &str, args: &[(&'static str, String)]) -> Option<String> {
         }
         rest = tail;
     }
-    out.push_str(rest);
+    out.push_str(&rest.replace("\\n", "\n"));
     Some(out)
 }
