@@ -129,3 +129,17 @@ fn ship_for_the_first_time() {
         assert!(scene.env.ok(&args).contains("unchanged"), "{at}: nothing is left to do");
     }
 }
+
+#[test]
+fn a_lock_of_git_is_never_taken_for_one_of_ours() {
+    let env = Env::in_memory();
+    env.model_in_place();
+    env.ok(&["pack", "--type", "model", "--version", "1.0.0"]);
+    let lock = env.write("records/.git/index.lock", "");
+    let message = env.fails(5, &["publish", "model@1.0.0"]);
+    assert!(message.contains("another git program holds") && message.contains("index.lock"), "{message}");
+    assert!(lock.exists());
+    fs::remove_file(lock).expect("removed");
+    env.ok(&["publish", "model@1.0.0"]);
+    assert_eq!(env.git("records", &["status", "--porcelain"]), "");
+}

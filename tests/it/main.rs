@@ -20,6 +20,7 @@ mod publish_git;
 mod reader;
 mod readers;
 mod readers_see;
+mod readme;
 mod records_cli;
 mod scene;
 mod store_cli;
