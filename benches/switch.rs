@@ -10,6 +10,7 @@
 //! component of 100 000 files, the others more versions and releases. On a disk the flushes of the crash contract come on
 //! top; where strace is installed they are counted and named.
 
+// The bans are for the library: a bench looks at the disk as a user does, and prints what it finds.
 #![allow(clippy::disallowed_methods, clippy::print_stdout)]
 
 use std::fs;

@@ -38,7 +38,7 @@ pub enum LockError {
 /// A held lock; dropping it, or the death of the process, frees it.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -62,7 +62,7 @@ impl Lock {
             // The note only serves a message: a full disk must not stop who holds the lock.
             let _ = note;
         }
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// Takes an exclusive lock on the directory `path` itself, which needs no more than reading it, and waits up to `wait`
@@ -75,9 +75,17 @@ impl Lock {
         fault::point(Action::Lock, path)?;
         let dir = File::open(path).at(Action::Lock, path)?;
         match acquire(&dir, path, Mode::Exclusive, wait)? {
-            true => Ok(Self { _file: dir }),
+            true => Ok(Self { file: dir }),
             false => Err(LockError::Held { path: path.to_owned(), holder: String::new() }),
         }
+    }
+}
+
+impl Drop for Lock {
+    /// Frees the lock itself and not only our handle: a process that another thread is just starting has a copy of it until
+    /// it runs its own program.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
     }
 }
 
@@ -101,6 +109,16 @@ fn acquire(file: &File, path: &Path, mode: Mode, wait: Duration) -> Result<bool,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dropped_lock_is_free_though_a_starting_process_has_a_copy_of_its_handle() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let lock = Lock::take_dir(dir.path(), Duration::ZERO).expect("free");
+        let _inherited = lock.file.try_clone().expect("a copy");
+        assert!(Lock::take_dir(dir.path(), Duration::ZERO).is_err());
+        drop(lock);
+        Lock::take_dir(dir.path(), Duration::ZERO).expect("free again");
+    }
 
     #[test]
     fn exclusive_excludes_and_names_the_holder() {
