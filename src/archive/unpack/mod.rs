@@ -5,6 +5,7 @@
 //! attacks: what an entry may be is decided in `tar` and in `model::Shape`, and files are made beneath the directory
 //! only, never over something that is there.
 
+mod ahead;
 mod deposit;
 mod pieces;
 mod source;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read};
 
+use super::ahead::Ahead;
 use super::deposit::{Deposit, Hand};
 use super::source::Tally;
 use crate::archive::error::UnpackError;
@@ -138,27 +139,29 @@ pub(super) type Target<'a> = (&'a Deposit, &'a (dyn Fn(u64) + Sync));
 
 /// Reads an archive to the end of its input, writes its entries if there is a `target`, and returns the tar stream's
 /// length.
-pub(super) fn walk<'a>(
-    input: &'a mut Tally<'_>,
+pub(super) fn walk(
+    input: &mut Tally<'_>,
     compression: Compression,
     target: Option<Target<'_>>,
     max_bytes: Option<u64>,
     watch: &mut dyn Watch,
 ) -> Result<u64, UnpackError> {
-    let input: Box<dyn io::BufRead + Send + 'a> = Box::new(BufReader::with_capacity(1 << 18, input));
-    let decoded = codec::reader(compression, input);
-    let mut walk = Walk {
-        input: Counted { input: BufReader::with_capacity(1 << 18, decoded), at: 0, watch },
-        shape: Shape::new(),
-        target,
-        hand: Hand::default(),
-        directories: BTreeMap::new(),
-        max_bytes,
-        bytes: 0,
-        buffer: vec![0; 1 << 18],
-    };
-    walk.run()?;
-    Ok(walk.input.at)
+    std::thread::scope(|scope| {
+        let input: Box<dyn io::BufRead + Send + '_> = Box::new(BufReader::with_capacity(1 << 18, input));
+        let input = Ahead::spawn(scope, codec::reader(compression, input));
+        let mut walk = Walk {
+            input: Counted { input, at: 0, watch },
+            shape: Shape::new(),
+            target,
+            hand: Hand::default(),
+            directories: BTreeMap::new(),
+            max_bytes,
+            bytes: 0,
+            buffer: vec![0; 1 << 18],
+        };
+        walk.run()?;
+        Ok(walk.input.at)
+    })
 }
 
 /// The tar stream, counted and shown.
