@@ -55,7 +55,8 @@ fn same_bytes(a: &Path, b: &Path) -> io::Result<bool> {
     let (mut a, mut b) = (File::open(a)?, File::open(b)?);
     let (mut left, mut right) = (Vec::new(), Vec::new());
     loop {
-        (left.clear(), right.clear());
+        left.clear();
+        right.clear();
         (&mut a).take(1 << 20).read_to_end(&mut left)?;
         (&mut b).take(1 << 20).read_to_end(&mut right)?;
         if left != right {

@@ -4,10 +4,11 @@
 //! change that was asked for into a file, from which a test learns how many there are: a new write, rename or link is
 //! tested the day it is written. In release builds a point is nothing at all.
 
-use std::io;
 use std::path::Path;
 
-use super::error::{Action, Error, Result};
+#[cfg(debug_assertions)]
+use super::error::Error;
+use super::error::{Action, Result};
 
 /// What happens at the armed point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +99,7 @@ pub(super) fn point_in(action: Action, dir: &Path, name: &std::ffi::OsStr) -> Re
 }
 
 #[cfg(debug_assertions)]
-fn strike(fault: Fault) -> io::Error {
+fn strike(fault: Fault) -> std::io::Error {
     use rustix::io::Errno;
     match fault {
         Fault::Kill => match rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL) {
