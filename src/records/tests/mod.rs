@@ -1,7 +1,6 @@
 //! Tests of the room on real repositories, made and judged by the `git` program.
 
 mod committing;
-mod crash;
 mod opening;
 mod racing;
 mod reading;
