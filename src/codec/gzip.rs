@@ -69,13 +69,14 @@ impl Encoder for GzipEncoder {
             Content::Ordinary => Strategy::Default,
         };
         let state = self.state(strategy);
-        // With no more room than storing takes, an encoder that does not get done has lost.
-        let room = packed.room(raw.len() + 5 * raw.len().div_ceil(STORED));
+        let stored = raw.len() + 5 * raw.len().div_ceil(STORED);
+        // Room for the worst case, nine bits a byte: level 1 of zlib-rs 0.6.8 panics where the output's end comes first.
+        let room = packed.room(stored + raw.len() / 8 + 64);
         state
             .compress(raw, room, DeflateFlush::FullFlush)
             .map_err(|e| CodecError::Encode { compression: Compression::Gzip, reason: e.as_str().to_owned() })?;
         let written = usize::try_from(state.total_out()).unwrap_or(usize::MAX);
-        if state.total_in() == raw.len() as u64 && written < room.len() {
+        if state.total_in() == raw.len() as u64 && written < stored {
             packed.grow(written);
         } else {
             store(raw, packed);
