@@ -26,9 +26,13 @@ pub(super) struct Walker<'a> {
     pub excluded: u64,
 }
 
+/// So many directories are held open; deeper down, paths are looked up from the top.
+const OPEN: usize = 64;
+
 /// A directory being walked.
 struct Level {
     path: Vec<u8>,
+    dir: Option<Dir>,
     entries: std::vec::IntoIter<DirEntry>,
     /// Device and inode, where links are followed: a directory above itself would never end.
     identity: Option<(u64, u64)>,
@@ -47,7 +51,7 @@ impl<'a> Walker<'a> {
             true => Some(identity(&root.inspect(Path::new("."), true)?)),
             false => None,
         };
-        let top = Level { path: Vec::new(), entries: root.list()?.into_iter(), identity };
+        let top = Level { path: Vec::new(), dir: None, entries: root.list()?.into_iter(), identity };
         let (dereference, mtime) = (options.dereference, options.mtime);
         Ok(Self { root, dereference, mtime, excludes, levels: vec![top], names: HashMap::new(), excluded: 0 })
     }
@@ -63,15 +67,16 @@ impl<'a> Walker<'a> {
             let raw = join(&level.path, &found.name);
             let os = Path::new(std::ffi::OsStr::from_bytes(&raw));
             let mut kind = found.kind;
-            let stat = match (kind, self.mtime) {
-                (FileKind::Symlink, _) if self.dereference => {
+            let stat = match (kind, self.mtime, &level.dir) {
+                (FileKind::Symlink, _, _) if self.dereference => {
                     let stat = self.root.inspect(os, true)?;
                     kind = stat.kind;
                     Some(stat)
                 }
                 // Their times and modes are the same for all.
-                (FileKind::Directory | FileKind::Symlink, Mtime::Normalize) if !self.dereference => None,
-                _ => Some(self.root.inspect(os, false)?),
+                (FileKind::Directory | FileKind::Symlink, Mtime::Normalize, _) if !self.dereference => None,
+                (_, _, Some(dir)) => Some(dir.inspect(Path::new(&found.name), false)?),
+                (_, _, None) => Some(self.root.inspect(os, false)?),
             };
             if !self.excludes.is_empty() && self.excludes.matched(os, kind == FileKind::Directory).is_ignore() {
                 self.excluded += 1;
@@ -127,7 +132,8 @@ impl<'a> Walker<'a> {
         }
         let dir = if self.dereference { Dir::open(&self.root.path().join(here))? } else { self.root.below(here)? };
         let entries = dir.list()?.into_iter();
-        self.levels.push(Level { path: path.as_bytes().to_vec(), entries, identity });
+        let dir = (self.levels.len() < OPEN).then_some(dir);
+        self.levels.push(Level { path: path.as_bytes().to_vec(), dir, entries, identity });
         Ok(())
     }
 }

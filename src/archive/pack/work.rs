@@ -1,7 +1,10 @@
 //! The workers: fill a group's piece from its files, hash, encode.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender};
 
@@ -60,7 +63,7 @@ pub(super) fn run(
     jobs: &Mutex<Receiver<Job>>,
     done: &Sender<Result<Done, PackError>>,
 ) {
-    let mut worker = Worker { root, options, traps: Vec::new() };
+    let mut worker = Worker { root, options, last: None, traps: Vec::new() };
     let mut encoder = match settings.encoder() {
         Ok(encoder) => encoder,
         Err(e) => {
@@ -84,6 +87,8 @@ pub(super) fn run(
 struct Worker<'a> {
     root: &'a Dir,
     options: &'a PackOptions<'a>,
+    /// The directory of the last file: the next one is mostly in it too.
+    last: Option<(Vec<u8>, Dir)>,
     traps: Vec<(TrapKind, TreePath)>,
 }
 
@@ -137,9 +142,23 @@ impl Worker<'_> {
         Ok(())
     }
 
+    fn open(&mut self, path: &TreePath) -> Result<File, FsError> {
+        let bytes = path.as_bytes();
+        let slash = bytes.iter().rposition(|b| *b == b'/').filter(|_| !self.options.dereference);
+        let Some(slash) = slash else { return self.root.open_file(os_path(path), self.options.dereference) };
+        let (above, name) = (&bytes[..slash], Path::new(OsStr::from_bytes(&bytes[slash + 1..])));
+        match &self.last {
+            Some((known, dir)) if known == above => dir.open_file(name, false),
+            _ => {
+                let dir = self.root.below(Path::new(OsStr::from_bytes(above)))?;
+                self.last.insert((above.to_vec(), dir)).1.open_file(name, false)
+            }
+        }
+    }
+
     /// Appends exactly `size` bytes, all that the file has.
-    fn read(&self, path: &TreePath, size: usize, raw: &mut Buffer) -> Result<(), PackError> {
-        let mut file: File = self.root.open_file(os_path(path), self.options.dereference)?;
+    fn read(&mut self, path: &TreePath, size: usize, raw: &mut Buffer) -> Result<(), PackError> {
+        let mut file = self.open(path)?;
         // One byte more than there should be, to see a file that has grown.
         let room = raw.room(size + 1);
         let mut filled = 0;
