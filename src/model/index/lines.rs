@@ -19,7 +19,7 @@ use super::{INDEX_FORMAT, Index, IndexEntry, IndexError, IndexParts, MAX_ENDS_BY
 use crate::model::{Blake3, Compression, Entry, EntryKind, MAX_PATH_BYTES, TreePath};
 
 /// Digests do not compress; what else there is repeats from line to line.
-const ZSTD_LEVEL: i32 = 3;
+const ZSTD_LEVEL: i32 = 1;
 /// So many lines share a frame; frames are made on all cores.
 const FRAME_LINES: usize = 1 << 14;
 /// The longest line but the first: two paths with every byte escaped, and the rest.
