@@ -18,6 +18,11 @@ impl Buffer {
         self.bytes.get(..self.filled).unwrap_or_default()
     }
 
+    /// The content, to change.
+    pub fn filled_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.filled).unwrap_or_default()
+    }
+
     /// The length of the content.
     pub fn len(&self) -> usize {
         self.filled

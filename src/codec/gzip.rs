@@ -7,8 +7,8 @@
 //! tail    03 00 (an empty last block)  CRC-32  size mod 2^32      10 bytes
 //! ```
 //!
-//! Several members would be simpler, but common readers stop after the first without a word. A full flush ends on a
-//! whole byte, so pieces can be joined, and each decodes alone once `03 00` is put behind it.
+//! Several members would be simpler, but common readers stop after the first without a word. A piece ends on a whole
+//! byte, so pieces can be joined, and each decodes alone once `03 00` is put behind it.
 
 use std::io::{self, BufRead, Read};
 
@@ -16,77 +16,101 @@ use flate2::bufread::GzDecoder;
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Strategy};
 
 use super::sample::{Content, judge};
+use super::walk::open_end;
 use super::{Buffer, CodecError, Container, Decoder, Encoder, Seal, decode_error, stream};
 use crate::model::Compression;
 
-/// The encoder's name and version.
-pub(super) const LIBRARY: &str = "zlib-rs 0.6.8";
+/// The encoders' names and versions.
+pub(super) const LIBRARY: &str = "libdeflater 1.26.1";
+pub(super) const HUFFMAN_LIBRARY: &str = "zlib-rs 0.6.8";
 
 const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 const LAST_BLOCK: [u8; 2] = [3, 0];
 /// The most bytes of a stored block (RFC 1951, 3.2.4).
 const STORED: usize = 65535;
 
-/// Deflates pieces.
+/// Deflates pieces: libdeflate where repetitions are worth the search, zlib's Huffman-only strategy, which libdeflate
+/// lacks, where only frequent bytes are.
 pub(super) struct GzipEncoder {
     level: i32,
-    full: Option<Deflate>,
+    full: libdeflater::Compressor,
     huffman: Option<Deflate>,
 }
 
 impl GzipEncoder {
-    pub(super) fn new(level: i32) -> Self {
-        Self { level, full: None, huffman: None }
+    pub(super) fn new(level: i32) -> Result<Self, CodecError> {
+        let known = libdeflater::CompressionLvl::new(level).map_err(|_| failed("libdeflate has no such level"))?;
+        Ok(Self { level, full: libdeflater::Compressor::new(known), huffman: None })
     }
 
-    fn state(&mut self, strategy: Strategy) -> &mut Deflate {
-        let level = self.level;
-        // The highest memory level makes the largest blocks: fewer codes to build where there is nothing else to do.
-        let (slot, mem_level) = match strategy {
-            Strategy::HuffmanOnly => (&mut self.huffman, 9),
-            _ => (&mut self.full, DeflateConfig::default().mem_level),
-        };
-        let state = slot.get_or_insert_with(|| {
-            // Negative window bits: deflate without a container.
-            let config = DeflateConfig { level, window_bits: -15, mem_level, strategy, ..DeflateConfig::default() };
-            Deflate::new_with_config(config)
+    fn full(&mut self, raw: &[u8], packed: &mut Buffer) -> Result<(), CodecError> {
+        // With no more room than storing takes, an encoder that does not get done has lost.
+        match self.full.deflate_compress(raw, packed.room(stored_bytes(raw))) {
+            Ok(length) => {
+                packed.grow(length);
+                open_end(packed).ok_or_else(|| failed("libdeflate made an unexpected stream"))
+            }
+            Err(libdeflater::CompressionError::InsufficientSpace) => {
+                store(raw, packed);
+                Ok(())
+            }
+        }
+    }
+
+    fn huffman(&mut self, raw: &[u8], packed: &mut Buffer) -> Result<(), CodecError> {
+        let level = self.level.min(9);
+        let state = self.huffman.get_or_insert_with(|| {
+            // Negative window bits: deflate without a container. The highest memory level: the largest blocks.
+            let strategy = Strategy::HuffmanOnly;
+            Deflate::new_with_config(DeflateConfig {
+                level,
+                window_bits: -15,
+                mem_level: 9,
+                strategy,
+                ..Default::default()
+            })
         });
         state.reset();
-        state
-    }
-}
-
-impl Encoder for GzipEncoder {
-    fn encode(&mut self, raw: &[u8], packed: &mut Buffer) -> Result<Seal, CodecError> {
-        let seal = Seal::Crc32(crc32fast::hash(raw));
-        packed.clear();
-        let strategy = match judge(raw) {
-            Content::Noise => {
-                store(raw, packed);
-                return Ok(seal);
-            }
-            Content::Uneven => Strategy::HuffmanOnly,
-            Content::Ordinary => Strategy::Default,
-        };
-        let state = self.state(strategy);
-        let stored = raw.len() + 5 * raw.len().div_ceil(STORED);
-        // Room for the worst case, nine bits a byte: level 1 of zlib-rs 0.6.8 panics where the output's end comes first.
+        let stored = stored_bytes(raw);
+        // Room for the worst case, nine bits a byte: zlib-rs 0.6.8 can panic where the output's end comes first.
         let room = packed.room(stored + raw.len() / 8 + 64);
-        state
-            .compress(raw, room, DeflateFlush::FullFlush)
-            .map_err(|e| CodecError::Encode { compression: Compression::Gzip, reason: e.as_str().to_owned() })?;
+        state.compress(raw, room, DeflateFlush::FullFlush).map_err(|e| failed(e.as_str()))?;
         let written = usize::try_from(state.total_out()).unwrap_or(usize::MAX);
         if state.total_in() == raw.len() as u64 && written < stored {
             packed.grow(written);
         } else {
             store(raw, packed);
         }
-        Ok(seal)
+        Ok(())
     }
+}
+
+impl Encoder for GzipEncoder {
+    fn encode(&mut self, raw: &[u8], packed: &mut Buffer) -> Result<Seal, CodecError> {
+        packed.clear();
+        match judge(raw) {
+            Content::Noise => store(raw, packed),
+            Content::Uneven => self.huffman(raw, packed)?,
+            Content::Ordinary => self.full(raw, packed)?,
+        }
+        if packed.len() > stored_bytes(raw) {
+            store(raw, packed);
+        }
+        Ok(Seal::Crc32(crc32fast::hash(raw)))
+    }
+}
+
+fn failed(reason: &str) -> CodecError {
+    CodecError::Encode { compression: Compression::Gzip, reason: reason.to_owned() }
+}
+
+fn stored_bytes(raw: &[u8]) -> usize {
+    raw.len() + 5 * raw.len().div_ceil(STORED)
 }
 
 /// Stored blocks, none of them the last one of a stream.
 fn store(raw: &[u8], packed: &mut Buffer) {
+    packed.clear();
     for block in raw.chunks(STORED) {
         let length = block.len() as u16;
         packed.push(&[0]);

@@ -14,6 +14,7 @@ mod gzip;
 mod lz4;
 mod sample;
 mod stream;
+mod walk;
 mod xz;
 mod zstd;
 
@@ -102,10 +103,10 @@ impl Settings {
         self.compression != Compression::Bzip2
     }
 
-    /// The library, its version and the level, as manifests name them: `zlib-rs 0.6.8 level 6`.
+    /// The library, its version and the level, as manifests name them: `liblzma 0.4.9 level 6`.
     pub fn describe(&self) -> String {
         match self.compression {
-            Compression::Gzip => format!("{} level {}", gzip::LIBRARY, self.level),
+            Compression::Gzip => format!("{} level {}, {}", gzip::LIBRARY, self.level, gzip::HUFFMAN_LIBRARY),
             Compression::Zstd => format!("{} level {}", zstd::library(), self.level),
             Compression::Lz4 => lz4::LIBRARY.to_owned(),
             Compression::Xz => format!("{} level {}", xz::LIBRARY, self.level),
@@ -117,7 +118,7 @@ impl Settings {
     /// An encoder for one thread; `None` where pieces stay as they are.
     pub fn encoder(&self) -> Result<Option<Box<dyn Encoder>>, CodecError> {
         Ok(match self.compression {
-            Compression::Gzip => Some(Box::new(gzip::GzipEncoder::new(self.level))),
+            Compression::Gzip => Some(Box::new(gzip::GzipEncoder::new(self.level)?)),
             Compression::Zstd => Some(Box::new(zstd::ZstdEncoder::new(self.level)?)),
             Compression::Lz4 => Some(Box::new(lz4::Lz4Encoder::default())),
             Compression::Xz => Some(Box::new(xz::XzEncoder::new(self.level))),
@@ -141,7 +142,8 @@ impl Settings {
 /// The levels of a compression and its default; `None` where it has none.
 pub fn levels(compression: Compression) -> Option<(RangeInclusive<i32>, i32)> {
     match compression {
-        Compression::Gzip => Some((1..=9, 6)),
+        // Above 9, libdeflate goes on to the smallest there is.
+        Compression::Gzip => Some((1..=12, 6)),
         Compression::Zstd => Some((1..=22, 3)),
         Compression::Xz => Some((0..=9, 6)),
         Compression::Bzip2 => Some((1..=9, 9)),

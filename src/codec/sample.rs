@@ -28,7 +28,8 @@ pub(super) fn judge(raw: &[u8]) -> Content {
     }
     let windows = WINDOWS.min(raw.len() / WINDOW);
     let step = (raw.len() - WINDOW) / (windows - 1).max(1);
-    let sample: Vec<u8> = (0..windows).flat_map(|i| &raw[i * step..i * step + WINDOW]).copied().collect();
+    let mut sample = Vec::with_capacity(windows * WINDOW);
+    (0..windows).for_each(|i| sample.extend_from_slice(&raw[i * step..i * step + WINDOW]));
     if repeated(&sample) >= REPEATED {
         return Content::Ordinary;
     }
