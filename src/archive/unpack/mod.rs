@@ -7,6 +7,7 @@
 
 mod ahead;
 mod deposit;
+mod feed;
 mod pieces;
 mod source;
 mod stream;

@@ -6,22 +6,19 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use sha2::Digest as _;
-
 use super::deposit::{Deposit, Hand};
+use super::feed::{Feed, lock};
 use super::stream::compare;
 use super::{Source, UnpackOptions};
 use crate::archive::error::UnpackError;
 use crate::archive::pack::NORMALIZED_MTIME;
 use crate::archive::tar::{BLOCK, TarError, next_member, only_zeros};
 use crate::codec::{self, Buffer};
-use crate::model::{Blake3, Entry, EntryKind, Index, Sha256, TreePath};
+use crate::model::{Blake3, Entry, EntryKind, Index, TreePath};
 
 /// Unpacks every piece of `index`.
 pub(super) fn unpack(
@@ -285,112 +282,4 @@ impl Job<'_> {
         assembly.turn.notify_all();
         Ok(())
     }
-}
-
-/// Hands out pieces in order.
-struct Feed<'a> {
-    index: &'a Index,
-    file: Option<&'a File>,
-    state: Mutex<FeedState<'a>>,
-    expected: Option<Sha256>,
-}
-
-struct FeedState<'a> {
-    next: usize,
-    stream: Option<Box<dyn Read + Send + 'a>>,
-    sha256: Option<sha2::Sha256>,
-}
-
-impl<'a> Feed<'a> {
-    fn new(source: Source<'a>, index: &'a Index, options: &UnpackOptions<'_>) -> Result<Self, UnpackError> {
-        if let Some(expected) = options.expected.filter(|e| e.size != index.size) {
-            return Err(UnpackError::Size { expected: expected.size, found: index.size });
-        }
-        let (file, stream) = match source {
-            Source::File(file) => (Some(file), None),
-            Source::Stream(stream) => (None, Some(stream)),
-        };
-        if let Some(file) = file {
-            let found = file.metadata().map_err(UnpackError::Read)?.len();
-            if found != index.size {
-                return Err(UnpackError::Size { expected: index.size, found });
-            }
-        }
-        let expected = options.expected.map(|e| e.sha256);
-        let state = FeedState { next: 0, stream, sha256: expected.map(|_| sha2::Sha256::new()) };
-        let feed = Self { index, file, state: Mutex::new(state), expected };
-        feed.end(0, &index.head, "head")?;
-        Ok(feed)
-    }
-
-    /// Reads the next piece; `None` behind the last. A file that need not be hashed is read by several at once.
-    fn next(&self, packed: &mut Buffer) -> Result<Option<usize>, UnpackError> {
-        let mut state = lock(&self.state);
-        let number = state.next;
-        let Some(piece) = self.index.pieces.get(number) else { return Ok(None) };
-        state.next += 1;
-        let length = piece.length as usize;
-        packed.clear();
-        let room = packed.room(length);
-        match self.file {
-            Some(file) if state.sha256.is_none() => {
-                drop(state);
-                file.read_exact_at(room, piece.offset).map_err(read_error)?;
-            }
-            _ => self.read(&mut state, piece.offset, room)?,
-        }
-        packed.grow(length);
-        Ok(Some(number))
-    }
-
-    /// Reads what is next in order, and hashes it.
-    fn read(&self, state: &mut FeedState<'a>, offset: u64, out: &mut [u8]) -> Result<(), UnpackError> {
-        if let Some(file) = self.file {
-            file.read_exact_at(out, offset).map_err(read_error)?;
-        } else if let Some(stream) = &mut state.stream {
-            stream.read_exact(out).map_err(read_error)?;
-        }
-        if let Some(hasher) = &mut state.sha256 {
-            hasher.update(out);
-        }
-        Ok(())
-    }
-
-    /// Reads head or tail.
-    fn end(&self, offset: u64, listed: &[u8], end: &'static str) -> Result<(), UnpackError> {
-        let mut found = vec![0; listed.len()];
-        self.read(&mut lock(&self.state), offset, &mut found)?;
-        if found == listed { Ok(()) } else { Err(UnpackError::Ends { end }) }
-    }
-
-    /// All pieces are done: what is behind them must be the tail and nothing more.
-    fn finish(&self) -> Result<(), UnpackError> {
-        let tail = &self.index.tail;
-        self.end(self.index.size - tail.len() as u64, tail, "tail")?;
-        let mut state = lock(&self.state);
-        if let Some(stream) = &mut state.stream {
-            let more = std::io::copy(stream, &mut std::io::sink()).map_err(UnpackError::Read)?;
-            if more > 0 {
-                return Err(UnpackError::Size { expected: self.index.size, found: self.index.size + more });
-            }
-        }
-        match (self.expected, state.sha256.take()) {
-            (Some(expected), Some(hasher)) => match Sha256::from_bytes(hasher.finalize().into()) {
-                found if found == expected => Ok(()),
-                found => Err(UnpackError::Sha256 { expected, found }),
-            },
-            _ => Ok(()),
-        }
-    }
-}
-
-fn read_error(error: std::io::Error) -> UnpackError {
-    match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => TarError::CutShort.into(),
-        _ => UnpackError::Read(error),
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
