@@ -14,11 +14,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 pub use error::{PackError, UnpackError};
-pub use pack::{DEFAULT_EXCLUDES, Mtime, NORMALIZED_MTIME, PackOptions, Packed, Trap, TrapKind, pack};
+pub use pack::{Mtime, NORMALIZED_MTIME, PackOptions, Packed, Trap, TrapKind, pack};
 pub use tar::TarError;
 pub use unpack::{Expected, Source, UnpackOptions, Unpacked, check, index_foreign, unpack};
 
-pub use crate::model::Choice;
 use crate::model::TreePath;
 
 /// How many threads `asked` means; 0 is one for each core.

@@ -29,23 +29,6 @@ use crate::model::{Blake3, Choice, Compression, EntryKind, Index, Sha256};
 
 pub use trap::{Trap, TrapKind};
 
-/// What is left out unless a project says otherwise: version control, caches that are made again, what desktops
-/// strew. gitignore syntax, as [`PackOptions::excludes`].
-pub const DEFAULT_EXCLUDES: &[&str] = &[
-    ".git",
-    ".hg",
-    ".svn",
-    ".dvc/cache",
-    ".dvc/tmp",
-    "__pycache__/",
-    "*.py[co]",
-    ".pytest_cache/",
-    ".mypy_cache/",
-    ".ruff_cache/",
-    ".ipynb_checkpoints/",
-    ".DS_Store",
-];
-
 /// What becomes of modification times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mtime {

@@ -14,7 +14,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use super::*;
-use crate::model::{Compression, Index};
+use crate::model::{Choice, Compression, Index};
 
 /// The ways to compress.
 const ALL: [Compression; 6] = Compression::ALL;

@@ -21,8 +21,7 @@ fn excludes_are_the_given_patterns_and_no_ignore_file() {
         fs::write(at(path), b"x").expect("written");
     }
     fs::write(at(".gitignore"), b"weights.bin\n").expect("written");
-    let mut excludes: Vec<String> = DEFAULT_EXCLUDES.iter().map(ToString::to_string).collect();
-    excludes.push("/*.tmp".into());
+    let excludes = [".git", "__pycache__/", "/*.tmp"].map(str::to_owned);
     let found = packed(&PackOptions { excludes: &excludes, ..pack_options(tree.path()) });
     let expected = [".gitignore", ".hidden", "a", "a/keep", "a/notes.tmp", "a/weights.bin"];
     assert_eq!(paths(&found.packed.index), expected);
