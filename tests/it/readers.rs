@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use super::env::Env;
+use super::env::{Env, has};
 use super::tree;
 
 const PACKAGE: &str = "dist/model-1.0.0.tar.gz";
@@ -68,11 +68,11 @@ fn packed() -> Env {
 }
 
 /// Runs a reader in an empty directory; it must succeed.
-fn run(env: &Env, debian_package: &str, command: &[&OsStr]) {
+fn run(env: &Env, command: &[&OsStr]) {
     let into = env.path("into");
     fs::create_dir(&into).expect("made");
     let output = env.hermetic(command[0]).args(&command[1..]).current_dir(&into).output();
-    let output = output.unwrap_or_else(|e| panic!("{command:?}: {e}: install the Debian package `{debian_package}`"));
+    let output = output.expect("it runs");
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -90,11 +90,14 @@ fn same_files(dir: &Path, all: &BTreeMap<String, String>) -> BTreeMap<String, Ve
 }
 
 fn opens(debian_package: &str, command: &[&str]) {
+    if !has(command[0], debian_package) {
+        return;
+    }
     let env = packed();
     let package = env.path("project").join(PACKAGE);
     let fill = |word: &&str| if *word == "PACKAGE" { package.clone().into_os_string() } else { OsString::from(word) };
     let words: Vec<OsString> = command.iter().map(fill).collect();
-    run(&env, debian_package, &words.iter().map(OsString::as_os_str).collect::<Vec<_>>());
+    run(&env, &words.iter().map(OsString::as_os_str).collect::<Vec<_>>());
     let (source, into) = (env.path("project/models"), env.path("into"));
     let (expected, found) = (tree::content(&source), tree::content(&into));
     for (name, what) in &expected {
@@ -145,8 +148,10 @@ fn gzip_and_pigz_find_one_sound_member() {
     let env = packed();
     let package = env.path("project").join(PACKAGE);
     for program in ["gzip", "pigz"] {
-        let output = env.hermetic(program).arg("-t").arg(&package).output();
-        let output = output.unwrap_or_else(|e| panic!("{program}: {e}: install the Debian package `{program}`"));
+        if !has(program, program) {
+            continue;
+        }
+        let output = env.hermetic(program).arg("-t").arg(&package).output().expect("it runs");
         assert!(output.status.success() && output.stderr.is_empty(), "{program}: {output:?}");
     }
     // One member and nothing behind it: the plain single-member decoder sees all of it.
