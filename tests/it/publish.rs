@@ -234,7 +234,7 @@ fn one_target_of_two_may_fail_where_one_is_enough() {
     ");
     assert_snapshot!(env.shown(&ran.stdout), @r"
     target `near` has it: `<dir>/targets/near/model/1.0.0`
-    published model@1.0.0 (596 B, sha256 <hex>): commit <hex> on `main`
+    published model@1.0.0 (626 B, sha256 <hex>): commit <hex> on `main`
     ");
     assert_eq!(locations(&env), ["near"]);
     let report = env.json(&["publish", "model@1.0.0"]);

@@ -63,9 +63,9 @@ fn list_and_show() {
     }
     assert_snapshot!(listed, @r"
     COMPONENT VERSION STATE SIZE PACKAGE PUBLISHED LOCATIONS
-    model 1.0.0 596 B <digest> <time> near, far
-    model 1.2.0 yanked 596 B <digest> <time> near, far
-    model 2.0.0-rc.1 596 B <digest> <time> near, far
+    model 1.0.0 626 B <digest> <time> near, far
+    model 1.2.0 yanked 626 B <digest> <time> near, far
+    model 2.0.0-rc.1 626 B <digest> <time> near, far
     ");
     let all = env.json(&["record", "list", "model"]);
     let versions: Vec<_> = all.as_array().expect("a list").iter().map(|v| (&v["version"], &v["yanked"])).collect();
@@ -76,7 +76,7 @@ fn list_and_show() {
 
     assert_snapshot!(timeless(&env.shown(&env.ok(&["record", "show", "model@1.2.0"]))), @r"
     model@1.2.0
-    package model-1.2.0.tar.gz (596 B, gzip)
+    package model-1.2.0.tar.gz (626 B, gzip)
     sha256 <hex>
     tree <hex>
     manifest <hex>
