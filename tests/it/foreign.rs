@@ -169,11 +169,14 @@ fn zeros_behind_a_compressed_archive_are_passed_over() {
     ]);
 }
 
+/// What compresses a stream.
+const COMPRESS: [&str; 6] = ["gzip -1", "zstd -q -1", "lz4 -q", "xz -0", "bzip2 -1", "cat"];
+
 /// Whether what stands behind is a part of the archive cannot be known, so it is not left out in silence.
 #[test]
 fn other_bytes_behind_an_archive_are_refused() {
     let env = scene();
-    for compress in ["gzip -1", "zstd -q -1", "lz4 -q", "xz -0", "bzip2 -1", "cat"] {
+    for compress in COMPRESS.iter().filter(|compress| all_there(compress)) {
         shell(&env, &format!("({compress} <$TAR; echo behind) >$ARCHIVE"));
         let error = env.fails(4, &["pack", "--index-only", "../archive", "--type", "model", "--version", "1"]);
         assert!(error.contains("archive"), "{compress}: {error}");
@@ -184,11 +187,11 @@ fn other_bytes_behind_an_archive_are_refused() {
 #[test]
 fn an_archive_that_is_cut_short_is_refused() {
     let env = scene();
-    for compress in ["gzip -1", "zstd -q -1", "lz4 -q", "xz -0", "bzip2 -1", "cat"] {
+    for compress in COMPRESS.iter().filter(|compress| all_there(compress)) {
         shell(&env, &format!("{compress} <$TAR >whole"));
         let half = "$(($(stat -c %s whole) / 1024 * 512))";
         // The zeros at the end of a tar are of any number, so only a half of it is known to be one.
-        let cuts: &[&str] = if compress == "cat" { &[half] } else { &[half, "-8", "-1"] };
+        let cuts: &[&str] = if *compress == "cat" { &[half] } else { &[half, "-8", "-1"] };
         for cut in cuts {
             shell(&env, &format!("head -c {cut} whole >$ARCHIVE"));
             env.fails(4, &["pack", "--index-only", "../archive", "--type", "model", "--version", "1"]);
