@@ -5,8 +5,8 @@
 //! of any origin: many members, frames or streams one after the other, and never an end where there is more.
 //!
 //! Promises: the same bytes for the same piece and settings; no piece larger than it would be stored (but bzip2's,
-//! which cannot store); a decoder
-//! writes exactly as many bytes as it was asked for or fails. Must not know: tar, files, threads.
+//! which cannot store); a decoder writes exactly as many bytes as it was asked for or fails. Must not know: tar,
+//! files, threads.
 
 mod buffer;
 mod bzip2;
