@@ -160,3 +160,16 @@ fn progress_ends_at_the_size_of_the_tree() {
     let archive = packed(&PackOptions { progress: &progress, ..pack_options(tree.path()) });
     assert_eq!(last.load(std::sync::atomic::Ordering::Relaxed), archive.packed.bytes);
 }
+
+#[test]
+fn auto_compresses_what_gets_smaller() {
+    let chosen = |bytes: Vec<u8>| {
+        let tree = tempfile::tempdir().expect("a directory");
+        fs::write(tree.path().join("small"), b"text").expect("written");
+        fs::write(tree.path().join("big"), bytes).expect("written");
+        packed(&PackOptions { compression: Choice::Auto, ..pack_options(tree.path()) }).packed.compression
+    };
+    assert_eq!(chosen(noise(3_000_000, 1)), Compression::None);
+    assert_eq!(chosen(b"words ".repeat(100_000)), Compression::Zstd);
+    assert_eq!(chosen(Vec::new()), Compression::Zstd);
+}

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Head, pieces and tail tile the archive, the pieces tile the tar stream, and each entry's headers begin where the
-//! entry before it ends: an [`Index`] that exists keeps all of this, and its entries form a tree ([`Shape`]). The
+//! entry before it ends: an [`Index`] that exists keeps all of this, and its entries form a tree ([`super::Shape`]). The
 //! limits below are the same for packing and for reading. The bytes of a header never lie in two pieces.
 //!
 //! `whole` marks an archive that cannot be taken apart (a foreign one, or bzip2): one piece spans it.
