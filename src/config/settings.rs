@@ -217,8 +217,9 @@ impl Component {
 /// The levels a compression has, from fast to small; `None` where it has none.
 pub fn levels(compression: Compression) -> Option<RangeInclusive<i32>> {
     match compression {
-        Compression::Gzip | Compression::Xz => Some(0..=9),
-        Compression::Zstd => Some(-7..=22),
+        Compression::Gzip => Some(1..=12),
+        Compression::Xz => Some(0..=9),
+        Compression::Zstd => Some(1..=22),
         Compression::Bzip2 => Some(1..=9),
         Compression::Lz4 | Compression::None => None,
     }

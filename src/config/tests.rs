@@ -254,8 +254,8 @@ fn values_that_do_not_fit() {
     let choices: Vec<_> = Choice::names().collect();
     refused("pack: {compression: gizp}", 1, 21, "pack.compression", choice("gizp", Some("gzip"), &choices));
     refused("pack: {level: {brotli: 1}}", 1, 16, "pack.level.brotli", choice("brotli", None, &codecs));
-    refused("pack: {level: 10}", 1, 15, "pack.level", number("10", 0, 9));
-    refused("pack: {level: {zstd: 23}}", 1, 22, "pack.level.zstd", number("23", -7, 22));
+    refused("pack: {level: 13}", 1, 15, "pack.level", number("13", 1, 12));
+    refused("pack: {level: {zstd: 23}}", 1, 22, "pack.level.zstd", number("23", 1, 22));
     refused("pack: {level: {bzip2: 0}}", 1, 23, "pack.level.bzip2", number("0", 1, 9));
     refused("pack: {threads: 0}", 1, 17, "pack.threads", number("0", 1, 1024));
     refused("pack: {threads: many}", 1, 17, "pack.threads", number("many", 1, 1024));
