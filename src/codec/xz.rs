@@ -84,17 +84,15 @@ impl Encoder for XzEncoder {
     }
 }
 
-/// The dictionary of a preset, as `xz(1)` lists them.
+/// The dictionary of a level: as `xz(1)` lists them up to level 4, then capped. The encoder takes twelve times as much
+/// memory, and in a piece of 4 to 8 MiB the rest gains nearly nothing (0.006 % of the size at level 6).
 fn dictionary(level: u32) -> u32 {
     match level {
         0 => 256 << 10,
         1 => 1 << 20,
         2 => 2 << 20,
-        3 | 4 => 4 << 20,
-        5 | 6 => 8 << 20,
-        7 => 16 << 20,
-        8 => 32 << 20,
-        _ => 64 << 20,
+        3..=6 => 4 << 20,
+        _ => 8 << 20,
     }
 }
 

@@ -16,6 +16,7 @@ mod kills;
 mod links;
 mod main_job;
 mod matrix;
+mod memory;
 mod odd_tree;
 mod pack;
 mod publish;
