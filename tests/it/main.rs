@@ -19,6 +19,8 @@ mod matrix;
 mod memory;
 mod odd_tree;
 mod pack;
+#[path = "../shared/programs.rs"]
+mod programs;
 mod publish;
 mod publish_git;
 mod reader;

@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use super::env::{Env, has};
+use super::env::Env;
 use super::odd_tree;
+use super::programs::has;
 
 /// What reads a package: a name, and a shell command that unpacks `$PACKAGE` into the empty directory it runs in.
 type Reader = (&'static str, &'static str);

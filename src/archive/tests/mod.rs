@@ -5,6 +5,8 @@
 mod attacks;
 mod foreign;
 mod packing;
+#[path = "../../../tests/shared/programs.rs"]
+mod programs;
 mod round_trip;
 
 use std::collections::BTreeMap;
