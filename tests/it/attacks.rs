@@ -9,46 +9,11 @@ use deploy_tool::model::{Index, Sha256};
 use serde_json::{Value, json};
 
 use super::env::Env;
+use super::raw_tar::{Raw, file, link, tar};
 use super::tree;
-
-/// One entry as raw as an attacker likes it.
-#[derive(Clone, Copy)]
-struct Raw<'a> {
-    name: &'a [u8],
-    kind: u8,
-    mode: u32,
-    link: &'a [u8],
-    content: &'a [u8],
-}
-
-fn file(name: &[u8]) -> Raw<'_> {
-    Raw { name, kind: b'0', mode: 0o644, link: b"", content: b"evil\n" }
-}
 
 fn directory(name: &[u8]) -> Raw<'_> {
     Raw { kind: b'5', mode: 0o755, content: b"", ..file(name) }
-}
-
-fn link<'a>(name: &'a [u8], link: &'a [u8]) -> Raw<'a> {
-    Raw { kind: b'2', mode: 0o777, link, content: b"", ..file(name) }
-}
-
-fn tar(entries: &[Raw<'_>]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for raw in entries {
-        let mut header = ::tar::Header::new_ustar();
-        header.as_old_mut().name[..raw.name.len()].copy_from_slice(raw.name);
-        header.as_old_mut().linkname[..raw.link.len()].copy_from_slice(raw.link);
-        header.as_old_mut().linkflag = [raw.kind];
-        header.set_mode(raw.mode);
-        header.set_size(raw.content.len() as u64);
-        header.set_cksum();
-        out.extend_from_slice(header.as_bytes());
-        out.extend_from_slice(raw.content);
-        out.resize(out.len().next_multiple_of(512), 0);
-    }
-    out.resize(out.len() + 1024, 0);
-    out
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -174,7 +139,7 @@ fn a_harmless_package_of_the_same_making_deploys() {
         let version = host.next_version();
         host.plant(&version, &package, &host.manifest(&version, &package), form);
         host.env.ok(&["deploy", &format!("model@{version}")]);
-        assert_eq!(host.env.read("root/links/model/z"), "evil\n");
+        assert_eq!(host.env.read("root/links/model/z"), "evil");
     }
     host.still_works();
 }

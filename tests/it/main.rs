@@ -23,6 +23,8 @@ mod pack;
 mod programs;
 mod publish;
 mod publish_git;
+#[path = "../shared/raw_tar.rs"]
+mod raw_tar;
 mod reader;
 mod readers_see;
 mod readme;

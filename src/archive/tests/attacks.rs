@@ -1,44 +1,8 @@
 //! Packages that mean harm, refused by both ways with the entry's name.
 
+use super::raw_tar::{Raw, file, link, tar as stream};
 use super::*;
 use crate::model::{Blake3, EntryKind, IndexError, IndexParts, Piece, ShapeError};
-
-/// One entry as raw as an attacker likes it.
-#[derive(Clone)]
-struct Raw<'a> {
-    name: &'a [u8],
-    kind: u8,
-    mode: u32,
-    link: &'a [u8],
-    content: &'a [u8],
-}
-
-fn file<'a>(name: &'a [u8]) -> Raw<'a> {
-    Raw { name, kind: b'0', mode: 0o644, link: b"", content: b"evil" }
-}
-
-fn link<'a>(name: &'a [u8], link: &'a [u8]) -> Raw<'a> {
-    Raw { name, kind: b'2', mode: 0o777, link, content: b"" }
-}
-
-fn stream(entries: &[Raw<'_>]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for raw in entries {
-        let mut header = ::tar::Header::new_ustar();
-        header.as_old_mut().name[..raw.name.len()].copy_from_slice(raw.name);
-        header.as_old_mut().linkname[..raw.link.len()].copy_from_slice(raw.link);
-        header.as_old_mut().linkflag = [raw.kind];
-        header.set_mode(raw.mode);
-        header.set_size(raw.content.len() as u64);
-        header.set_mtime(NORMALIZED_MTIME as u64);
-        header.set_cksum();
-        out.extend_from_slice(header.as_bytes());
-        out.extend_from_slice(raw.content);
-        out.resize(out.len().next_multiple_of(512), 0);
-    }
-    out.resize(out.len() + 1024, 0);
-    out
-}
 
 /// An index in pieces that fits `tar` but for what `harmless`, a stream of the same layout, says otherwise.
 fn lying_index(tar: &[u8], harmless: &[u8]) -> Index {

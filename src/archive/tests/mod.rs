@@ -7,6 +7,8 @@ mod foreign;
 mod packing;
 #[path = "../../../tests/shared/programs.rs"]
 mod programs;
+#[path = "../../../tests/shared/raw_tar.rs"]
+mod raw_tar;
 mod round_trip;
 
 use std::collections::BTreeMap;
