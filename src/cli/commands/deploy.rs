@@ -35,9 +35,8 @@ fn plain(path: &Path) -> PathBuf {
 /// What was recovered, and which sources failed on the way.
 pub(super) fn notes(report: &deploy::Report, output: &Output) {
     tell_recovery(report.change.recovery, output);
-    for attempt in report.components.iter().flat_map(|component| &component.failed) {
-        output.warn_text(&explain::attempt(attempt));
-    }
+    let failed = report.components.iter().flat_map(|component| &component.failed);
+    explain::sentences(failed).iter().for_each(|sentence| output.warn_text(sentence));
 }
 
 /// The lines about a deploy: a line a component, then the release.

@@ -13,7 +13,7 @@ mod target;
 mod transfer;
 
 pub use target::warning;
-pub use transfer::attempt;
+pub use transfer::sentences;
 
 /// An error that the catalogue has a sentence for.
 pub trait Explain {

@@ -21,15 +21,30 @@ impl Explain for FetchError {
                     attempts.iter().any(|attempt| attempt.why.is_wrong_bytes() || matches!(attempt.why, Why::LeftOut));
                 let phrase =
                     if wrong { Phrase::refused("transfer.wrong-bytes") } else { Phrase::failed("transfer.all-failed") };
-                let attempts: Vec<_> = attempts.iter().map(attempt).collect();
-                phrase.with("sha256", sha256).with("attempts", attempts.join("; "))
+                phrase.with("sha256", sha256).with("attempts", sentences(attempts).join("; "))
             }
         }
     }
 }
 
-/// The sentence of one failed attempt, for errors and for warnings of a fetch that went well in the end.
-pub fn attempt(attempt: &Attempt) -> String {
+/// The sentences of failed attempts, for errors and for warnings of a fetch that went well in the end. What a source
+/// failed with twice in a row is said once.
+pub fn sentences<'a>(attempts: impl IntoIterator<Item = &'a Attempt>) -> Vec<String> {
+    let mut said: Vec<(String, usize)> = Vec::new();
+    for sentence in attempts.into_iter().map(sentence) {
+        match said.last_mut() {
+            Some((last, times)) if *last == sentence => *times += 1,
+            _ => said.push((sentence, 1)),
+        }
+    }
+    let tell = |(sentence, times)| match times {
+        1 => sentence,
+        _ => say("transfer.attempt.again", &[("attempt", sentence), ("times", times.to_string())]),
+    };
+    said.into_iter().map(tell).collect()
+}
+
+fn sentence(attempt: &Attempt) -> String {
     let Source::Filesystem { name, path } = &attempt.source;
     let mut args = vec![("name", name.clone()), ("path", path.display().to_string())];
     let key = match &attempt.why {
@@ -90,5 +105,36 @@ impl Explain for UploadError {
                     .with("failures", failures.join("; "))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Sha256;
+
+    fn attempt(name: &str, why: Why) -> Attempt {
+        Attempt { source: Source::Filesystem { name: name.to_owned(), path: "/p".into() }, why, kept: None }
+    }
+
+    #[test]
+    fn what_fails_twice_in_the_same_way_is_said_once() {
+        let found = Sha256::of(b"other");
+        let attempts = vec![
+            attempt("near", Why::Digest { found }),
+            attempt("near", Why::Digest { found }),
+            attempt("far", Why::Truncated { found: 3, expected: 5 }),
+            attempt("far", Why::TooLong { expected: 5 }),
+            attempt("old", Why::Missing),
+        ];
+        let expected = [
+            format!("`/p` of `near` has sha256 {found} (asked 2 times)"),
+            "`/p` of `far` ends after 3 of 5 bytes".to_owned(),
+            "`/p` of `far` has more than 5 bytes".to_owned(),
+            "`old` has no file `/p`".to_owned(),
+        ];
+        assert_eq!(sentences(&attempts), expected);
+        let error = FetchError::AllFailed { sha256: found, attempts };
+        assert!(error.explain().text().ends_with(&expected.join("; ")));
     }
 }
