@@ -1,29 +1,35 @@
 //! Printing: reports as text or as one JSON document on stdout, notes and warnings on stderr.
+//!
+//! A document that is an object has `warnings`: what was warned of until then, each with `message` and `hint` (or null).
 
+use std::cell::RefCell;
 use std::io::{IsTerminal as _, Write as _};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::words::{Phrase, say};
 
 /// How the user wants to be told.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Output {
     /// One JSON document on stdout instead of text.
-    pub json: bool,
+    json: bool,
     /// No notes on stderr.
-    pub quiet: bool,
+    quiet: bool,
+    /// The warnings so far, as the JSON document has them.
+    warnings: RefCell<Vec<Value>>,
 }
 
 impl Output {
-    /// Prints a report: `text` of it, or the whole of it as JSON.
+    pub fn new(json: bool, quiet: bool) -> Self {
+        Self { json, quiet, warnings: RefCell::default() }
+    }
+
+    /// Prints a report: `text` of it, or the whole of it as JSON with the warnings so far.
     pub fn report<T: Serialize>(&self, report: &T, text: impl FnOnce(&T) -> String) {
-        let mut out = if self.json {
-            serde_json::to_string_pretty(report).unwrap_or_else(|e| format!("{{\"error\": \"{e}\"}}"))
-        } else {
-            text(report)
-        };
+        let mut out = if self.json { format!("{:#}", self.document(report)) } else { text(report) };
         if !out.is_empty() && !out.ends_with('\n') {
             out.push('\n');
         }
@@ -31,21 +37,32 @@ impl Output {
         let _ = std::io::stdout().write_all(out.as_bytes());
     }
 
+    fn document(&self, report: &impl Serialize) -> Value {
+        let mut document = serde_json::to_value(report).unwrap_or_else(|e| json!({"error": e.to_string()}));
+        if let Value::Object(fields) = &mut document {
+            fields.insert("warnings".to_owned(), Value::Array(self.warnings.take()));
+        }
+        document
+    }
+
     /// Prints a warning and its hint on stderr.
     pub fn warn(&self, phrase: &Phrase) {
-        if self.quiet {
-            return;
-        }
-        eprintln!("{}: {}", say("warning", &[]), phrase.text());
-        if let Some(hint) = phrase.hint() {
-            eprintln!("{}: {hint}", say("hint", &[]));
-        }
+        self.warning(&phrase.text(), phrase.hint().as_deref());
     }
 
     /// Prints a warning that is a finished sentence on stderr.
     pub fn warn_text(&self, text: &str) {
-        if !self.quiet {
-            eprintln!("{}: {text}", say("warning", &[]));
+        self.warning(text, None);
+    }
+
+    fn warning(&self, message: &str, hint: Option<&str>) {
+        self.warnings.borrow_mut().push(json!({"message": message, "hint": hint}));
+        if self.quiet {
+            return;
+        }
+        eprintln!("{}: {message}", say("warning", &[]));
+        if let Some(hint) = hint {
+            eprintln!("{}: {hint}", say("hint", &[]));
         }
     }
 

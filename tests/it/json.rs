@@ -1,5 +1,6 @@
 //! `--json` and `--dry-run`, for every command there is.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use serde_json::Value;
@@ -227,6 +228,66 @@ fn what_is_wrong_with_links_and_store_is_one_document() {
         (ran.status, &document(&["store", "verify"], &ran.stdout)["corrupt"]),
         (Some(4), &serde_json::json!([digest]))
     );
+}
+
+/// The messages in the document's `warnings`: the ones on stderr, with their hints, and `--quiet` takes none away.
+fn warned(env: &Env, args: &[&str]) -> Vec<String> {
+    let ran = env.run(&[args, &["--json"]].concat());
+    assert_eq!(ran.status, Some(0), "{args:?}: {ran:?}");
+    let document = document(args, &ran.stdout);
+    let warnings = document["warnings"].as_array().unwrap_or_else(|| panic!("{args:?}: no warnings: {document}"));
+    let texts = |key: &str| warnings.iter().filter_map(|w| w[key].as_str().map(str::to_owned)).collect::<Vec<_>>();
+    let printed = |start: &str| ran.stderr.lines().filter_map(|l| l.strip_prefix(start).map(str::to_owned)).collect();
+    let (messages, hints): (Vec<String>, Vec<String>) = (printed("warning: "), printed("hint: "));
+    assert_eq!((texts("message"), texts("hint")), (messages.clone(), hints), "{args:?}");
+    messages
+}
+
+#[test]
+fn warnings_are_in_the_document() {
+    let env = Env::quick();
+    assert!(warned(&env, &["pack", "--type", "model", "--version", "1.0.0"]).is_empty());
+    let script = env.write("project/models/bert/run", "#!/home/mei/venv/bin/python\n");
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    let pack = &["pack", "--type", "model", "--version", "1.0.0"][..];
+    for args in [pack, &[pack, &["--dry-run"]].concat()] {
+        let warnings = warned(&env, args);
+        assert!(matches!(&warnings[..], [shebang] if shebang.contains("`bert/run`")), "{warnings:?}");
+    }
+    let quiet = env.run(&[pack, &["--quiet", "--json"]].concat());
+    assert_eq!((quiet.stderr.as_str(), &document(pack, &quiet.stdout)["warnings"][1]), ("", &Value::Null));
+    assert!(document(pack, &quiet.stdout)["warnings"][0]["hint"].is_string());
+
+    // One target that everybody may write to, one that cannot be written to at all.
+    env.configure("default:", "  require: 1\n  default: [near, far]");
+    std::fs::create_dir_all(env.path("targets/near")).expect("made");
+    std::fs::set_permissions(env.path("targets/near"), std::fs::Permissions::from_mode(0o777)).expect("a mode");
+    env.write("targets/far", "not a directory\n");
+    let warnings = warned(&env, &["publish", "model@1.0.0"]);
+    assert!(
+        matches!(&warnings[..], [near, far] if near.contains("targets/near") && far.contains("`far`")),
+        "{warnings:?}"
+    );
+
+    // The same of each step of `ship`.
+    env.write("project/models/bert/config.json", "{\"layers\": 6}\n");
+    let config = env.read("project/.deploy-tool.yaml");
+    env.write("project/.deploy-tool.yaml", config.replace("  config: {source: ./configs}\n", ""));
+    let warnings = warned(&env, &["ship", "."]);
+    assert!(matches!(&warnings[..], [_, near, far] if near.contains("near") && far.contains("far")), "{warnings:?}");
+
+    // A source that is gone is passed over.
+    env.configure("default:", "  default: [near]");
+    std::fs::remove_file(env.path("targets/far")).expect("removed");
+    env.write("project/models/bert/config.json", "{\"layers\": 8}\n");
+    env.ok(&["pack", "--type", "model", "--version", "2.0.0"]);
+    env.ok(&["publish", "model@2.0.0", "--to", "near,far"]);
+    std::fs::remove_dir_all(env.path("targets/near/model/2.0.0")).expect("removed");
+    std::fs::remove_dir_all(env.path("store")).expect("removed");
+    let warnings = warned(&env, &["deploy", "model@2.0.0"]);
+    assert!(warnings.iter().all(|warning| warning.contains("`near`")) && !warnings.is_empty(), "{warnings:?}");
+    std::fs::remove_file(env.path("root/links/model")).expect("removed");
+    assert_eq!(warned(&env, &["status"]).len(), 1);
 }
 
 #[test]

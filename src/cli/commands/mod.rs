@@ -25,7 +25,7 @@ use crate::ops::Site;
 
 /// Runs the command that was asked for.
 pub(super) fn run(cli: Cli) -> Result<ExitCode, Failure> {
-    let output = Output { json: cli.global.json, quiet: cli.global.quiet };
+    let output = Output::new(cli.global.json, cli.global.quiet);
     let lines = Lines::new(&cli.global);
     let here = |command: &str| site_here(&cli.global, command, &output);
     let done = match cli.command {

@@ -9,7 +9,6 @@ use crate::ops::{Site, status};
 
 pub(super) fn run(site: &Site, output: &Output) -> Result<ExitCode, Failure> {
     let report = status::status(site)?;
-    output.report(&report, text);
     if let Some(unfinished) = report.unfinished {
         let phrase = match unfinished {
             Some(release) => Phrase::failed("status.unfinished").with("release", release),
@@ -20,6 +19,7 @@ pub(super) fn run(site: &Site, output: &Output) -> Result<ExitCode, Failure> {
     if report.links_wrong > 0 {
         output.warn(&Phrase::failed("status.links-wrong").with("count", report.links_wrong));
     }
+    output.report(&report, text);
     Ok(ExitCode::SUCCESS)
 }
 

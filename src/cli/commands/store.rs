@@ -49,10 +49,10 @@ pub(super) fn run(site: &Site, args: &StoreCommands, output: &Output) -> Result<
                 "leftovers": plan.leftovers.len(), "frees": plan.frees(), "excess": plan.excess,
                 "dry_run": args.dry.dry_run,
             });
-            output.report(&json, |_| collected(&plan, args.dry.dry_run));
             if plan.excess > 0 {
                 output.warn(&Phrase::failed("store.excess").with("bytes", ByteSize(plan.excess)));
             }
+            output.report(&json, |_| collected(&plan, args.dry.dry_run));
             Ok(ExitCode::SUCCESS)
         }
     }
