@@ -11,7 +11,7 @@ use std::path::Path;
 
 use deploy_tool::archive::{self, Mtime, PackOptions, Packed, Source, UnpackOptions};
 use deploy_tool::codec::{Buffer, Settings, decoder};
-use deploy_tool::model::{Choice, Compression, Index};
+use deploy_tool::model::{Choice, Compression, Index, MAX_HOLE_BYTES};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use sha2::Digest as _;
@@ -173,6 +173,7 @@ fn unpack(bencher: Bencher) {
         mode_mask: None,
         expected: None,
         max_bytes: None,
+        max_holes: MAX_HOLE_BYTES,
         progress: &|_| {},
     };
     bencher.counter(ItemsCount::new(FILES)).with_inputs(directory).bench_local_values(|into| {

@@ -304,6 +304,7 @@ fn unpacked(
         mode_mask: None,
         expected,
         max_bytes: Some(MOST_CONTENT),
+        max_holes: MOST_CONTENT,
         progress: &|_| {},
     };
     let result = archive::unpack(Source::File(package), compression, index, &into, &options);

@@ -164,9 +164,19 @@ pub enum UnpackError {
         /// The package's.
         package: crate::model::Compression,
     },
-    /// The whole tree is bigger than expected.
+    /// The files hold more bytes than are allowed.
     #[error("the archive unpacks to more than {limit} bytes")]
     TooMuch {
+        /// The limit.
+        limit: u64,
+    },
+    /// The holes of sparse files are more bytes than are allowed.
+    #[error("with `{path}`, the sparse files of the archive have holes of {found} bytes, more than {limit}")]
+    Holes {
+        /// The file that is too much.
+        path: TreePath,
+        /// How many bytes the holes have, those of the files before it included.
+        found: u64,
         /// The limit.
         limit: u64,
     },

@@ -21,7 +21,7 @@ pub use canonical::to_canonical_json;
 pub use digest::{Blake3, DigestError, Sha256};
 pub use index::{
     INDEX_FORMAT, Index, IndexEntry, IndexError, IndexParts, MAX_ENDS_BYTES, MAX_ENTRIES, MAX_HEADER_BYTES,
-    MAX_INDEX_BYTES, MAX_PIECE_BYTES, Piece,
+    MAX_HOLE_BYTES, MAX_INDEX_BYTES, MAX_PIECE_BYTES, Piece,
 };
 pub use manifest::{
     Checksum, ChecksumAlgorithm, Choice, Compression, Dependency, IndexRef, Manifest, ManifestComponent,

@@ -7,13 +7,13 @@ use serde::Serialize;
 
 use super::change::{self, details};
 use super::{Error, OnProgress, Phase, Progress, Site, fetch, record};
-use crate::archive::{self, Expected, Source, UnpackOptions};
+use crate::archive::{self, Expected, Source, UnpackError, UnpackOptions};
 use crate::deploy::{
     Action, EntryComponent, Error as DeployError, Install, Plan, Receipt, ReceiptRecord, Recovery, Request as Wanted,
     State, View, execute, plan,
 };
 use crate::fsx;
-use crate::model::{ComponentType, Index, Reference, Version};
+use crate::model::{ComponentType, Index, MAX_HOLE_BYTES, Reference, Version};
 use crate::records::{Published, read_file};
 use crate::store::Store;
 use crate::transfer::Attempt;
@@ -288,7 +288,7 @@ fn stage(
     component.source.clone_from(&brought.source);
     component.fetched = brought.bytes;
     if let Some(index) = &brought.index {
-        room(&site.root, index.content_size(), index.entries.len() as u64)?;
+        room(&site.root, index.stored_size(), index.entries.len() as u64)?;
     }
     let manifest = &published.manifest;
     let sha256 = published.package_sha256();
@@ -353,12 +353,23 @@ fn unpack(
         keep_write_bits: published.manifest.mutable,
         mode_mask: None,
         expected: Some(Expected { size: package.size, sha256 }),
-        max_bytes: None,
+        // With an index it is known that there is room.
+        max_bytes: match brought.index {
+            Some(_) => None,
+            None => Some(fsx::space(&site.root)?.bytes),
+        },
+        max_holes: MAX_HOLE_BYTES,
         progress: &told,
     };
     let file = fsx::open(&path)?;
-    archive::unpack(Source::File(&file), package.algorithm, brought.index.as_ref(), dir, &options)
-        .map_err(|source| Error::Unpack { what: what(), package: path, source: Box::new(source) })
+    archive::unpack(Source::File(&file), package.algorithm, brought.index.as_ref(), dir, &options).map_err(|error| {
+        match error {
+            UnpackError::TooMuch { limit: free } => {
+                Error::NoSpaceUnsaid { what: what(), path: site.root.clone(), free }
+            }
+            source => Error::Unpack { what: what(), package: path, source: Box::new(source) },
+        }
+    })
 }
 
 /// Whether the root's file system has room for what will be unpacked, before the first byte is written.

@@ -224,6 +224,16 @@ pub enum Error {
         /// Bytes free.
         free: u64,
     },
+    /// The root's file system is too full for a package without an index, which does not say how much it needs.
+    #[error("`{}` has {free} bytes free, {what} needs more", path.display())]
+    NoSpaceUnsaid {
+        /// The component and version.
+        what: String,
+        /// The root.
+        path: PathBuf,
+        /// Bytes free before it was unpacked.
+        free: u64,
+    },
     /// The root's file system has too few inodes.
     #[error("`{}` has {free} inodes free, {needed} are needed", path.display())]
     NoInodes {

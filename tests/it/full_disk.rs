@@ -8,6 +8,7 @@ use std::fs;
 use std::process::Command;
 
 use insta::assert_snapshot;
+use serde_json::{Value, json};
 
 use super::env::{Env, PROGRAM, Ran};
 
@@ -73,6 +74,66 @@ fn a_root_on_a_full_disk() {
 
     hint: free some with `deploy-tool version cleanup --dry-run` and `deploy-tool store gc --dry-run`
     ");
+}
+
+/// A record of the seed's form for a version, which knows no index.
+fn without_index(env: &Env, version: &str) {
+    let text = env.read(&format!("project/dist/model-{version}.manifest.json"));
+    let mut manifest: Value = serde_json::from_str(&text).expect("JSON");
+    manifest.as_object_mut().expect("an object").remove("index").expect("it had one");
+    env.write("seed/manifest.json", manifest.to_string());
+    let place = env.path(format!("targets/near/model/{version}"));
+    let record = json!({
+        "component": {"type": "model", "version": version},
+        "locations": [{"name": "near", "type": "filesystem", "path": place}],
+        "published_at": manifest["component"]["created_at"],
+    });
+    env.write("seed/record.json", record.to_string());
+}
+
+/// How much it needs is known at its end only; what is free is not filled up without a word.
+#[test]
+fn a_package_that_does_not_say_how_much_it_needs() {
+    let env = small_and_large();
+    without_index(&env, "1.0.1");
+    let script = r#"
+        "$TOOL" deploy model@1.0.0 --root "$SMALL/app" >"$SMALL/../log"
+        status=0
+        "$TOOL" deploy --record ../seed/record.json --root "$SMALL/app" || status=$?
+        "$TOOL" links verify --root "$SMALL/app" >"$SMALL/../log"
+        [ "$(ls "$SMALL/app/components/model")" = "$(printf '1.0.0\ncurrent')" ] || exit 98
+        [ -z "$(ls "$SMALL/app/.deploy-tool/staging")" ] || exit 99
+        exit "$status"
+    "#;
+    let Some(ran) = on_small_disk(&env, script) else { return };
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert_snapshot!(env.shown(&ran.stderr), @r"
+    error: not enough space on `<dir>/small/app`: 700.0 KiB are free, and model@1.0.1 unpacks to more; it has no index that says how much; nothing was changed
+
+    hint: free some with `deploy-tool version cleanup --dry-run` and `deploy-tool store gc --dry-run`
+    ");
+}
+
+/// A sparse file larger than the disk is made as a hole.
+#[test]
+fn holes_need_no_room() {
+    let env = Env::with_model();
+    let script = "mkdir tree && echo small >tree/small && truncate -s 64M tree/hollow && tar -C tree -Scf hollow.tar .";
+    let output = env.hermetic("sh").args(["-euc", script]).current_dir(env.path(".")).output().expect("sh runs");
+    assert!(output.status.success(), "{output:?}");
+    env.ok(&["pack", "--index-only", "../hollow.tar", "--type", "model", "--version", "1"]);
+    env.ok(&["publish", "model@1"]);
+    without_index(&env, "1");
+    let script = r#"
+        "$TOOL" deploy model@1 --root "$SMALL/app"
+        "$TOOL" deploy --record ../seed/record.json --root "$SMALL/seed"
+        for root in app seed; do
+            [ "$(stat -c %s "$SMALL/$root/links/model/hollow")" = $((64 << 20)) ]
+            [ "$(cat "$SMALL/$root/links/model/small")" = small ]
+        done
+    "#;
+    let Some(ran) = on_small_disk(&env, script) else { return };
+    assert_eq!(ran.status, Some(0), "{ran:?}");
 }
 
 #[test]

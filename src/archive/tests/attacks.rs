@@ -177,6 +177,48 @@ fn more_bytes_than_allowed() {
     }
 }
 
+/// A GNU tar of sparse files that are nothing but a hole each.
+fn hollow(sizes: &[u64]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (number, size) in sizes.iter().enumerate() {
+        let mut header = ::tar::Header::new_gnu();
+        header.set_path(format!("hollow-{number}")).expect("a path");
+        header.set_entry_type(::tar::EntryType::GNUSparse);
+        header.set_mode(0o644);
+        header.set_mtime(0);
+        header.set_size(0);
+        header.as_gnu_mut().expect("a GNU header").set_real_size(*size);
+        header.set_cksum();
+        out.extend_from_slice(header.as_bytes());
+    }
+    out.resize(out.len() + 1024, 0);
+    out
+}
+
+#[test]
+fn holes_that_are_hashed_for_ever() {
+    for sizes in [&[1 << 40][..], &[u64::MAX], &[5, MAX_HOLE_BYTES], &[7, u64::MAX, 1 << 40]] {
+        let tar = hollow(sizes);
+        let error = index_foreign(&as_file(&tar), Compression::None).expect_err("refused");
+        assert!(matches!(error, UnpackError::Holes { .. }), "{error}");
+        for (into, result) in all_ways(&tar, Compression::None, None, &unpack_options()) {
+            assert!(matches!(result, Err(UnpackError::Holes { .. })), "{result:?}");
+            assert!(listing(into.path()).len() < sizes.len(), "made what is refused");
+        }
+    }
+    let tar = hollow(&[300_000, 1, 500_000]);
+    let index = index_foreign(&as_file(&tar), Compression::None).expect("an index");
+    for index in [None, Some(&index)] {
+        for (max_holes, fits) in [(800_001, true), (800_000, false)] {
+            // Holes are no bytes that are written.
+            let options = UnpackOptions { max_holes, max_bytes: Some(0), ..unpack_options() };
+            for (_, result) in all_ways(&tar, Compression::None, index, &options) {
+                assert_eq!(result.is_ok(), fits, "{result:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_wrong_compression_is_named() {
     let tree = sample();

@@ -18,7 +18,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use super::*;
-use crate::model::{Choice, Compression, Index};
+use crate::model::{Choice, Compression, Index, MAX_HOLE_BYTES};
 
 /// The ways to compress.
 const ALL: [Compression; 6] = Compression::ALL;
@@ -51,6 +51,7 @@ fn unpack_options() -> UnpackOptions<'static> {
         mode_mask: None,
         expected: None,
         max_bytes: None,
+        max_holes: MAX_HOLE_BYTES,
         progress: &quiet,
     }
 }

@@ -20,6 +20,7 @@ use crate::model::{Blake3, Compression, EntryKind, Index, IndexEntry, IndexParts
 use deposit::Deposit;
 pub use source::Source;
 use source::Tally;
+use stream::Limits;
 
 /// What the whole package must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +41,11 @@ pub struct UnpackOptions<'a> {
     pub mode_mask: Option<u32>,
     /// Checked against the package's bytes as they are read, if given. Costs one hash over the package.
     pub expected: Option<Expected>,
-    /// The most bytes the files may have together; without an index, what else bounds them is the disk.
+    /// The most bytes the files may have together, holes left out: what is written. Without an index, what else bounds
+    /// them is the disk.
     pub max_bytes: Option<u64>,
+    /// The most bytes the holes of sparse files may have together: what is hashed without being read or written.
+    pub max_holes: u64,
     /// Told, now and then, how many bytes of files are done.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
@@ -80,7 +84,7 @@ pub fn unpack(
     match index {
         Some(index) => {
             same_compression(index, compression)?;
-            if let Some(limit) = options.max_bytes.filter(|limit| index.content_size() > *limit) {
+            if let Some(limit) = options.max_bytes.filter(|limit| index.stored_size() > *limit) {
                 return Err(UnpackError::TooMuch { limit });
             }
             if index.whole {
@@ -93,8 +97,8 @@ pub fn unpack(
         None => {
             let mut tally = Tally::new(source.into_read(), options.expected.is_some(), false);
             let mut found = stream::Found::default();
-            let limit = options.max_bytes;
-            stream::walk(&mut tally, compression, Some((&deposit, options.progress)), limit, &mut found)?;
+            let limits = Limits { bytes: options.max_bytes, holes: options.max_holes };
+            stream::walk(&mut tally, compression, Some((&deposit, options.progress)), limits, &mut found)?;
             tally.check(options.expected)?;
             Ok(count(&found.entries, stream::digest(&found.entries)))
         }
@@ -110,7 +114,7 @@ pub fn check(package: &File, compression: Compression, index: &Index) -> Result<
     same_compression(index, compression)?;
     let mut tally = Tally::new(Source::File(package).into_read(), false, false);
     let mut compare = stream::Compare::new(index);
-    let size = stream::walk(&mut tally, compression, None, None, &mut compare)?;
+    let size = stream::walk(&mut tally, compression, None, Limits::of_index(), &mut compare)?;
     compare.finish()?;
     if size != index.tar_size {
         return Err(UnpackError::Size { expected: index.tar_size, found: size });
@@ -122,11 +126,12 @@ pub fn check(package: &File, compression: Compression, index: &Index) -> Result<
 ///
 /// # Errors
 ///
-/// An archive that would be refused at unpacking.
+/// An archive that would be refused at unpacking. How much content it has is bounded by its own length alone, except for
+/// holes ([`crate::model::MAX_HOLE_BYTES`]): a header of a few bytes may claim any number of them.
 pub fn index_foreign(package: &File, compression: Compression) -> Result<Index, UnpackError> {
     let mut tally = Tally::new(Source::File(package).into_read(), false, true);
     let mut found = stream::Found { raw: Some(blake3::Hasher::new()), ..stream::Found::default() };
-    let tar_size = stream::walk(&mut tally, compression, None, None, &mut found)?;
+    let tar_size = stream::walk(&mut tally, compression, None, Limits::of_index(), &mut found)?;
     let (size, packed) = tally.finish()?;
     let raw = found.raw.take().unwrap_or_default().finalize();
     let piece = Piece {
@@ -155,7 +160,8 @@ pub fn index_foreign(package: &File, compression: Compression) -> Result<Index, 
 fn whole(source: Source<'_>, index: &Index, deposit: &Deposit, options: &UnpackOptions<'_>) -> Result<(), UnpackError> {
     let mut tally = Tally::new(source.into_read(), options.expected.is_some(), true);
     let mut compare = stream::Compare::new(index);
-    stream::walk(&mut tally, index.compression, Some((deposit, options.progress)), None, &mut compare)?;
+    let limits = Limits { bytes: None, holes: options.max_holes };
+    stream::walk(&mut tally, index.compression, Some((deposit, options.progress)), limits, &mut compare)?;
     compare.finish()?;
     tally.check_size(index.size)?;
     tally.check(options.expected)?;

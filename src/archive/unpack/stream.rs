@@ -11,7 +11,8 @@ use crate::archive::pack::NORMALIZED_MTIME;
 use crate::archive::tar::{Body, Member, Segment, TarError, next_member, only_zeros, padding};
 use crate::codec;
 use crate::model::{
-    Blake3, Compression, Entry, EntryKind, Index, IndexEntry, IndexError, MAX_ENTRIES, Shape, TreeHasher, TreePath,
+    Blake3, Compression, Entry, EntryKind, Index, IndexEntry, IndexError, MAX_ENTRIES, MAX_HOLE_BYTES, Shape,
+    TreeHasher, TreePath,
 };
 
 /// Who watches the entries go by.
@@ -137,13 +138,29 @@ pub(super) fn digest(entries: &[IndexEntry]) -> Blake3 {
 /// Where to write, and whom to tell how much.
 pub(super) type Target<'a> = (&'a Deposit, &'a (dyn Fn(u64) + Sync));
 
+/// How much an archive may hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Bytes of files, holes left out.
+    pub bytes: Option<u64>,
+    /// Bytes of holes in sparse files.
+    pub holes: u64,
+}
+
+impl Limits {
+    /// What an index can describe.
+    pub fn of_index() -> Self {
+        Self { bytes: None, holes: MAX_HOLE_BYTES }
+    }
+}
+
 /// Reads an archive to the end of its input, writes its entries if there is a `target`, and returns the tar stream's
 /// length.
 pub(super) fn walk(
     input: &mut Tally<'_>,
     compression: Compression,
     target: Option<Target<'_>>,
-    max_bytes: Option<u64>,
+    limits: Limits,
     watch: &mut dyn Watch,
 ) -> Result<u64, UnpackError> {
     std::thread::scope(|scope| {
@@ -155,8 +172,9 @@ pub(super) fn walk(
             target,
             hand: Hand::default(),
             directories: BTreeMap::new(),
-            max_bytes,
+            limits,
             bytes: 0,
+            holes: 0,
             buffer: vec![0; 1 << 18],
         };
         walk.run()?;
@@ -186,8 +204,9 @@ struct Walk<'a, 'w, R> {
     target: Option<Target<'a>>,
     hand: Hand,
     directories: BTreeMap<TreePath, i64>,
-    max_bytes: Option<u64>,
+    limits: Limits,
     bytes: u64,
+    holes: u64,
     buffer: Vec<u8>,
 }
 
@@ -240,6 +259,17 @@ impl<R: Read> Walk<'_, '_, R> {
         self.input.watch.entry(IndexEntry { entry: Entry { path, kind, mode, mtime }, offset, stored })
     }
 
+    /// Counts a file before anything of it is read or made.
+    fn admit(&mut self, path: &TreePath, size: u64, stored: u64) -> Result<(), UnpackError> {
+        self.bytes = self.bytes.saturating_add(stored);
+        self.holes = self.holes.saturating_add(size.saturating_sub(stored));
+        if let Some(limit) = self.limits.bytes.filter(|limit| self.bytes > *limit) {
+            return Err(UnpackError::TooMuch { limit });
+        }
+        let (found, limit) = (self.holes, self.limits.holes);
+        if found > limit { Err(UnpackError::Holes { path: path.clone(), found, limit }) } else { Ok(()) }
+    }
+
     /// Reads a file's content and padding, writes it, and returns its digest.
     fn file(
         &mut self,
@@ -249,15 +279,12 @@ impl<R: Read> Walk<'_, '_, R> {
         size: u64,
         segments: Option<Vec<Segment>>,
     ) -> Result<Blake3, UnpackError> {
-        self.bytes = self.bytes.saturating_add(size);
-        if let Some(limit) = self.max_bytes.filter(|limit| self.bytes > *limit) {
-            return Err(UnpackError::TooMuch { limit });
-        }
+        let segments = segments.unwrap_or_else(|| vec![Segment { offset: 0, length: size }]);
+        self.admit(path, size, segments.iter().map(|segment| segment.length).sum())?;
         let file = match self.target {
             Some((deposit, _)) => Some(deposit.file(&mut self.hand, path)?),
             None => None,
         };
-        let segments = segments.unwrap_or_else(|| vec![Segment { offset: 0, length: size }]);
         let mut hasher = blake3::Hasher::new();
         let (mut at, mut stored, mut written) = (0, 0, 0);
         for Segment { offset, length } in segments {
@@ -283,7 +310,7 @@ impl<R: Read> Walk<'_, '_, R> {
                 deposit.set_length(&mut self.hand, path, file, size)?;
             }
             deposit.seal(&mut self.hand, path, file, mode, mtime)?;
-            progress(self.bytes);
+            progress(self.bytes.saturating_add(self.holes));
         }
         Ok(Blake3::from_bytes(*hasher.finalize().as_bytes()))
     }
@@ -297,7 +324,7 @@ fn fill(input: &mut impl Read, out: &mut [u8]) -> Result<(), TarError> {
 }
 
 fn hash_zeros(hasher: &mut blake3::Hasher, mut count: u64) {
-    const ZEROS: [u8; 4096] = [0; 4096];
+    static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
     while count > 0 {
         let part = count.min(ZEROS.len() as u64);
         hasher.update(&ZEROS[..part as usize]);

@@ -4,7 +4,7 @@ use super::Explain;
 use crate::archive::{PackError, TarError, Trap, TrapKind, UnpackError};
 use crate::cli::words::{Phrase, say};
 use crate::codec::CodecError;
-use crate::model::{IndexError, ShapeError};
+use crate::model::{ByteSize, IndexError, ShapeError};
 
 impl Explain for PackError {
     fn explain(&self) -> Phrase {
@@ -66,6 +66,10 @@ impl Explain for UnpackError {
                 Phrase::refused("archive.compression").with("index", index.name()).with("package", package.name())
             }
             UnpackError::TooMuch { limit } => Phrase::refused("archive.too-much").with("limit", limit),
+            UnpackError::Holes { path, found, limit } => Phrase::refused("archive.holes")
+                .with("path", path)
+                .with("found", ByteSize(*found))
+                .with("limit", ByteSize(*limit)),
         }
     }
 }

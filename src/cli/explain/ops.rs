@@ -103,6 +103,10 @@ impl Explain for Error {
                 .path("path", path)
                 .with("needed", ByteSize(*needed))
                 .with("free", ByteSize(*free)),
+            Error::NoSpaceUnsaid { what, path, free } => Phrase::failed("ops.no-space-unsaid")
+                .with("what", what)
+                .path("path", path)
+                .with("free", ByteSize(*free)),
             Error::NoInodes { path, needed, free } => {
                 Phrase::failed("ops.no-inodes").path("path", path).with("needed", needed).with("free", free)
             }

@@ -32,6 +32,9 @@ pub const MAX_INDEX_BYTES: u64 = 1 << 30;
 pub const MAX_ENDS_BYTES: usize = 16 << 20;
 /// The most bytes of one entry's headers.
 pub const MAX_HEADER_BYTES: u64 = 1 << 20;
+/// The most bytes that the holes in the sparse files of one package may have together. Holes take no room, neither in the
+/// archive nor on the disk, but they are hashed: so many take a minute or two.
+pub const MAX_HOLE_BYTES: u64 = 256 << 30;
 /// The tar stream's unit.
 const BLOCK: u64 = 512;
 
@@ -218,6 +221,11 @@ impl Index {
         sizes.fold(0, u64::saturating_add)
     }
 
+    /// The bytes of all files that the tar stream holds: [`Index::content_size`] without the holes of sparse files.
+    pub fn stored_size(&self) -> u64 {
+        self.entries.iter().map(|e| e.stored).fold(0, u64::saturating_add)
+    }
+
     /// The index as it is stored: frames of zstd that hold one line of JSON for the header, each entry and each piece.
     pub fn to_bytes(&self) -> Vec<u8> {
         lines::write(&self.0)
@@ -240,7 +248,7 @@ impl IndexParts {
             let mut shape = super::Shape::new();
             self.entries.iter().try_for_each(|e| shape.admit(&e.entry.path, &e.entry.kind).map(|_| ()))?;
         }
-        let mut end = 0;
+        let (mut end, mut holes) = (0, 0u64);
         for item in &self.entries {
             let Entry { path, kind, mode, .. } = &item.entry;
             let allowed = match kind {
@@ -253,11 +261,14 @@ impl IndexParts {
             }
             let misplaced = || IndexError::Misplaced { path: path.clone(), offset: item.offset };
             let headers = item.offset.checked_sub(end).ok_or_else(misplaced)?;
-            let stored_fits = match kind {
-                EntryKind::File { size, .. } => self.whole || item.stored == *size,
-                _ => item.stored == 0,
+            let size = match kind {
+                EntryKind::File { size, .. } => *size,
+                _ => 0,
             };
-            if !stored_fits || headers < BLOCK || headers % BLOCK != 0 || headers > MAX_HEADER_BYTES {
+            let hole = size.checked_sub(item.stored).filter(|hole| self.whole || *hole == 0).ok_or_else(misplaced)?;
+            holes = holes.saturating_add(hole);
+            limit("bytes of holes in sparse files", holes, MAX_HOLE_BYTES)?;
+            if headers < BLOCK || headers % BLOCK != 0 || headers > MAX_HEADER_BYTES {
                 return Err(misplaced());
             }
             end = item.end();

@@ -54,7 +54,25 @@ fn what_is_written_is_read() {
     let index = Index::new(parts()).expect("it fits");
     let bytes = index.to_bytes();
     assert_eq!(Index::parse(&bytes).expect("what was written"), index);
-    assert_eq!(index.content_size(), 700);
+    assert_eq!((index.content_size(), index.stored_size()), (700, 700));
+}
+
+#[test]
+fn holes_of_foreign_archives_are_bounded() {
+    let with_hole = |hole| {
+        let mut parts = parts();
+        let digest = Blake3::of(b"x");
+        parts.entries[1].entry.kind = EntryKind::File { size: 700 + hole, digest };
+        parts.pieces = vec![Piece { offset: 0, length: 318, tar_length: 4096, ..parts.pieces[0] }];
+        IndexParts { whole: true, head: Vec::new(), tail: Vec::new(), ..parts }
+    };
+    let index = Index::new(with_hole(MAX_HOLE_BYTES)).expect("the most there may be");
+    assert_eq!((index.content_size(), index.stored_size()), (700 + MAX_HOLE_BYTES, 700));
+    let limit = |e| matches!(e, IndexError::Limit { what: "bytes of holes in sparse files", .. });
+    assert!(Index::new(with_hole(MAX_HOLE_BYTES + 1)).is_err_and(limit));
+    let mut more_than_the_file = with_hole(0);
+    more_than_the_file.entries[1].stored = 701;
+    assert!(matches!(Index::new(more_than_the_file), Err(IndexError::Misplaced { .. })));
 }
 
 /// A change and whether the error is the one meant for it.
