@@ -121,12 +121,14 @@ pub(in crate::archive) fn next_member(
     let (mut long_name, mut long_link) = (None, None);
     let mut overrides = Overrides::default();
     let mut headers = 0;
+    // Whether an extended header awaits the one that it extends.
+    let mut extended = false;
     loop {
         let mut block = [0; BLOCK];
         fill(input, &mut block)?;
         headers += BLOCK as u64;
         if block == [0; BLOCK] {
-            return if headers == BLOCK as u64 { Ok(None) } else { Err(TarError::CutShort) };
+            return if extended { Err(TarError::CutShort) } else { Ok(None) };
         }
         let header = tar::Header::from_byte_slice(&block);
         if !checksum_is_right(header) {
@@ -142,7 +144,7 @@ pub(in crate::archive) fn next_member(
         if !extends {
             // The tree's own top: nothing to make.
             if kind == EntryType::Directory && is_top(overrides.path.as_deref().unwrap_or(&header.path_bytes())) {
-                (long_name, long_link, overrides) = (None, None, Overrides::default());
+                (long_name, long_link, overrides, extended) = (None, None, Overrides::default(), false);
                 continue;
             }
             let parts = Parts { name: long_name.take(), link: long_link.take(), overrides, headers };
@@ -156,6 +158,7 @@ pub(in crate::archive) fn next_member(
         fill(input, &mut content)?;
         headers += content.len() as u64;
         content.truncate(size as usize);
+        extended |= kind != EntryType::XGlobalHeader;
         match kind {
             EntryType::XHeader => overrides.add(&content).ok_or_else(|| malformed("pax records"))?,
             EntryType::XGlobalHeader => {

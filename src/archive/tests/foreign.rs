@@ -78,6 +78,21 @@ fn gnu_tar_in_every_format() {
 }
 
 #[test]
+fn an_empty_directory_is_an_archive_too() {
+    let tree = tempfile::tempdir().expect("a directory");
+    for format in ["--format=gnu", "--format=posix"] {
+        let Some(tar) = run(tree.path(), GNU_TAR, &["-c", "-f", "-", format, "."]) else { return };
+        gives(&tar, Compression::None, &BTreeMap::new());
+        // An extended header without the header it extends is cut short.
+        if format == "--format=posix" {
+            let cut = [&tar[..1024], &[0; 1024]].concat();
+            let error = index_foreign(&as_file(&cut), Compression::None).expect_err("refused");
+            assert!(matches!(error, UnpackError::Tar(TarError::CutShort)), "{error}");
+        }
+    }
+}
+
+#[test]
 fn bsdtar_which_sees_holes_by_itself() {
     let tree = odd_tree();
     let expected = listing(tree.path());
