@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use deploy_tool::archive::{self, Expected, Mtime, PackOptions, Source, UnpackOptions};
-use deploy_tool::codec::{self, Buffer, Settings};
+use deploy_tool::codec::{self, Buffer, Settings, Trailing};
 use deploy_tool::model::{Blake3, Choice, Compression, Index};
 
 /// No input here needs more; what asks for more address space than the second gets none.
@@ -214,7 +214,7 @@ fn piece_decoders() {
 fn readers_of_whole_archives() {
     fuzz("the archive readers", 1, &fixtures("archive"), as_it_is, |bytes| {
         let compression = Compression::sniff(bytes);
-        let mut out = codec::reader(compression, Box::new(bytes)).take(MOST_CONTENT);
+        let mut out = codec::reader(compression, Box::new(bytes), Trailing::PassedOver).take(MOST_CONTENT);
         let _ = std::io::copy(&mut out, &mut std::io::sink());
     });
 }

@@ -188,6 +188,10 @@ impl<R: BufRead> Read for Bzip2Member<R> {
 }
 
 impl<R: BufRead> stream::Member<R> for Bzip2Member<R> {
+    fn begins(start: &[u8]) -> bool {
+        stream::agrees(start, b"BZh")
+    }
+
     fn open(input: R) -> io::Result<Self> {
         Ok(Self(BzDecoder::new(input)))
     }

@@ -176,6 +176,10 @@ impl<R: BufRead> Read for GzipMember<R> {
 }
 
 impl<R: BufRead> stream::Member<R> for GzipMember<R> {
+    fn begins(start: &[u8]) -> bool {
+        stream::agrees(start, &HEAD[..2])
+    }
+
     fn open(input: R) -> io::Result<Self> {
         Ok(Self(GzDecoder::new(input)))
     }

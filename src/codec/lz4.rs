@@ -247,6 +247,11 @@ impl<R: BufRead> Read for Lz4Member<R> {
 }
 
 impl<R: BufRead> stream::Member<R> for Lz4Member<R> {
+    fn begins(start: &[u8]) -> bool {
+        [MAGIC, LEGACY_MAGIC].iter().any(|magic| stream::agrees(start, &magic.to_le_bytes()))
+            || stream::agrees_with_skippable(start)
+    }
+
     fn open(mut input: R) -> io::Result<Self> {
         let frame = match read_u32(&mut input)? {
             MAGIC => Some(Frame::read(&mut input)?),

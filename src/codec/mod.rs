@@ -224,15 +224,29 @@ pub fn decoder(compression: Compression) -> Result<Option<Box<dyn Decoder>>, Cod
     })
 }
 
-/// Decodes a whole archive of any origin: all its members, frames or streams. Zero bytes between and
-/// behind them are skipped, anything else is an error, and so is an end in the middle.
-pub fn reader<'a>(compression: Compression, input: Box<dyn BufRead + Send + 'a>) -> Box<dyn Read + Send + 'a> {
+/// What becomes of bytes behind an archive that are no part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trailing {
+    /// They are an error: this program's own archives have none.
+    Refused,
+    /// They are read and passed over, as `gzip -d`, `bzip2 -d` and bsdtar do.
+    PassedOver,
+}
+
+/// Decodes a whole archive of any origin: all its members, frames or streams. Zero bytes between and behind them are
+/// skipped. What begins as a member is one, and an error where it is damaged or cut short; what follows the last and
+/// begins otherwise is trailing.
+pub fn reader<'a>(
+    compression: Compression,
+    input: Box<dyn BufRead + Send + 'a>,
+    trailing: Trailing,
+) -> Box<dyn Read + Send + 'a> {
     match compression {
-        Compression::Gzip => Box::new(stream::Joined::<_, gzip::GzipMember<_>>::new(input)),
-        Compression::Zstd => Box::new(stream::Joined::<_, zstd::ZstdMember<_>>::new(input)),
-        Compression::Lz4 => Box::new(stream::Joined::<_, lz4::Lz4Member<_>>::new(input)),
-        Compression::Xz => Box::new(stream::Joined::<_, xz::XzMember<_>>::new(input)),
-        Compression::Bzip2 => Box::new(stream::Joined::<_, bzip2::Bzip2Member<_>>::new(input)),
+        Compression::Gzip => Box::new(stream::Joined::<_, gzip::GzipMember<_>>::new(input, trailing)),
+        Compression::Zstd => Box::new(stream::Joined::<_, zstd::ZstdMember<_>>::new(input, trailing)),
+        Compression::Lz4 => Box::new(stream::Joined::<_, lz4::Lz4Member<_>>::new(input, trailing)),
+        Compression::Xz => Box::new(stream::Joined::<_, xz::XzMember<_>>::new(input, trailing)),
+        Compression::Bzip2 => Box::new(stream::Joined::<_, bzip2::Bzip2Member<_>>::new(input, trailing)),
         Compression::None => Box::new(input),
     }
 }

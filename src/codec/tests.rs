@@ -39,8 +39,13 @@ fn archive(settings: Settings, pieces: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn unpacked(compression: Compression, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    read(compression, bytes, Trailing::Refused)
+}
+
+/// Read through a buffer so small that no magic number fits into it.
+fn read(compression: Compression, bytes: &[u8], trailing: Trailing) -> std::io::Result<Vec<u8>> {
     let mut out = Vec::new();
-    reader(compression, Box::new(bytes)).read_to_end(&mut out)?;
+    reader(compression, Box::new(std::io::BufReader::with_capacity(3, bytes)), trailing).read_to_end(&mut out)?;
     Ok(out)
 }
 
@@ -73,9 +78,19 @@ fn a_member_too_many_or_cut_short_is_never_passed_over() {
         assert!(unpacked(compression, &[&one[..], &[0; 700]].concat()).expect("padding") == raw);
         assert!(unpacked(compression, &[&one[..], b"behind"].concat()).is_err());
         assert!(unpacked(compression, &[&one[..], &[0; 9], b"behind"].concat()).is_err());
+        let passed_over = |bytes: &[&[u8]]| read(compression, &bytes.concat(), Trailing::PassedOver);
+        for behind in [&b"b"[..], b"behind", &[0; 700], b"\0\0behind", &[0xff; 70_000]] {
+            assert!(passed_over(&[&one, behind]).expect("passed over") == raw, "{compression:?}");
+        }
+        assert!(passed_over(&[&one, &one, b"behind", &one]).expect("two members") == raw.repeat(2));
+        assert!(passed_over(&[b"before", &one]).is_err());
         for cut in [0, 1, 5, one.len() / 2, one.len() - 1] {
-            assert!(unpacked(compression, &one[..cut]).is_err(), "{compression:?} cut at {cut}");
-            assert!(unpacked(compression, &[&one[..], &one[..cut.max(1)]].concat()).is_err(), "{compression:?} {cut}");
+            for trailing in [Trailing::Refused, Trailing::PassedOver] {
+                assert!(read(compression, &one[..cut], trailing).is_err(), "{compression:?} cut at {cut}");
+                // What begins as a member is one, be it a single byte.
+                let again = [&one[..], &one[..cut.max(1)]].concat();
+                assert!(read(compression, &again, trailing).is_err(), "{compression:?} {cut}");
+            }
         }
     }
 }

@@ -196,6 +196,10 @@ impl<R: BufRead> Read for XzMember<R> {
 }
 
 impl<R: BufRead> stream::Member<R> for XzMember<R> {
+    fn begins(start: &[u8]) -> bool {
+        stream::agrees(start, &head())
+    }
+
     fn open(input: R) -> io::Result<Self> {
         Ok(Self(XzDecoder::new_stream(input, Stream::new_stream_decoder(MEMORY, 0)?)))
     }

@@ -8,6 +8,7 @@ use super::sample::{Content, judge};
 use super::{Buffer, CodecError, Decoder, Encoder, Seal, decode_error, stream};
 use crate::model::Compression;
 
+const MAGIC: [u8; 4] = 0xFD2F_B528u32.to_le_bytes();
 /// The fastest level there is still makes codes for frequent bytes; below zero it does not.
 const UNEVEN_LEVEL: i32 = 1;
 /// Frames of noise: hardly searched, and stored as they are.
@@ -80,6 +81,10 @@ impl<R: BufRead> Read for ZstdMember<R> {
 }
 
 impl<R: BufRead> stream::Member<R> for ZstdMember<R> {
+    fn begins(start: &[u8]) -> bool {
+        stream::agrees(start, &MAGIC) || stream::agrees_with_skippable(start)
+    }
+
     fn open(input: R) -> io::Result<Self> {
         Ok(Self(zstd::stream::read::Decoder::with_buffer(input)?.single_frame()))
     }

@@ -161,25 +161,48 @@ fn tars_of_every_kind() {
     ]);
 }
 
+/// What `gzip -d`, `bzip2 -d` and bsdtar pass over: the archive before it is whole.
 #[test]
-fn zeros_behind_a_compressed_archive_are_passed_over() {
+fn other_bytes_behind_an_archive_are_passed_over() {
     whole(&[
-        ("gzip", "(gzip -1c $TAR; head -c 5000 /dev/zero) >$ARCHIVE"),
-        ("zstd", "(zstd -q -1c $TAR; head -c 5000 /dev/zero) >$ARCHIVE"),
+        ("gzip", "(gzip -1c $TAR; echo behind) >$ARCHIVE"),
+        ("gzip, zeros", "(gzip -1c $TAR; head -c 5000 /dev/zero) >$ARCHIVE"),
+        ("zstd", "(zstd -q -1c $TAR; echo behind) >$ARCHIVE"),
+        ("zstd, zeros", "(zstd -q -1c $TAR; head -c 5000 /dev/zero) >$ARCHIVE"),
+        ("lz4", "(lz4 -qc $TAR; echo behind) >$ARCHIVE"),
+        ("xz", "(xz -0c $TAR; head -c 5 /dev/zero; echo behind) >$ARCHIVE"),
+        ("bzip2", "(bzip2 -1c $TAR; echo behind) >$ARCHIVE"),
+        ("none", "(cat $TAR; echo behind) >$ARCHIVE"),
+        ("behind the tar, inside gzip", "(cat $TAR; echo behind) | gzip -1 >$ARCHIVE"),
+        ("behind the tar, a gzip member", "(gzip -1c $TAR; echo behind | gzip -1) >$ARCHIVE"),
     ]);
 }
 
 /// What compresses a stream.
 const COMPRESS: [&str; 6] = ["gzip -1", "zstd -q -1", "lz4 -q", "xz -0", "bzip2 -1", "cat"];
 
-/// Whether what stands behind is a part of the archive cannot be known, so it is not left out in silence.
+/// What belongs to an archive, or would be another one, is never taken for such bytes.
 #[test]
-fn other_bytes_behind_an_archive_are_refused() {
+fn what_is_no_whole_archive_is_refused_whatever_stands_behind_it() {
     let env = scene();
     for compress in COMPRESS.iter().filter(|compress| all_there(compress)) {
-        shell(&env, &format!("({compress} <$TAR; echo behind) >$ARCHIVE"));
-        let error = env.fails(4, &["pack", "--index-only", "../archive", "--type", "model", "--version", "1"]);
-        assert!(error.contains("archive"), "{compress}: {error}");
+        let (first, second) = ("head -c 1000000 $TAR", "tail -c +1000001 $TAR");
+        let mut scripts = vec![
+            format!("({compress} <$TAR; {compress} <$TAR) >$ARCHIVE"),
+            format!("({compress} <$TAR; head -c 5000 again) >$ARCHIVE"),
+            format!("({first} | {compress}; echo damaged; {second} | {compress}) >$ARCHIVE"),
+            format!("({first} | {compress}; {second} | {compress} | tail -c +2) >$ARCHIVE"),
+        ];
+        if *compress != "cat" {
+            // A member of which nothing is left but the start of its magic number.
+            scripts.push(format!("({compress} <$TAR; head -c 1 again) >$ARCHIVE"));
+        }
+        shell(&env, &format!("{compress} <$TAR >again"));
+        for script in scripts {
+            shell(&env, &script);
+            let error = env.fails(4, &["pack", "--index-only", "../archive", "--type", "model", "--version", "1"]);
+            assert!(error.contains("archive"), "{script}: {error}");
+        }
     }
 }
 

@@ -14,7 +14,7 @@ mod sparse;
 mod write;
 
 pub use read::TarError;
-pub(super) use read::{Body, Member, next_member, only_zeros};
+pub(super) use read::{Body, Member, next_member, no_header, only_zeros};
 pub(super) use sparse::Segment;
 pub(super) use write::{END_BYTES, header_bytes, padding, write_header};
 

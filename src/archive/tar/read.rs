@@ -66,7 +66,7 @@ pub enum TarError {
         /// Its mode.
         mode: u32,
     },
-    /// Something follows the blocks that end an archive.
+    /// Something follows the blocks that end an archive that may not, or what ends it is damaged.
     #[error("there is more behind the end of the archive")]
     Behind,
 }
@@ -252,16 +252,38 @@ fn sparse_body(map: sparse::Map, stored: u64) -> Option<Body> {
 }
 
 /// Reads to the end of the stream, where nothing but zeros may be.
-pub(in crate::archive) fn only_zeros(input: &mut impl Read) -> Result<u64, TarError> {
+pub(in crate::archive) fn only_zeros(input: &mut impl Read) -> Result<(), TarError> {
     let mut buffer = vec![0; 1 << 16];
-    let mut total = 0;
     loop {
         match input.read(&mut buffer) {
-            Ok(0) => return Ok(total),
-            Ok(count) if buffer[..count].iter().all(|b| *b == 0) => total += count as u64,
+            Ok(0) => return Ok(()),
+            Ok(count) if buffer[..count].iter().all(|b| *b == 0) => {}
             Ok(_) => return Err(TarError::Behind),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+/// Reads to the end of the stream of another program's archive, behind the first of the blocks that end it. What follows
+/// them is passed over, as every reader of tars does; but the end must be one, two blocks of zeros or one and nothing, and
+/// no header may follow it: neither another archive nor the rest of one with a damaged middle is left out in silence.
+pub(in crate::archive) fn no_header(input: &mut impl Read) -> Result<(), TarError> {
+    let mut buffer = Vec::new();
+    let mut ended = false;
+    loop {
+        buffer.clear();
+        input.by_ref().take(1 << 16).read_to_end(&mut buffer)?;
+        if buffer.is_empty() {
+            return Ok(());
+        }
+        for block in buffer.chunks(BLOCK) {
+            let zeros = block.iter().all(|b| *b == 0);
+            let header = || block.len() == BLOCK && checksum_is_right(tar::Header::from_byte_slice(block));
+            if !zeros && (!ended || header()) {
+                return Err(TarError::Behind);
+            }
+            ended = true;
         }
     }
 }

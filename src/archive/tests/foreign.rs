@@ -122,12 +122,43 @@ fn many_members_and_padding_are_read_to_the_end() {
         gives(&many, compression, &expected);
         many.resize(many.len() + 4096, 0);
         gives(&many, compression, &expected);
-        // Half a member behind the end of the archive is not passed over.
-        let more = [&many[..many.len() - 4096], &compressed(compression, b"more")].concat();
-        assert!(matches!(index_foreign(&as_file(&more), compression), Err(UnpackError::Tar(TarError::Behind))));
+        // Other bytes behind the archive, as they are and in a member of their own.
+        gives(&[&many[..], b"more"].concat(), compression, &expected);
+        gives(&[&many[..], &compressed(compression, b"more")].concat(), compression, &expected);
+        // A member that is cut short is not passed over, nor is an archive behind the archive.
+        for behind in [compressed(compression, &tar), compressed(compression, &[&[7; 512], &tar[..]].concat())] {
+            let refused = |end| index_foreign(&as_file(&[&many[..], &behind[..end]].concat()), compression);
+            assert!(matches!(refused(behind.len()), Err(UnpackError::Tar(TarError::Behind))), "{compression:?}");
+            for end in [1, behind.len() / 2, behind.len() - 1] {
+                assert!(matches!(refused(end), Err(UnpackError::Tar(_))), "{compression:?} at {end}");
+            }
+        }
     }
-    let twice = [&tar[..], &tar].concat();
-    assert!(matches!(index_foreign(&as_file(&twice), Compression::None), Err(UnpackError::Tar(TarError::Behind))));
+}
+
+#[test]
+fn bytes_behind_the_end_of_a_tar_are_passed_over_where_none_of_them_is_an_entry() {
+    let tree = little();
+    let expected = listing(tree.path());
+    let Some(tar) = run(tree.path(), GNU_TAR, &["-c", "-f", "-", "."]) else { return };
+    let end = tar.len() - tar.iter().rev().take_while(|b| **b == 0).count();
+    let end = end.next_multiple_of(512);
+    for behind in [&b"more"[..], &[7; 100_000], &[&[0; 5000][..], b"more"].concat()] {
+        gives(&[&tar[..], behind].concat(), Compression::None, &expected);
+        gives(&[&tar[..end + 1024], behind].concat(), Compression::None, &expected);
+    }
+    // A single block of zeros may be a hole in a damaged archive.
+    let one_block = [&tar[..end + 512], b"more"].concat();
+    // An archive behind the archive, and one whose middle is blank: entries that no reader would see.
+    let twice = [&tar[..], &[9; 1024], &tar].concat();
+    let mut blank = tar.clone();
+    blank[512..2048].fill(0);
+    for bytes in [one_block, twice, blank] {
+        for (_, result) in all_ways(&bytes, Compression::None, None, &unpack_options()) {
+            assert!(matches!(result, Err(UnpackError::Tar(TarError::Behind))), "{result:?}");
+        }
+        assert!(matches!(index_foreign(&as_file(&bytes), Compression::None), Err(UnpackError::Tar(TarError::Behind))));
+    }
 }
 
 /// One member of each kind, as its own library writes it.

@@ -16,6 +16,7 @@ use std::fs::File;
 use std::path::Path;
 
 use super::error::UnpackError;
+use crate::codec::Trailing;
 use crate::model::{Blake3, Compression, EntryKind, Index, IndexEntry, IndexParts, Piece, Sha256};
 use deposit::Deposit;
 pub use source::Source;
@@ -98,7 +99,8 @@ pub fn unpack(
             let mut tally = Tally::new(source.into_read(), options.expected.is_some(), false);
             let mut found = stream::Found::default();
             let limits = Limits { bytes: options.max_bytes, holes: options.max_holes };
-            stream::walk(&mut tally, compression, Some((&deposit, options.progress)), limits, &mut found)?;
+            let target = Some((&deposit, options.progress));
+            stream::walk(&mut tally, compression, target, limits, Trailing::PassedOver, &mut found)?;
             tally.check(options.expected)?;
             Ok(count(&found.entries, stream::digest(&found.entries)))
         }
@@ -114,7 +116,7 @@ pub fn check(package: &File, compression: Compression, index: &Index) -> Result<
     same_compression(index, compression)?;
     let mut tally = Tally::new(Source::File(package).into_read(), false, false);
     let mut compare = stream::Compare::new(index);
-    let size = stream::walk(&mut tally, compression, None, Limits::of_index(), &mut compare)?;
+    let size = stream::walk(&mut tally, compression, None, Limits::of_index(), trailing(index), &mut compare)?;
     compare.finish()?;
     if size != index.tar_size {
         return Err(UnpackError::Size { expected: index.tar_size, found: size });
@@ -131,7 +133,8 @@ pub fn check(package: &File, compression: Compression, index: &Index) -> Result<
 pub fn index_foreign(package: &File, compression: Compression) -> Result<Index, UnpackError> {
     let mut tally = Tally::new(Source::File(package).into_read(), false, true);
     let mut found = stream::Found { raw: Some(blake3::Hasher::new()), ..stream::Found::default() };
-    let tar_size = stream::walk(&mut tally, compression, None, Limits::of_index(), &mut found)?;
+    let limits = Limits::of_index();
+    let tar_size = stream::walk(&mut tally, compression, None, limits, Trailing::PassedOver, &mut found)?;
     let (size, packed) = tally.finish()?;
     let raw = found.raw.take().unwrap_or_default().finalize();
     let piece = Piece {
@@ -161,7 +164,8 @@ fn whole(source: Source<'_>, index: &Index, deposit: &Deposit, options: &UnpackO
     let mut tally = Tally::new(source.into_read(), options.expected.is_some(), true);
     let mut compare = stream::Compare::new(index);
     let limits = Limits { bytes: None, holes: options.max_holes };
-    stream::walk(&mut tally, index.compression, Some((deposit, options.progress)), limits, &mut compare)?;
+    let target = Some((deposit, options.progress));
+    stream::walk(&mut tally, index.compression, target, limits, trailing(index), &mut compare)?;
     compare.finish()?;
     tally.check_size(index.size)?;
     tally.check(options.expected)?;
@@ -170,6 +174,11 @@ fn whole(source: Source<'_>, index: &Index, deposit: &Deposit, options: &UnpackO
         Some(expected) if expected != found => Err(UnpackError::Piece { piece: 0, offset: 0, length, expected, found }),
         _ => Ok(()),
     }
+}
+
+/// Only an archive that another program made may have bytes behind it; one in pieces is our own.
+fn trailing(index: &Index) -> Trailing {
+    if index.whole { Trailing::PassedOver } else { Trailing::Refused }
 }
 
 fn same_compression(index: &Index, package: Compression) -> Result<(), UnpackError> {

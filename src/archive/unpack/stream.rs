@@ -8,8 +8,8 @@ use super::deposit::{Deposit, Hand};
 use super::source::Tally;
 use crate::archive::error::UnpackError;
 use crate::archive::pack::NORMALIZED_MTIME;
-use crate::archive::tar::{Body, Member, Segment, TarError, next_member, only_zeros, padding};
-use crate::codec;
+use crate::archive::tar::{Body, Member, Segment, TarError, next_member, no_header, only_zeros, padding};
+use crate::codec::{self, Trailing};
 use crate::model::{
     Blake3, Compression, Entry, EntryKind, Index, IndexEntry, IndexError, MAX_ENTRIES, MAX_HOLE_BYTES, Shape,
     TreeHasher, TreePath,
@@ -161,11 +161,12 @@ pub(super) fn walk(
     compression: Compression,
     target: Option<Target<'_>>,
     limits: Limits,
+    trailing: Trailing,
     watch: &mut dyn Watch,
 ) -> Result<u64, UnpackError> {
     std::thread::scope(|scope| {
         let input: Box<dyn io::BufRead + Send + '_> = Box::new(BufReader::with_capacity(1 << 18, input));
-        let input = Ahead::spawn(scope, codec::reader(compression, input));
+        let input = Ahead::spawn(scope, codec::reader(compression, input, trailing));
         let mut walk = Walk {
             input: Counted { input, at: 0, watch },
             shape: Shape::new(),
@@ -173,6 +174,7 @@ pub(super) fn walk(
             hand: Hand::default(),
             directories: BTreeMap::new(),
             limits,
+            trailing,
             bytes: 0,
             holes: 0,
             buffer: vec![0; 1 << 18],
@@ -205,6 +207,7 @@ struct Walk<'a, 'w, R> {
     hand: Hand,
     directories: BTreeMap<TreePath, i64>,
     limits: Limits,
+    trailing: Trailing,
     bytes: u64,
     holes: u64,
     buffer: Vec<u8>,
@@ -217,7 +220,10 @@ impl<R: Read> Walk<'_, '_, R> {
             after = Some(member.path.clone());
             self.member(member)?;
         }
-        only_zeros(&mut self.input)?;
+        match self.trailing {
+            Trailing::Refused => only_zeros(&mut self.input)?,
+            Trailing::PassedOver => no_header(&mut self.input)?,
+        }
         if let Some((deposit, _)) = self.target {
             deposit.seal_directories(&self.directories)?;
         }
