@@ -135,21 +135,47 @@ impl Sha256 {
     ///
     /// The reader's own.
     pub fn of_reader(mut reader: impl std::io::Read) -> std::io::Result<(Self, u64)> {
-        use sha2::Digest as _;
-        let mut hasher = sha2::Sha256::new();
+        let mut hasher = Sha256Hasher::default();
         let mut buffer = vec![0; 256 << 10];
-        let mut size = 0;
         loop {
             match reader.read(&mut buffer) {
-                Ok(0) => return Ok((Self(hasher.finalize().into()), size)),
-                Ok(count) => {
-                    hasher.update(buffer.get(..count).unwrap_or(&buffer));
-                    size += count as u64;
-                }
+                Ok(0) => return Ok(hasher.digest()),
+                Ok(count) => hasher.add(buffer.get(..count).unwrap_or(&buffer)),
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(e),
             }
         }
+    }
+}
+
+/// Hashes and counts what is written to it.
+#[derive(Debug, Clone, Default)]
+pub struct Sha256Hasher {
+    hasher: sha2::Sha256,
+    size: u64,
+}
+
+impl Sha256Hasher {
+    /// Takes the next bytes in.
+    pub fn add(&mut self, bytes: &[u8]) {
+        sha2::Digest::update(&mut self.hasher, bytes);
+        self.size += bytes.len() as u64;
+    }
+
+    /// Digest and length of what came so far.
+    pub fn digest(&self) -> (Sha256, u64) {
+        (Sha256(sha2::Digest::finalize(self.hasher.clone()).into()), self.size)
+    }
+}
+
+impl std::io::Write for Sha256Hasher {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.add(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -18,7 +18,7 @@ mod tree;
 mod version;
 
 pub use canonical::to_canonical_json;
-pub use digest::{Blake3, DigestError, Sha256};
+pub use digest::{Blake3, DigestError, Sha256, Sha256Hasher};
 pub use index::{
     INDEX_FORMAT, Index, IndexEntry, IndexError, IndexParts, MAX_ENDS_BYTES, MAX_ENTRIES, MAX_HEADER_BYTES,
     MAX_HOLE_BYTES, MAX_INDEX_BYTES, MAX_PIECE_BYTES, Piece,

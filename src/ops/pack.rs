@@ -1,5 +1,6 @@
 //! `pack`: one archive of one component version, into the store and the output directory.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -9,7 +10,7 @@ use super::{Error, OnProgress, Phase, Progress, Site};
 use crate::archive::{self, Mtime, PackError, PackOptions, Trap};
 use crate::config::{self, Component};
 use crate::fsx;
-use crate::model::{Blake3, Choice, ComponentType, Compression, Sha256, Timestamp, Version};
+use crate::model::{Blake3, Choice, ComponentType, Compression, Sha256, Sha256Hasher, Timestamp, Version};
 use crate::records::source_state;
 use crate::store::Store;
 
@@ -79,8 +80,9 @@ pub fn pack(
 ) -> Result<Report, Error> {
     let component = &request.component;
     if dry_run {
-        let packed = measure(site, request, progress)?;
-        return Ok(report(component, version, packed, None));
+        let mut hasher = Sha256Hasher::default();
+        let packed = measure(site, request, &mut hasher, progress)?;
+        return Ok(report(component, version, hasher.digest().0, packed, None));
     }
     let tree = Tree::new(site, request)?;
     let store = site.store()?;
@@ -95,17 +97,22 @@ pub fn pack(
         }
         Ok(to)
     };
-    let file = place(&stored.packed.sha256, &package_name(component, version, stored.packed.compression))?;
+    let file = place(&stored.package.0, &package_name(component, version, stored.packed.compression))?;
     place(&stored.index.0, &index_name(component, version))?;
     let manifest = place(&manifest, &manifest_name(component, version))?;
-    Ok(report(component, version, stored.packed, Some((file, manifest))))
+    Ok(report(component, version, stored.package.0, stored.packed, Some((file, manifest))))
 }
 
-/// Packs a tree into nothing: for what it would become.
-pub(super) fn measure(site: &Site, request: &Request, progress: OnProgress<'_>) -> Result<archive::Packed, Error> {
+/// Packs a tree into `out`, which keeps nothing: for what it would become.
+pub(super) fn measure(
+    site: &Site,
+    request: &Request,
+    out: impl Write + Send,
+    progress: OnProgress<'_>,
+) -> Result<archive::Packed, Error> {
     let tree = Tree::new(site, request)?;
     let told = told(&request.component, progress);
-    Ok(archive::pack(&tree.options(site, request, &told), std::io::sink())?)
+    Ok(archive::pack(&tree.options(site, request, &told), out)?)
 }
 
 /// Packs a tree into the store, without a version yet.
@@ -124,10 +131,10 @@ pub(super) fn pack_tree(
         PackError::Write(source) => fsx::Error::new(fsx::Action::Write, store.directory(), source).into(),
         error => Error::from(error),
     })?;
-    incoming.commit_expecting(&packed.sha256, packed.size)?;
+    let package = incoming.commit()?;
     let index = packed.index.to_bytes();
     let index = (store.put_bytes(&index)?, index.len() as u64);
-    Ok(Stored { packed, index, tree, kind: request.component.clone() })
+    Ok(Stored { packed, package, index, tree, kind: request.component.clone() })
 }
 
 /// Gives a stored tree its version: writes the manifest into the store and the note that `publish` finds. Returns the
@@ -144,7 +151,7 @@ pub(super) fn name(
         kind: &stored.kind,
         component: &stored.tree.component,
         file: package_name(&stored.kind, version, packed.compression),
-        package: (packed.sha256, packed.size),
+        package: stored.package,
         compression: packed.compression,
         tree: packed.tree,
         index: stored.index,
@@ -164,6 +171,7 @@ fn told<'a>(component: &'a ComponentType, progress: OnProgress<'a>) -> impl Fn(u
 pub(super) struct Stored {
     /// What packing found.
     pub packed: archive::Packed,
+    package: (Sha256, u64),
     index: (Sha256, u64),
     tree: Tree,
     kind: ComponentType,
@@ -214,6 +222,7 @@ impl Tree {
 fn report(
     component: &ComponentType,
     version: &Version,
+    sha256: Sha256,
     packed: archive::Packed,
     files: Option<(PathBuf, PathBuf)>,
 ) -> Report {
@@ -224,7 +233,7 @@ fn report(
         version: version.clone(),
         file,
         size: packed.size,
-        sha256: packed.sha256,
+        sha256,
         tree: packed.tree,
         compression: packed.compression,
         files: packed.files,

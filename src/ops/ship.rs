@@ -72,7 +72,7 @@ fn one(
     let last = last_published(site, kind)?;
     let is_last = |tree| last.as_ref().is_some_and(|p| p.manifest.package.tree == Some(tree));
     let (version, unchanged, warnings) = if dry_run {
-        let packed = pack::measure(site, &request, progress)?;
+        let packed = pack::measure(site, &request, std::io::sink(), progress)?;
         (next(&last, is_last(packed.tree)), is_last(packed.tree), packed.warnings)
     } else {
         let tree = pack::Tree::new(site, &request)?;

@@ -4,11 +4,9 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use sha2::Digest as _;
-
 use super::{Error, Reader, Result};
 use crate::fsx::{self, Action};
-use crate::model::Sha256;
+use crate::model::{Sha256, Sha256Hasher};
 
 /// Content being written into `tmp/`, hashed as it comes. Dropping it removes the file.
 #[derive(Debug)]
@@ -16,15 +14,14 @@ pub struct Incoming<'s> {
     store: &'s Reader,
     file: File,
     path: PathBuf,
-    hasher: sha2::Sha256,
-    size: u64,
+    hasher: Sha256Hasher,
     moved: bool,
 }
 
 impl<'s> Incoming<'s> {
     pub(super) fn begin(store: &'s Reader) -> Result<Self> {
         let (path, file) = fsx::create_beside(&store.directory().join("tmp/incoming"))?;
-        Ok(Self { store, file, path, hasher: sha2::Sha256::new(), size: 0, moved: false })
+        Ok(Self { store, file, path, hasher: Sha256Hasher::default(), moved: false })
     }
 
     /// Appends `bytes`; the error names the file.
@@ -35,7 +32,7 @@ impl<'s> Incoming<'s> {
 
     /// Digest and length of what was written so far.
     pub fn digest(&self) -> (Sha256, u64) {
-        (Sha256::from_bytes(self.hasher.clone().finalize().into()), self.size)
+        self.hasher.digest()
     }
 
     /// Puts the content under its digest: afterwards it is there, whole, and survives a power cut. Where the store has it
@@ -94,8 +91,7 @@ impl<'s> Incoming<'s> {
 impl Write for Incoming<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.file.write(bytes)?;
-        self.hasher.update(bytes.get(..count).unwrap_or(bytes));
-        self.size += count as u64;
+        self.hasher.add(bytes.get(..count).unwrap_or(bytes));
         Ok(count)
     }
 

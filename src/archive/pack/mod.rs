@@ -1,9 +1,9 @@
-//! From a tree to a package: one walk, encoders on all cores, one writer that hashes.
+//! From a tree to a package: one walk, encoders on all cores, one writer.
 //!
 //! ```text
 //! plan (1 thread)  ── jobs ──▶  work (n threads)  ── done ──▶  write (the caller's thread)
 //! walks, groups,               reads small files,             puts pieces in order, joins
-//! cuts big files               hashes, encodes                them, hashes the archive
+//! cuts big files               hashes, encodes                them, fills the index
 //!        ▲────────────────────── empty slots ──────────────────────┘
 //! ```
 //!
@@ -25,7 +25,7 @@ use std::sync::{Mutex, mpsc};
 use super::error::PackError;
 use crate::codec::Settings;
 use crate::fsx::Dir;
-use crate::model::{Blake3, Choice, Compression, EntryKind, Index, Sha256};
+use crate::model::{Blake3, Choice, Compression, EntryKind, Index};
 
 pub use trap::{Trap, TrapKind};
 
@@ -67,8 +67,6 @@ pub struct PackOptions<'a> {
 pub struct Packed {
     /// The archive's length in bytes.
     pub size: u64,
-    /// The archive's sha256.
-    pub sha256: Sha256,
     /// The tree digest.
     pub tree: Blake3,
     /// How it is compressed.
@@ -88,7 +86,7 @@ pub struct Packed {
 }
 
 /// Packs a tree into `out`: the bytes are a function of the tree and the options but `threads`, `progress` and
-/// `source`. Nothing is flushed.
+/// `source`. Nothing is flushed, and nobody but the caller hashes the whole: `out` sees every byte once, in order.
 ///
 /// # Errors
 ///
@@ -129,11 +127,10 @@ pub fn pack<W: Write + Send>(options: &PackOptions<'_>, out: W) -> Result<Packed
             (Ok(excluded), Ok(written)) => Ok((excluded, written)),
         }
     });
-    let (excluded, write::Written { index, sha256, warnings }) = written?;
+    let (excluded, write::Written { index, warnings }) = written?;
     let files = index.entries.iter().filter(|e| matches!(e.entry.kind, EntryKind::File { .. })).count() as u64;
     Ok(Packed {
         size: index.size,
-        sha256,
         tree: index.tree_digest(),
         compression,
         codec: settings.describe(),

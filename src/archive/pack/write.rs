@@ -1,10 +1,8 @@
-//! The writer: pieces in order into one archive, hashed on the way, and the index of it all.
+//! The writer: pieces in order into one archive, and the index of it all.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::mpsc::{Receiver, Sender};
-
-use sha2::Digest as _;
 
 use super::trap::Traps;
 use super::work::{Content, Done, Slot};
@@ -12,12 +10,11 @@ use super::{PackOptions, Trap};
 use crate::archive::error::PackError;
 use crate::archive::tar::{header_bytes, padding};
 use crate::codec::{Container, Settings};
-use crate::model::{Blake3, EntryKind, Index, IndexEntry, IndexParts, Piece, Sha256};
+use crate::model::{Blake3, EntryKind, Index, IndexEntry, IndexParts, Piece};
 
 /// What the writer knows in the end.
 pub(super) struct Written {
     pub index: Index,
-    pub sha256: Sha256,
     pub warnings: Vec<Trap>,
 }
 
@@ -51,7 +48,6 @@ pub(super) fn run<W: Write>(
 struct Writer<W> {
     out: W,
     container: Box<dyn Container>,
-    sha256: sha2::Sha256,
     traps: Traps,
     index: IndexParts,
     /// The hashes of archive and tar stream, where pieces cannot be taken out and one spans the archive.
@@ -72,8 +68,7 @@ impl<W: Write> Writer<W> {
             entries: Vec::new(),
             pieces: Vec::new(),
         };
-        let (sha256, traps) = (sha2::Sha256::new(), Traps::default());
-        let mut writer = Self { out, container, sha256, traps, index, whole };
+        let mut writer = Self { out, container, traps: Traps::default(), index, whole };
         let head = writer.container.head();
         writer.write(&head)?;
         if writer.whole.is_none() {
@@ -84,7 +79,6 @@ impl<W: Write> Writer<W> {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), PackError> {
         self.out.write_all(bytes).map_err(PackError::Write)?;
-        self.sha256.update(bytes);
         if let Some((packed, _)) = &mut self.whole {
             packed.update(bytes);
         }
@@ -160,7 +154,6 @@ impl<W: Write> Writer<W> {
             }),
             None => self.index.tail = tail,
         }
-        let index = Index::new(self.index)?;
-        Ok(Written { index, sha256: Sha256::from_bytes(self.sha256.finalize().into()), warnings: self.traps.finish() })
+        Ok(Written { index: Index::new(self.index)?, warnings: self.traps.finish() })
     }
 }

@@ -18,7 +18,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use super::*;
-use crate::model::{Choice, Compression, Index, MAX_HOLE_BYTES};
+use crate::model::{Choice, Compression, Index, MAX_HOLE_BYTES, Sha256};
 
 /// The ways to compress.
 const ALL: [Compression; 6] = Compression::ALL;
@@ -60,6 +60,12 @@ fn unpack_options() -> UnpackOptions<'static> {
 struct Archive {
     bytes: Vec<u8>,
     packed: Packed,
+}
+
+impl Archive {
+    fn expected(&self) -> Expected {
+        Expected { size: self.packed.size, sha256: Sha256::of(&self.bytes) }
+    }
 }
 
 fn packed(options: &PackOptions<'_>) -> Archive {
