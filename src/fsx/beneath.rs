@@ -95,11 +95,12 @@ impl Dir {
         made.map_err(|e| self.error(Action::CreateDir, Path::new(name), e))
     }
 
-    /// Creates the file `name`, which must not exist, open for writing.
-    pub fn create_file(&self, name: &OsStr) -> Result<File> {
+    /// Creates the file `name`, which must not exist, open for writing. It has the permission bits `mode`, less those
+    /// that the process or the directory withholds from new files; [`Dir::seal_file`] gives it the rest.
+    pub fn create_file(&self, name: &OsStr, mode: u32) -> Result<File> {
         fault::point_in(Action::Create, &self.path, name)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.fd, name, flags, Mode::from_raw_mode(0o600));
+        let file = rustix::fs::openat(&self.fd, name, flags, Mode::from_raw_mode(mode));
         file.map(File::from).map_err(|e| self.error(Action::Create, Path::new(name), e))
     }
 
@@ -119,9 +120,15 @@ impl Dir {
     /// Gives `file`, which is `name` in this directory, its permission bits and modification time.
     pub fn seal_file(&self, file: &File, name: &OsStr, mode: u32, mtime: i64) -> Result<()> {
         fault::point_in(Action::SetMode, &self.path, name)?;
-        let sealed = rustix::fs::fchmod(file, Mode::from_raw_mode(mode))
-            .and_then(|()| rustix::fs::futimens(file, &times(mtime)));
-        sealed.map_err(|e| self.error(Action::SetMode, Path::new(name), e))
+        let mode = Mode::from_raw_mode(mode);
+        let seal = || {
+            // Mostly the file was created with it, and to look is cheaper than to set.
+            if Mode::from_raw_mode(rustix::fs::fstat(file)?.st_mode) != mode {
+                rustix::fs::fchmod(file, mode)?;
+            }
+            rustix::fs::futimens(file, &times(mtime))
+        };
+        seal().map_err(|e| self.error(Action::SetMode, Path::new(name), e))
     }
 
     /// Gives this directory its permission bits and modification time; later changes in it move the time again.
@@ -244,22 +251,30 @@ mod tests {
     fn what_is_made_has_its_mode_and_time_and_replaces_nothing() {
         let outer = tempfile::tempdir().expect("a directory");
         let dir = Dir::open(outer.path()).expect("the root");
-        let file = dir.create_file(OsStr::new("f")).expect("a new file");
+        let file = dir.create_file(OsStr::new("f"), 0o444).expect("a new file");
         dir.write_at(&file, OsStr::new("f"), b"abc", 1).expect("written");
         dir.seal_file(&file, OsStr::new("f"), 0o444, 315_532_800).expect("sealed");
+        let open = dir.create_file(OsStr::new("w"), 0o444).expect("a new file");
+        dir.seal_file(&open, OsStr::new("w"), 0o666, 0).expect("sealed");
+        assert_eq!(dir.inspect(Path::new("w"), false).expect("there").mode, 0o666, "whatever the umask");
         dir.symlink(b"f", OsStr::new("l"), 1).expect("a link");
         dir.hard_link(&dir, OsStr::new("f"), OsStr::new("h")).expect("a second name");
         let stat = dir.inspect(Path::new("f"), false).expect("there");
         assert_eq!((stat.mode, stat.mtime, stat.size, stat.links), (0o444, 315_532_800, 4, 2));
         assert_eq!(dir.inspect(Path::new("l"), false).expect("there").mtime, 1);
         for name in ["f", "l", "h"] {
-            assert!(dir.create_file(OsStr::new(name)).expect_err("taken").is_exists());
+            assert!(dir.create_file(OsStr::new(name), 0o444).expect_err("taken").is_exists());
             assert!(dir.create_dir(OsStr::new(name)).expect_err("taken").is_exists());
         }
         let names: Vec<_> = dir.list().expect("a listing").into_iter().map(|e| (e.name, e.kind)).collect();
         assert_eq!(
             names,
-            [("f".into(), FileKind::File), ("h".into(), FileKind::File), ("l".into(), FileKind::Symlink)]
+            [
+                ("f".into(), FileKind::File),
+                ("h".into(), FileKind::File),
+                ("l".into(), FileKind::Symlink),
+                ("w".into(), FileKind::File)
+            ]
         );
     }
 }

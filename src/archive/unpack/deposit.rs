@@ -46,9 +46,9 @@ impl Deposit {
         dir.create_dir(name)
     }
 
-    pub fn file(&self, hand: &mut Hand, path: &TreePath) -> Result<File> {
+    pub fn file(&self, hand: &mut Hand, path: &TreePath, mode: u32) -> Result<File> {
         let (dir, name) = self.place(hand, path)?;
-        dir.create_file(name)
+        dir.create_file(name, self.mode(mode))
     }
 
     pub fn write(&self, hand: &mut Hand, path: &TreePath, file: &File, bytes: &[u8], offset: u64) -> Result<()> {
@@ -64,9 +64,13 @@ impl Deposit {
 
     /// Permission bits and time of a file that is written.
     pub fn seal(&self, hand: &mut Hand, path: &TreePath, file: &File, mode: u32, mtime: i64) -> Result<()> {
-        let kept = if self.keep_write_bits { 0o755 } else { 0o555 };
         let (dir, name) = self.place(hand, path)?;
-        dir.seal_file(file, name, mode & kept & self.mode_mask, mtime)
+        dir.seal_file(file, name, self.mode(mode), mtime)
+    }
+
+    /// The permission bits of a file.
+    fn mode(&self, mode: u32) -> u32 {
+        mode & self.mode_mask & if self.keep_write_bits { 0o755 } else { 0o555 }
     }
 
     pub fn symlink(&self, hand: &mut Hand, path: &TreePath, target: &[u8], mtime: i64) -> Result<()> {

@@ -240,7 +240,7 @@ impl Job<'_> {
         };
         let Some(assembly) = self.assemblies.get(&number) else {
             verify(Blake3::of(part))?;
-            let file = self.deposit.file(hand, path)?;
+            let file = self.deposit.file(hand, path, entry.mode)?;
             if !part.is_empty() {
                 self.deposit.write(hand, path, &file, part, 0)?;
             }
@@ -251,7 +251,7 @@ impl Job<'_> {
             let mut state = lock(&assembly.state);
             match &state.file {
                 Some(file) => file.clone(),
-                None => state.file.insert(Arc::new(self.deposit.file(hand, path)?)).clone(),
+                None => state.file.insert(Arc::new(self.deposit.file(hand, path, entry.mode)?)).clone(),
             }
         };
         self.deposit.write(hand, path, &file, part, offset)?;

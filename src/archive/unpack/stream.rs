@@ -288,7 +288,7 @@ impl<R: Read> Walk<'_, '_, R> {
         let segments = segments.unwrap_or_else(|| vec![Segment { offset: 0, length: size }]);
         self.admit(path, size, segments.iter().map(|segment| segment.length).sum())?;
         let file = match self.target {
-            Some((deposit, _)) => Some(deposit.file(&mut self.hand, path)?),
+            Some((deposit, _)) => Some(deposit.file(&mut self.hand, path, mode)?),
             None => None,
         };
         let mut hasher = blake3::Hasher::new();
