@@ -297,11 +297,11 @@ fn fill(input: &mut impl Read, out: &mut [u8]) -> Result<(), TarError> {
 
 /// The sum of all bytes, the checksum's own counted as spaces; some old writers summed signed bytes.
 fn checksum_is_right(header: &tar::Header) -> bool {
-    let bytes = header.as_bytes();
-    let counted = || bytes.iter().enumerate().map(|(at, b)| if (148..156).contains(&at) { b' ' } else { *b });
-    let signed: i64 = counted().map(|b| i64::from(b as i8)).sum();
-    let unsigned: i64 = counted().map(i64::from).sum();
-    header.cksum().is_ok_and(|sum| i64::from(sum) == unsigned || i64::from(sum) == signed)
+    let mut bytes = *header.as_bytes();
+    bytes[148..156].fill(b' ');
+    let unsigned = || bytes.iter().map(|b| u32::from(*b)).sum::<u32>();
+    let signed = || bytes.iter().map(|b| i32::from(*b as i8)).sum::<i32>();
+    header.cksum().is_ok_and(|sum| sum == unsigned() || i64::from(sum) == i64::from(signed()))
 }
 
 fn is_top(path: &[u8]) -> bool {
