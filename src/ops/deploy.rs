@@ -348,11 +348,13 @@ fn unpack(
     let told = |done: u64| {
         progress(Progress { component: published.component(), phase: Phase::Unpack, done, total });
     };
+    // The index, pinned by the manifest, pins every byte of the package: they are not hashed once more.
+    let expected = brought.index.is_none().then_some(Expected { size: package.size, sha256 });
     let options = UnpackOptions {
         threads: site.config.pack.threads.unwrap_or(0),
         keep_write_bits: published.manifest.mutable,
         mode_mask: None,
-        expected: Some(Expected { size: package.size, sha256 }),
+        expected,
         // With an index it is known that there is room.
         max_bytes: match brought.index {
             Some(_) => None,
