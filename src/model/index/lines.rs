@@ -1,4 +1,4 @@
-//! The index as lines of JSON, and their schema.
+//! The index as lines of JSON, their schema, and how they are written.
 //!
 //! ```text
 //! {"index":1,"compression":"gzip","size":…,"tar_size":…,"entries":2,"pieces":1,"head":"hex","tail":"hex"}
@@ -10,46 +10,42 @@
 //! A name that is not UTF-8 stands in hexadecimal under `path_hex` (`target_hex`, `link_hex`) instead.
 
 use std::borrow::Cow;
-use std::io::{BufRead as _, BufReader, Read as _};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{INDEX_FORMAT, Index, IndexEntry, IndexError, IndexParts, MAX_ENDS_BYTES, MAX_ENTRIES, Piece, limit};
-use crate::model::{Blake3, Compression, Entry, EntryKind, MAX_PATH_BYTES, TreePath};
+use super::{INDEX_FORMAT, Index, IndexEntry, IndexError, IndexParts, Piece};
+use crate::model::{Blake3, Compression, Entry, EntryKind, TreePath};
 
 /// Digests do not compress; what else there is repeats from line to line.
 const ZSTD_LEVEL: i32 = 1;
 /// So many lines share a frame; frames are made on all cores.
 const FRAME_LINES: usize = 1 << 14;
-/// The longest line but the first: two paths with every byte escaped, and the rest.
-const MAX_LINE: u64 = 2 * 6 * MAX_PATH_BYTES as u64 + 1024;
-const MAX_FIRST_LINE: u64 = 2 * MAX_ENDS_BYTES as u64 + 1024;
 
 /// The first line of an index.
 #[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HeaderLine<'a> {
     /// The version of the format: 1.
-    index: u32,
+    pub(super) index: u32,
     /// How the archive is compressed.
-    compression: Compression,
+    pub(super) compression: Compression,
     /// Whether one piece spans the archive because it cannot be taken apart.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    whole: bool,
+    pub(super) whole: bool,
     /// The archive's length in bytes.
-    size: u64,
+    pub(super) size: u64,
     /// The tar stream's length in bytes.
-    tar_size: u64,
+    pub(super) tar_size: u64,
     /// How many entry lines follow.
-    entries: u64,
+    pub(super) entries: u64,
     /// How many piece lines follow them.
-    pieces: u64,
+    pub(super) pieces: u64,
     /// The archive's bytes before the first piece, in hexadecimal.
     #[serde(borrow)]
-    head: Cow<'a, str>,
+    pub(super) head: Cow<'a, str>,
     /// The archive's bytes behind the last piece, in hexadecimal.
     #[serde(borrow)]
-    tail: Cow<'a, str>,
+    pub(super) tail: Cow<'a, str>,
 }
 
 /// What an entry is.
@@ -155,7 +151,7 @@ fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
 }
 
-fn from_hex(text: &str) -> Option<Vec<u8>> {
+pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let nibble = |b: u8| char::from(b).to_digit(16).filter(|_| !b.is_ascii_uppercase());
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let byte = |pair: &[u8; 2]| u8::try_from(nibble(pair[0])? << 4 | nibble(pair[1])?).ok();
@@ -205,7 +201,7 @@ impl<'a> From<&'a IndexEntry> for EntryLine<'a> {
 }
 
 impl EntryLine<'_> {
-    fn into_entry(self, line: usize) -> Result<IndexEntry, IndexError> {
+    pub(super) fn into_entry(self, line: usize) -> Result<IndexEntry, IndexError> {
         let wrong = |what: &str| IndexError::Json { line, source: serde::de::Error::custom(what) };
         let path_of = |name: Name<'_>, what: &str| {
             let bytes = bytes_of(name).ok_or_else(|| wrong(what))?;
@@ -277,67 +273,9 @@ impl From<&Piece> for PieceLine {
     }
 }
 
-/// Reads the lines of a stored index; whether they fit together is not looked at.
-pub(super) fn read(bytes: &[u8]) -> Result<IndexParts, IndexError> {
-    let decoder = zstd::Decoder::with_buffer(bytes).map_err(IndexError::Zstd)?;
-    let mut lines = Lines { input: BufReader::with_capacity(1 << 16, decoder), line: Vec::new(), number: 0 };
-    let header: HeaderLine<'_> = lines.next(MAX_FIRST_LINE)?;
-    if header.index > INDEX_FORMAT {
-        return Err(IndexError::Newer { found: header.index });
-    }
-    limit("entries", header.entries, MAX_ENTRIES as u64)?;
-    let hex = |text: &str| {
-        from_hex(text).ok_or_else(|| IndexError::Json { line: 1, source: serde::de::Error::custom("not hexadecimal") })
-    };
-    let mut parts = IndexParts {
-        compression: header.compression,
-        whole: header.whole,
-        size: header.size,
-        tar_size: header.tar_size,
-        head: hex(&header.head)?,
-        tail: hex(&header.tail)?,
-        entries: Vec::new(),
-        pieces: Vec::new(),
-    };
-    let (entries, pieces) = (header.entries, header.pieces);
-    for _ in 0..entries {
-        let number = lines.number + 1;
-        parts.entries.push(lines.next::<EntryLine<'_>>(MAX_LINE)?.into_entry(number)?);
-    }
-    for _ in 0..pieces {
-        let PieceLine { offset, length, tar_offset, tar_length, packed, raw } = lines.next(MAX_LINE)?;
-        parts.pieces.push(Piece { offset, length, tar_offset, tar_length, packed, raw });
-    }
-    lines.end()?;
-    Ok(parts)
-}
-
-struct Lines<R> {
-    input: R,
-    line: Vec<u8>,
-    number: usize,
-}
-
-impl<R: std::io::BufRead> Lines<R> {
-    fn next<'a, T: Deserialize<'a>>(&'a mut self, longest: u64) -> Result<T, IndexError> {
-        self.line.clear();
-        let read = (&mut self.input).take(longest).read_until(b'\n', &mut self.line).map_err(IndexError::Zstd)?;
-        if self.line.last() != Some(&b'\n') {
-            return Err(if read as u64 == longest {
-                IndexError::LongLine { line: self.number + 1 }
-            } else {
-                IndexError::Short { line: self.number }
-            });
-        }
-        self.number += 1;
-        let line = self.number;
-        serde_json::from_slice(&self.line).map_err(|source| IndexError::Json { line, source })
-    }
-
-    fn end(&mut self) -> Result<(), IndexError> {
-        match self.input.fill_buf().map_err(IndexError::Zstd)? {
-            [] => Ok(()),
-            _ => Err(IndexError::Long { line: self.number }),
-        }
+impl From<PieceLine> for Piece {
+    fn from(line: PieceLine) -> Self {
+        let PieceLine { offset, length, tar_offset, tar_length, packed, raw } = line;
+        Self { offset, length, tar_offset, tar_length, packed, raw }
     }
 }

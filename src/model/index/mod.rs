@@ -16,6 +16,7 @@
 //! `whole` marks an archive that cannot be taken apart (a foreign one, or bzip2): one piece spans it.
 
 mod lines;
+mod read;
 
 use super::shape::is_plain_walk;
 use super::{Blake3, Compression, Entry, EntryKind, ShapeError, TreeHasher, TreePath};
@@ -238,7 +239,7 @@ impl Index {
     /// Whatever is not what [`Index::to_bytes`] writes, or does not fit together.
     pub fn parse(bytes: &[u8]) -> Result<Self, IndexError> {
         limit("bytes of index", bytes.len() as u64, MAX_INDEX_BYTES)?;
-        Self::new(lines::read(bytes)?)
+        Self::new(read::read(bytes)?)
     }
 }
 

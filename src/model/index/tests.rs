@@ -75,6 +75,27 @@ fn holes_of_foreign_archives_are_bounded() {
     assert!(matches!(Index::new(more_than_the_file), Err(IndexError::Misplaced { .. })));
 }
 
+#[test]
+fn many_lines_keep_their_order_and_the_first_that_is_wrong_is_named() {
+    let mut parts = parts();
+    parts.entries.truncate(1);
+    let named = |n: u64| IndexEntry {
+        entry: entry(format!("f{n:05}").as_bytes(), EntryKind::Directory, 0o755),
+        offset: 1024 + 512 * n,
+        stored: 0,
+    };
+    parts.entries.extend((0..20_000).map(named));
+    parts.tar_size = 512 * 20_004;
+    parts.pieces[1].tar_length = parts.tar_size - 2048;
+    let index = Index::new(parts).expect("it fits");
+    let bytes = index.to_bytes();
+    assert_eq!(Index::parse(&bytes).expect("what was written"), index);
+    let text = String::from_utf8(zstd::decode_all(&bytes[..]).expect("zstd")).expect("JSON");
+    let wrong = text.replace("\"f04999\"", "5").replace("\"f05000\"", "5").replace("\"f19999\"", "5");
+    // Before it: the header, the first directory, and 4999 others.
+    assert!(matches!(Index::parse(&stored(&wrong)), Err(IndexError::Json { line: 5002, .. })));
+}
+
 /// A change and whether the error is the one meant for it.
 type Change = (fn(&mut IndexParts), fn(&IndexError) -> bool);
 
