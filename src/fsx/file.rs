@@ -183,24 +183,6 @@ pub fn touch(path: &Path) -> Result<()> {
     utimensat(CWD, path, &times, AtFlags::empty()).at(Action::SetMode, path)
 }
 
-/// Replaces `to` with a copy of the file `from` (a reflink where the file system can): after a crash it is the old file
-/// or the whole copy; after `Ok` the copy, even after a power cut. The copy can be written by its owner.
-pub fn copy_atomic(from: &Path, to: &Path) -> Result<()> {
-    let temporary = beside(to);
-    remove_file_opt(&temporary)?;
-    fault::point(Action::Write, &temporary)?;
-    let copied = fs::copy(from, &temporary).at(Action::Write, &temporary).and_then(|_| {
-        super::set_mode(&temporary, 0o644)?;
-        super::flush_file(&open(&temporary)?, &temporary)?;
-        super::rename(&temporary, to)
-    });
-    if copied.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    copied?;
-    flush_dir(to.parent().unwrap_or(Path::new("/")))
-}
-
 /// Appends `bytes` to `path` in one write, creating it. Nothing is durable until it is flushed; a power cut may
 /// leave any part of the bytes.
 pub fn append(path: &Path, bytes: &[u8]) -> Result<()> {

@@ -8,6 +8,7 @@
 
 mod beneath;
 mod dir;
+mod draft;
 mod error;
 pub mod fault;
 mod file;
@@ -21,10 +22,11 @@ pub use dir::{
     DirEntry, FileKind, canonical, create_dir, create_dir_all, disk_usage, list, remove_dir, remove_tree, rename,
     rename_new, set_mode, without_parents,
 };
+pub use draft::{Draft, copy_atomic};
 pub use error::{Action, Error, Result};
 pub use file::{
-    Stat, append, copy_atomic, create_beside, create_new, inspect, inspect_followed, open, read, read_opt, read_tail,
-    read_text, remove_file, remove_file_opt, remove_unfinished, reserve, touch, truncate, write_atomic, write_new,
+    Stat, append, create_beside, create_new, inspect, inspect_followed, open, read, read_opt, read_tail, read_text,
+    remove_file, remove_file_opt, remove_unfinished, reserve, touch, truncate, write_atomic, write_new,
     write_unflushed,
 };
 pub use flush::{Filesystem, flush_dir, flush_file};

@@ -12,6 +12,7 @@ mod fetch;
 pub mod init;
 pub mod links;
 mod manifest;
+mod outgoing;
 pub mod pack;
 mod progress;
 pub mod publish;

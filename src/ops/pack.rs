@@ -1,15 +1,16 @@
 //! `pack`: one archive of one component version, into the store and the output directory.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::manifest::Content;
+use super::outgoing::Outgoing;
 use super::{Error, OnProgress, Phase, Progress, Site};
 use crate::archive::{self, Mtime, PackError, PackOptions, Trap};
 use crate::config::{self, Component};
-use crate::fsx;
+use crate::fsx::{self, Draft};
 use crate::model::{Blake3, Choice, ComponentType, Compression, Sha256, Sha256Hasher, Timestamp, Version};
 use crate::records::source_state;
 use crate::store::Store;
@@ -69,7 +70,7 @@ pub struct Report {
 /// `pack`: makes package, index and manifest. Progress is in bytes of content.
 ///
 /// The package, its index and its manifest are whole in the store before the output directory gets its copies; a crash leaves
-/// nothing half made under a final name.
+/// nothing half made under a final name. The package's copy is mostly written along with it.
 pub fn pack(
     site: &Site,
     request: &Request,
@@ -86,10 +87,14 @@ pub fn pack(
     }
     let tree = Tree::new(site, request)?;
     let store = site.store()?;
-    let stored = pack_tree(site, &store, tree, request, progress)?;
-    let manifest = name(site, &store, &stored, version, created_at)?;
     let output = site.output();
+    let mut stored = pack_tree(site, &store, tree, request, Some(output), progress)?;
+    let manifest = name(site, &store, &stored, version, created_at)?;
     fsx::create_dir_all(output)?;
+    let file = output.join(package_name(component, version, stored.packed.compression));
+    if let Some(from) = store.path(&stored.package.0)? {
+        Outgoing::place(stored.copy.take(), &from, &file)?;
+    }
     let place = |digest: &Sha256, name: &str| -> Result<PathBuf, Error> {
         let to = output.join(name);
         if let Some(from) = store.path(digest)? {
@@ -97,7 +102,6 @@ pub fn pack(
         }
         Ok(to)
     };
-    let file = place(&stored.package.0, &package_name(component, version, stored.packed.compression))?;
     place(&stored.index.0, &index_name(component, version))?;
     let manifest = place(&manifest, &manifest_name(component, version))?;
     Ok(report(component, version, stored.package.0, stored.packed, Some((file, manifest))))
@@ -115,26 +119,27 @@ pub(super) fn measure(
     Ok(archive::pack(&tree.options(site, request, &told), out)?)
 }
 
-/// Packs a tree into the store, without a version yet.
+/// Packs a tree into the store, without a version yet; with a copy for the directory `output`, if there is to be one.
 pub(super) fn pack_tree(
     site: &Site,
     store: &Store,
     tree: Tree,
     request: &Request,
+    output: Option<&Path>,
     progress: OnProgress<'_>,
 ) -> Result<Stored, Error> {
-    let mut incoming = store.incoming()?;
+    let mut outgoing = Outgoing::begin(store, output)?;
     let told = told(&request.component, progress);
-    let packed = archive::pack(&tree.options(site, request, &told), &mut incoming);
+    let packed = archive::pack(&tree.options(site, request, &told), &mut outgoing);
     let packed = packed.map_err(|error| match error {
         // The archive room knows no paths: where the package was written is known here.
         PackError::Write(source) => fsx::Error::new(fsx::Action::Write, store.directory(), source).into(),
         error => Error::from(error),
     })?;
-    let package = incoming.commit()?;
+    let (package, copy) = outgoing.commit()?;
     let index = packed.index.to_bytes();
     let index = (store.put_bytes(&index)?, index.len() as u64);
-    Ok(Stored { packed, package, index, tree, kind: request.component.clone() })
+    Ok(Stored { packed, package, copy, index, tree, kind: request.component.clone() })
 }
 
 /// Gives a stored tree its version: writes the manifest into the store and the note that `publish` finds. Returns the
@@ -172,6 +177,7 @@ pub(super) struct Stored {
     /// What packing found.
     pub packed: archive::Packed,
     package: (Sha256, u64),
+    copy: Option<Draft>,
     index: (Sha256, u64),
     tree: Tree,
     kind: ComponentType,

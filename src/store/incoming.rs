@@ -27,6 +27,11 @@ impl<'s> Incoming<'s> {
         Ok(Self { store, file, path, hasher: Sha256Hasher::default(), moved: false })
     }
 
+    /// The file being written, for asking what its file system can do.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Appends `bytes`; the error names the file.
     pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
         let written = self.write_all(bytes);
