@@ -1,5 +1,6 @@
 //! From arguments, environment and configuration files to a [`Site`]: the one place that reads them.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,6 +13,7 @@ use crate::config::{self, Config};
 use crate::fsx;
 use crate::model::Timestamp;
 use crate::ops::{Caller, Overrides, Site};
+use crate::target::Ambient;
 
 /// The configuration of a host, where none is found upward or in the root.
 const HOST_CONFIG: &str = "/etc/deploy-tool.yaml";
@@ -45,7 +47,13 @@ pub(super) fn site(global: &Global, start: &Path, command: &str, output: &Output
         }
         None => Config::default_for(start, &variable, home.as_deref()),
     };
-    Ok(Site::new(config, overrides, caller(command)?))
+    let ambient = Ambient { variables: std::env::vars_os().filter_map(text).collect(), home };
+    Ok(Site::new(config, overrides, ambient, caller(command)?))
+}
+
+/// A variable whose name and value are text; others mean nothing to a target.
+fn text((name, value): (OsString, OsString)) -> Option<(String, String)> {
+    name.into_string().ok().zip(value.into_string().ok())
 }
 
 /// The configuration that `--config` names, which must be there.

@@ -221,6 +221,24 @@ pub enum Problem {
         /// The targets defined.
         known: Vec<String>,
     },
+    /// Not the URL of a server: `http` or `https`, and no user, password, query or fragment.
+    #[error("`{value}` is not a URL")]
+    Url {
+        /// The value as written.
+        value: String,
+    },
+    /// Not permission bits in octal.
+    #[error("`{value}` is not a mode")]
+    Mode {
+        /// The value as written.
+        value: String,
+    },
+    /// A target to publish to that can only be read.
+    #[error("`{name}` is only read")]
+    ReadOnlyTarget {
+        /// The name, as written.
+        name: String,
+    },
     /// One target named twice in a list.
     #[error("`{name}` stands twice")]
     Repeated {

@@ -21,15 +21,16 @@ mod secrets;
 mod sections;
 mod settings;
 mod suggest;
+mod targets;
 mod template;
 #[cfg(test)]
 mod tests;
 
 pub use error::{Error, Place, Problem, Shape, Warning};
 pub use settings::{
-    Component, Config, DEFAULT_EXCLUDES, Deploy, Keep, Mtime, Pack, Project, Publish, Records, Store, Target,
-    TargetPlace, levels,
+    Component, Config, DEFAULT_EXCLUDES, Deploy, Keep, Mtime, Pack, Project, Publish, Records, Store, Target, levels,
 };
+pub use targets::{Addressing, Azure, Bos, BosAuth, Gcs, Http, KeyPair, Login, Oci, S3, Secret, TargetPlace};
 pub use template::{Found, template};
 
 /// The name of the file in a project's directory.

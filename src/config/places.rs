@@ -5,9 +5,10 @@ use std::path::{Component, Path, PathBuf};
 
 use super::error::{Error, Problem};
 use super::reader::{Context, Item, keys, path};
-use super::settings::{Deploy, Keep, Publish, Records, Store, Target, TargetPlace};
+use super::settings::{Deploy, Keep, Publish, Records, Store, Target};
 use super::suggest::nearest;
-use crate::model::{ByteSize, ComponentType};
+use super::targets::target;
+use crate::model::ByteSize;
 
 const DEFAULT_KEEP: u32 = 5;
 const DEFAULT_STORE_SIZE: ByteSize = ByteSize(50 << 30);
@@ -50,32 +51,23 @@ pub(super) fn publish(item: Option<Item<'_>>, base: &Path) -> Result<Publish, Er
     for (key, item) in target_items.map(Item::entries).transpose()?.into_iter().flatten() {
         targets.push(target(&key, item, base)?);
     }
+    let writable = || targets.iter().filter(|target| target.place.is_writable());
     let default = match default {
-        Some(item) => names(item.list()?, &targets, &mut HashSet::new())?,
-        None => targets.iter().map(|target| target.name.clone()).collect(),
+        Some(item) => {
+            let items = item.list()?;
+            let read_only = |name: &str| targets.iter().any(|t| t.name == name && !t.place.is_writable());
+            if let Some(item) = items.iter().find(|item| item.text().is_ok_and(|name| read_only(&name))) {
+                return Err(item.error(Problem::ReadOnlyTarget { name: item.shown() }));
+            }
+            names(items, &targets, &mut HashSet::new())?
+        }
+        None => writable().map(|target| target.name.clone()).collect(),
     };
     let require = match require {
         Some(item) => item.number(1, i64::try_from(default.len()).unwrap_or(i64::MAX).max(1))?,
         None => 1,
     };
     Ok(Publish { default, require: usize::try_from(require).unwrap_or(1), targets })
-}
-
-fn target(key: &Item<'_>, item: Item<'_>, base: &Path) -> Result<Target, Error> {
-    let name = key.text_as_written().to_owned();
-    // A target's name obeys the rule of component types: it is a directory's name and an option's value too.
-    if name.parse::<ComponentType>().is_err() {
-        return Err(key.error(Problem::TargetName { name: key.shown() }));
-    }
-    // Which keys a target has depends on its type, so the type is read first.
-    let missing = |name| key.error(Problem::Missing { name });
-    item.peek("type")?.ok_or_else(|| missing("type"))?.choice(&[("filesystem", ())])?;
-    let [_, path, role] = keys(Some(item), ["type", "path", "role"])?;
-    let path = path.ok_or_else(|| missing("path"))?;
-    let backup = role.map(|role| role.choice(&[("backup", ())])).transpose()?.is_some();
-    let text = path.text()?;
-    let relative = !text.starts_with(['/', '~']);
-    Ok(Target { name, place: TargetPlace::Filesystem { path: path.path(base)?, relative }, backup })
 }
 
 /// Names of targets that exist, none of them in `seen` yet.

@@ -159,6 +159,15 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// The text with its variables replaced; `None` where it is empty or a variable is unset.
+    pub fn text_if_given(&self) -> Result<Option<String>, Error> {
+        match self.text() {
+            Ok(text) => Ok(Some(text)),
+            Err(e) if matches!(*e.problem, Problem::Empty | Problem::UnsetVariable { .. }) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
     /// The text as a value that is made by parsing; `problem` says what is wrong where it cannot be made.
     pub fn parse<T: FromStr>(&self, problem: impl FnOnce(String, T::Err) -> Problem) -> Result<T, Error> {
         self.text()?.parse().map_err(|reason| self.error(problem(self.shown(), reason)))

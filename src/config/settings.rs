@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use super::targets::TargetPlace;
 use crate::model::{ByteSize, Choice, ComponentType, Compression, Dependency, Platform};
 
 /// What is left out of every package, in gitignore syntax. Later patterns win: `!__pycache__/` in `pack.exclude` or in
@@ -137,19 +138,6 @@ pub struct Target {
     pub place: TargetPlace,
     /// Whether it is published to, but read last (`role: backup`).
     pub backup: bool,
-}
-
-/// Where a target is, by its `type`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TargetPlace {
-    /// A directory.
-    Filesystem {
-        /// The directory.
-        path: PathBuf,
-        /// Whether the file names it by a relative path: then a record names it relative to the records repository,
-        /// if it is in there.
-        relative: bool,
-    },
 }
 
 /// `deploy`.

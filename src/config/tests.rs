@@ -79,7 +79,12 @@ fn the_reference_example_means_what_it_says() {
     assert_eq!(config.records.directory, Path::new("records"));
     assert_eq!(config.publish.default, ["local", "mirror"]);
     let place = |name: &str| config.target(name).map(|t| (t.place.clone(), t.backup));
-    let at = |path: &str| TargetPlace::Filesystem { path: path.into(), relative: path.contains("..") };
+    let at = |path: &str| TargetPlace::Filesystem {
+        path: path.into(),
+        relative: path.contains(".."),
+        mode: None,
+        group: None,
+    };
     assert_eq!(place("local"), Some((at("/data/packages"), false)));
     assert_eq!(place("mirror"), Some((at("/p/../mirror"), false)));
     assert_eq!(place("cold"), Some((at("/data/cold"), true)));

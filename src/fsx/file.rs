@@ -108,6 +108,13 @@ pub fn create_new(path: &Path) -> Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).open(path).at(Action::Create, path)
 }
 
+/// Writes `bytes` at `offset` of `file`, which is at `path`. Nothing is durable until it is flushed.
+pub fn write_all_at(file: &File, path: &Path, bytes: &[u8], offset: u64) -> Result<()> {
+    use std::os::unix::fs::FileExt as _;
+    fault::point(Action::Write, path)?;
+    file.write_all_at(bytes, offset).at(Action::Write, path)
+}
+
 /// Writes a new file and flushes it. A power cut may lose its name until the directory is flushed.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = create_new(path)?;

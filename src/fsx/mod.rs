@@ -26,7 +26,7 @@ pub use draft::{Draft, copy_atomic};
 pub use error::{Action, Error, Result};
 pub use file::{
     Stat, append, create_beside, create_new, inspect, inspect_followed, open, read, read_opt, read_tail, read_text,
-    remove_file, remove_file_opt, remove_unfinished, reserve, touch, truncate, write_atomic, write_new,
+    remove_file, remove_file_opt, remove_unfinished, reserve, touch, truncate, write_all_at, write_atomic, write_new,
     write_unflushed,
 };
 pub use flush::{Filesystem, flush_dir, flush_file};

@@ -30,7 +30,8 @@ pub use manifest::{
 pub use name::{ComponentType, NameError};
 pub use path::{MAX_PATH_BYTES, PathError, TreePath};
 pub use record::{
-    FilesystemKind, FilesystemPlace, Location, Place, Record, RecordComponent, RecordManifest, RecordPackage, Yank,
+    AzurePlace, BosPlace, FilesystemPlace, GcsPlace, HttpPlace, Location, OciPlace, Place, Record, RecordComponent,
+    RecordManifest, RecordPackage, S3Place, Yank,
 };
 pub use reference::{Reference, ReferenceError, Selector};
 pub use shape::{Shape, ShapeError};

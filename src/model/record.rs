@@ -92,35 +92,128 @@ pub struct Location {
     pub place: Place,
 }
 
-/// What kind of place, and how to find a package there. Kinds this build does not know are kept as they are.
+/// What kind of place, and how to find a package there. Kinds this build does not know, and known ones that lack a field,
+/// are kept as they are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(untagged)]
+#[serde(tag = "type", rename_all = "lowercase")]
 pub enum Place {
     /// A directory.
     Filesystem(FilesystemPlace),
+    /// An object of a store that speaks S3.
+    S3(S3Place),
+    /// An object of Baidu's object store.
+    Bos(BosPlace),
+    /// An object of Google's object store.
+    Gcs(GcsPlace),
+    /// A blob of Azure's object store.
+    Azure(AzurePlace),
+    /// A file of a web server.
+    Http(HttpPlace),
+    /// An artifact of an OCI registry.
+    Oci(OciPlace),
     /// Any other kind, with its `type` and fields.
+    #[serde(untagged)]
     Other(Map<String, Value>),
 }
 
 /// A directory of a file system that the host reaches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FilesystemPlace {
-    /// Always `filesystem`.
-    #[serde(rename = "type")]
-    pub kind: FilesystemKind,
     /// The directory, with a final slash; relative paths start at the top of the records repository.
     pub path: String,
     /// The package itself: `file://` and its absolute path; absent where `path` is relative.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Fields this build does not know, kept as they are.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
-/// The tag of a filesystem place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum FilesystemKind {
-    /// `filesystem`
-    Filesystem,
+/// An object of a store that speaks S3.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct S3Place {
+    /// Where the store answers, as a URL; absent for AWS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The region; absent where the store has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The bucket.
+    pub bucket: String,
+    /// The package's key.
+    pub object_key: String,
+    /// Fields this build does not know, kept as they are.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// An object of Baidu's object store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct BosPlace {
+    /// The host of BOS's own interface, such as `bj.bcebos.com`.
+    pub endpoint: String,
+    /// The bucket.
+    pub bucket: String,
+    /// The package's key.
+    pub object_key: String,
+    /// Fields this build does not know, kept as they are.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// An object of Google's object store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct GcsPlace {
+    /// The bucket.
+    pub bucket: String,
+    /// The package's name in it.
+    pub object_key: String,
+    /// Fields this build does not know, kept as they are.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// A blob of Azure's object store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct AzurePlace {
+    /// The storage account.
+    pub account: String,
+    /// Where the store answers, as a URL; absent for Azure's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The container.
+    pub container: String,
+    /// The package's name in it.
+    pub object_key: String,
+    /// Fields this build does not know, kept as they are.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// A file of a web server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct HttpPlace {
+    /// The package; its index and manifest lie beside it.
+    pub url: String,
+    /// Fields this build does not know, kept as they are.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// An artifact of an OCI registry: package and index are blobs of it, named by their sha256.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct OciPlace {
+    /// The registry's host, with its port where it is not the usual one; with `http://` where it has no TLS.
+    pub registry: String,
+    /// The repository.
+    pub repository: String,
+    /// The tag, for people and other tools.
+    pub tag: String,
+    /// The digest of the OCI manifest.
+    pub digest: String,
+    /// Fields this build does not know, kept as they are.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 impl Place {
@@ -128,7 +221,30 @@ impl Place {
     pub fn kind(&self) -> &str {
         match self {
             Place::Filesystem(_) => "filesystem",
+            Place::S3(_) => "s3",
+            Place::Bos(_) => "bos",
+            Place::Gcs(_) => "gcs",
+            Place::Azure(_) => "azure",
+            Place::Http(_) => "http",
+            Place::Oci(_) => "oci",
             Place::Other(fields) => fields.get("type").and_then(Value::as_str).unwrap_or("unknown"),
+        }
+    }
+
+    /// The place as people write it, on one line.
+    pub fn shown(&self) -> String {
+        match self {
+            Place::Filesystem(place) => place.path.clone(),
+            Place::S3(S3Place { endpoint: Some(endpoint), bucket, object_key, .. }) => {
+                format!("{}/{bucket}/{object_key}", endpoint.trim_end_matches('/'))
+            }
+            Place::S3(place) => format!("s3://{}/{}", place.bucket, place.object_key),
+            Place::Bos(place) => format!("bos://{}/{}/{}", place.endpoint, place.bucket, place.object_key),
+            Place::Gcs(place) => format!("gs://{}/{}", place.bucket, place.object_key),
+            Place::Azure(place) => format!("az://{}/{}/{}", place.account, place.container, place.object_key),
+            Place::Http(place) => place.url.clone(),
+            Place::Oci(place) => format!("{}/{}:{}@{}", place.registry, place.repository, place.tag, place.digest),
+            Place::Other(_) => self.kind().to_owned(),
         }
     }
 }
@@ -179,8 +295,20 @@ mod tests {
         let record = Record::parse(SEED.as_bytes()).expect("the seed's example");
         assert_eq!(record.locations[0].place.kind(), "filesystem");
         assert_eq!(record.locations[1].place.kind(), "bos");
-        let again: Value = serde_json::from_slice(&to_canonical_json(&record)).expect("JSON");
-        assert_eq!(again, serde_json::from_str::<Value>(SEED).expect("JSON"));
+        assert_eq!(String::from_utf8(to_canonical_json(&record)).expect("UTF-8"), SEED);
         assert_eq!(Record::parse(&to_canonical_json(&record)).expect("what was written"), record);
+    }
+    #[test]
+    fn unknown_kinds_and_fields_are_kept() {
+        let location = r#"{"name":"x","type":"gopher","hole":7}"#;
+        let kept: Location = serde_json::from_str(location).expect("a location");
+        assert_eq!((kept.place.kind(), serde_json::to_string(&kept).expect("JSON").as_str()), ("gopher", location));
+        let location = r#"{"name":"x","type":"s3","bucket":"b","object_key":"k","storage_class":"cold"}"#;
+        let kept: Location = serde_json::from_str(location).expect("a location");
+        assert!(matches!(&kept.place, Place::S3(place) if place.extra["storage_class"] == "cold"));
+        assert_eq!(serde_json::to_string(&kept).expect("JSON"), location);
+        let lacking: Location = serde_json::from_str(r#"{"name":"x","type":"s3","bucket":"b"}"#).expect("a location");
+        assert!(matches!(&lacking.place, Place::Other(_)));
+        assert_eq!(lacking.place.kind(), "s3");
     }
 }

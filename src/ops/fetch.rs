@@ -1,15 +1,15 @@
 //! Where the bytes of a published version may come from, in which order, and bringing them into the store.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Error, OnProgress, Phase, Progress, Site};
-use crate::config::TargetPlace;
-use crate::model::{Index, Sha256};
+use crate::model::{Index, Place, Sha256};
 use crate::records::Published;
 use crate::store::Store;
-use crate::target::Filesystem;
-use crate::transfer::{Attempt, Fetcher, Refused, Source, Wanted, allowed};
+use crate::target::{self, Target};
+use crate::transfer::{Attempt, Fetcher, Refused, Source, Wanted, source};
 
 /// The package of a published version in the store, and where it came from.
 #[derive(Debug)]
@@ -24,34 +24,35 @@ pub(super) struct Brought {
     pub failed: Vec<Attempt>,
 }
 
-/// The configured filesystem targets, in order.
-pub(super) fn filesystems(site: &Site) -> Result<Vec<Filesystem>, Error> {
+/// The configured targets, in order. `top` is the work tree of the records repository, if there is one.
+pub(super) fn targets(site: &Site, top: Option<&Path>) -> Result<Vec<Arc<dyn Target>>, Error> {
     let targets = site.config.publish.targets.iter();
-    targets
-        .map(|target| match &target.place {
-            TargetPlace::Filesystem { path, .. } => Ok(Filesystem::new(&target.name, path)?),
-        })
-        .collect()
+    Ok(targets.map(|target| target::open(target, &site.ambient, top)).collect::<Result<_, _>>()?)
 }
 
 /// The files of a version that this host may read, in the order of the configured tiers; and the locations it may not.
 fn sources(
     site: &Site,
     published: &Published,
-    file: &str,
+    wanted: target::Wanted<'_>,
     top: Option<&Path>,
 ) -> Result<(Vec<Source>, Vec<Refused>), Error> {
-    let targets = filesystems(site)?;
+    let mut targets = targets(site, top)?;
+    if let Some(top) = top {
+        // Relative places are read without any configured target, too.
+        targets.push(Arc::new(target::Filesystem::new("records", top)?.with_records(top, true)));
+    }
+    let anonymous = |name: &str, place: &Place| target::anonymous(name, place, &site.ambient);
     let (mut found, mut refused) = (Vec::new(), Vec::new());
     for location in &published.record.locations {
-        match allowed(location, file, &targets, top) {
-            Ok(path) => found.push(Source::Filesystem { name: location.name.clone(), path }),
+        match source(location, wanted, &targets, &anonymous) {
+            Ok(source) => found.push(source),
             Err(why) => refused.push(why),
         }
     }
     let tiers = &site.config.deploy.sources;
     let tier = |source: &Source| {
-        let of = tiers.iter().position(|tier| tier.iter().any(|name| name == source.name()));
+        let of = tiers.iter().position(|tier| tier.contains(&source.name));
         of.unwrap_or(tiers.len())
     };
     found.sort_by_key(tier);
@@ -121,13 +122,14 @@ impl<'a> Bring<'a> {
 
     /// Brings one file of the version into the store.
     fn get(&mut self, file: &str, wanted: Wanted) -> Result<(), Error> {
-        let (sources, refused) = sources(self.site, self.published, file, self.top)?;
+        let named = target::Wanted { file, sha256: wanted.sha256 };
+        let (sources, refused) = sources(self.site, self.published, named, self.top)?;
         if sources.is_empty() && self.store.size(&wanted.sha256)? != Some(wanted.size) {
             return Err(Error::NoAllowedLocation { what: self.what(), refused });
         }
         let fetched = self.fetcher.fetch(&wanted, &sources, self.told)?;
         if let Some(source) = fetched.source {
-            self.brought.source = Some(source.name().to_owned());
+            self.brought.source = Some(source.name);
             self.brought.bytes += wanted.size;
         }
         self.brought.failed.extend(fetched.failed);

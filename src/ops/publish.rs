@@ -1,20 +1,20 @@
 //! `publish`: a package to its targets, its record to git.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::{Error, Site, fetch};
 use crate::archive;
-use crate::config::TargetPlace;
 use crate::fsx;
 use crate::model::{
-    ComponentType, Compression, Index, Location, Manifest, Record, RecordComponent, RecordManifest, RecordPackage,
-    Sha256, Version,
+    ComponentType, Compression, Index, Location, Manifest, Place, Record, RecordComponent, RecordManifest,
+    RecordPackage, Sha256, Version,
 };
-use crate::records::{Published, Repository, publish_change};
+use crate::records::{Published, publish_change};
 use crate::store::{Reader, Store};
-use crate::target::{self, Filesystem, Parcel, Upload};
+use crate::target::{self, Disk, Parcel, Upload};
 use crate::transfer::{self, Uploaded};
 
 /// What is to be published.
@@ -32,7 +32,7 @@ pub struct Target {
     /// Its name.
     pub name: String,
     /// Where the package lies there; absent where it failed or was only planned.
-    pub path: Option<PathBuf>,
+    pub place: Option<Place>,
     /// Whether it was there already.
     pub already_there: bool,
     /// Why it failed.
@@ -114,7 +114,7 @@ pub fn publish(site: &Site, what: &What, to: &[String], dry_run: bool) -> Result
         site.repository()?.require_target()?;
     }
     if dry_run {
-        report.targets = targets.iter().map(|target| planned(target, before.as_ref())).collect();
+        report.targets = targets.iter().map(|target| planned(target.as_ref(), before.as_ref())).collect();
         return Ok(report);
     }
     let store = site.store()?;
@@ -124,9 +124,9 @@ pub fn publish(site: &Site, what: &What, to: &[String], dry_run: bool) -> Result
         (None, What::File(path)) => from_file(&store, path, bytes, manifest)?,
     };
     check(&store, &local)?;
-    let uploaded = upload(site, &local, &targets)?;
     let repository = site.repository()?;
-    let record = record(site, &repository, &local, before.as_ref(), &targets, &uploaded)?;
+    let uploaded = upload(site, &local, &targets)?;
+    let record = record(site, &local, before.as_ref(), &targets, &uploaded);
     let change = publish_change(&local.bytes, &record, before.as_ref())?;
     let committed = repository.commit(&change, &site.author())?;
     store
@@ -139,8 +139,9 @@ pub fn publish(site: &Site, what: &What, to: &[String], dry_run: bool) -> Result
     Ok(report)
 }
 
-fn targets(site: &Site, to: &[String]) -> Result<Vec<Filesystem>, Error> {
-    let all = fetch::filesystems(site)?;
+fn targets(site: &Site, to: &[String]) -> Result<Vec<Arc<dyn target::Target>>, Error> {
+    let top = if site.own_repository { site.repository.clone() } else { site.repository()?.root().to_owned() };
+    let all = fetch::targets(site, Some(&top))?;
     let names = if to.is_empty() { &site.config.publish.default } else { to };
     let find = |name: &String| {
         let known = || all.iter().map(|target| target.name().to_owned()).collect();
@@ -295,32 +296,35 @@ fn check(store: &Store, local: &Local) -> Result<(), Error> {
     }
 }
 
-fn upload(site: &Site, local: &Local, targets: &[Filesystem]) -> Result<Vec<Uploaded>, Error> {
+fn upload(site: &Site, local: &Local, targets: &[Arc<dyn target::Target>]) -> Result<Vec<Uploaded>, Error> {
     let Local { manifest, bytes, .. } = local;
     let (component, version) = (&manifest.component.kind, &manifest.component.version);
-    let upload = |file, source, sha256, size| Upload { file, source, sha256, size };
     let package = &manifest.package;
     let manifest_sha256 = Sha256::of(bytes);
     let store = site.store()?;
     store.put_bytes(bytes)?;
-    let manifest_path = store.path(&manifest_sha256)?.unwrap_or_default();
-    let mut beside = vec![upload("manifest.json", manifest_path.as_path(), manifest_sha256, bytes.len() as u64)];
-    if let (Some(index), Some(path)) = (&manifest.index, &local.index) {
-        beside.push(upload(&index.file, path, index.checksum.value, index.size));
+    let manifest_file = Disk::open(&store.path(&manifest_sha256)?.unwrap_or_default())?;
+    let index_file = local.index.as_deref().map(Disk::open).transpose()?;
+    let package_file = Disk::open(&local.package)?;
+    let size = bytes.len() as u64;
+    let mut beside = vec![Upload { file: "manifest.json", content: &manifest_file, sha256: manifest_sha256, size }];
+    if let (Some(index), Some(content)) = (&manifest.index, &index_file) {
+        beside.push(Upload { file: &index.file, content, sha256: index.checksum.value, size: index.size });
     }
-    let package = upload(&package.file, &local.package, package.checksum.value, package.size);
+    let (sha256, size) = (package.checksum.value, package.size);
+    let package = Upload { file: &package.file, content: &package_file, sha256, size };
     let parcel = Parcel { component, version, package, beside: &beside };
-    Ok(transfer::upload(targets, &parcel, site.config.publish.require.min(targets.len()))?)
+    let required = site.config.publish.require.min(targets.len());
+    Ok(transfer::upload(targets, &parcel, required, &|_| {})?)
 }
 
 fn record(
     site: &Site,
-    repository: &Repository,
     local: &Local,
     before: Option<&Published>,
-    targets: &[Filesystem],
+    targets: &[Arc<dyn target::Target>],
     uploaded: &[Uploaded],
-) -> Result<Record, Error> {
+) -> Record {
     let (component, package) = (&local.manifest.component, &local.manifest.package);
     let mut record = before.map(|published| published.record.clone()).unwrap_or_else(|| Record {
         component: RecordComponent { kind: component.kind.clone(), version: component.version.clone() },
@@ -337,14 +341,12 @@ fn record(
     });
     for (target, uploaded) in targets.iter().zip(uploaded) {
         let Ok(placed) = &uploaded.outcome else { continue };
-        let configured = site.config.target(target.name()).map(|target| &target.place);
-        let relative = matches!(configured, Some(TargetPlace::Filesystem { relative: true, .. }));
-        let location: Location = target.location(placed, &package.file, relative.then(|| repository.root()))?;
+        let location = Location { name: target.name().to_owned(), place: placed.place.clone() };
         if !record.locations.contains(&location) {
             record.locations.push(location);
         }
     }
-    Ok(record)
+    record
 }
 
 fn holds(published: &Published, target: &str) -> bool {
@@ -355,10 +357,10 @@ fn as_text<S: serde::Serializer>(failure: &Option<target::Error>, serializer: S)
     failure.as_ref().map(ToString::to_string).serialize(serializer)
 }
 
-fn planned(target: &Filesystem, before: Option<&Published>) -> Target {
+fn planned(target: &dyn target::Target, before: Option<&Published>) -> Target {
     Target {
         name: target.name().to_owned(),
-        path: None,
+        place: None,
         already_there: before.is_some_and(|published| holds(published, target.name())),
         failure: None,
         warnings: Vec::new(),
@@ -372,7 +374,7 @@ fn done(uploaded: Uploaded) -> Target {
     };
     Target {
         name: uploaded.name,
-        path: placed.as_ref().map(|placed| placed.dir.clone()),
+        place: placed.as_ref().map(|placed| placed.place.clone()),
         already_there: placed.as_ref().is_some_and(|placed| placed.already_there),
         failure,
         warnings: placed.map(|placed| placed.warnings).unwrap_or_default(),

@@ -10,6 +10,7 @@ use crate::fsx;
 use crate::model::{ComponentType, Timestamp};
 use crate::records::{Author, Repository};
 use crate::store::{Reader, Store};
+use crate::target::Ambient;
 
 /// Who asks, and when.
 #[derive(Debug, Clone)]
@@ -39,6 +40,8 @@ pub struct Site {
     pub own_repository: bool,
     /// The store.
     pub store: PathBuf,
+    /// What targets look up outside the configuration.
+    pub ambient: Ambient,
     /// Who asks.
     pub caller: Caller,
 }
@@ -57,10 +60,11 @@ pub struct Overrides {
 impl Site {
     /// Joins configuration, overrides and embedded defaults: without configured places a project has a target, a records
     /// repository and a root of its own under `.deploy-tool/` and `deployments/` of its directory.
-    pub fn new(mut config: Config, overrides: Overrides, caller: Caller) -> Self {
+    pub fn new(mut config: Config, overrides: Overrides, ambient: Ambient, caller: Caller) -> Self {
         let own = config.base.join(".deploy-tool");
         if config.publish.targets.is_empty() {
-            let place = TargetPlace::Filesystem { path: own.join("packages"), relative: false };
+            let place =
+                TargetPlace::Filesystem { path: own.join("packages"), relative: false, mode: None, group: None };
             config.publish.targets.push(Target { name: "local".to_owned(), place, backup: false });
             config.publish.default = vec!["local".to_owned()];
             config.deploy.sources = vec![vec!["local".to_owned()]];
@@ -73,6 +77,7 @@ impl Site {
             repository: plain(&repository.unwrap_or_else(|| own.join("records"))),
             store: plain(&overrides.store.unwrap_or_else(|| config.store.path.clone())),
             config,
+            ambient,
             caller,
         }
     }

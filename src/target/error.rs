@@ -1,6 +1,8 @@
 //! What a target refuses.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::fsx;
 use crate::model::Sha256;
@@ -34,10 +36,42 @@ pub enum Error {
         file: String,
     },
     /// Other bytes stand both under the usual name and in the folder named by the digest.
-    #[error("other bytes stand at `{}`", path.display())]
+    #[error("other bytes stand at `{place}`")]
     Taken {
-        /// The name in the digest's folder.
+        /// The path or URL in the digest's folder.
+        place: String,
+    },
+    /// What is at a path is no regular file, or nothing is there.
+    #[error("`{}` is no file", path.display())]
+    NoFile {
+        /// The path.
         path: PathBuf,
+    },
+    /// A server answered with a refusal, or not at all.
+    #[error("target `{target}`: {doing} `{place}`: {fault}")]
+    Remote {
+        /// The target.
+        target: String,
+        /// What was being done.
+        doing: Doing,
+        /// To what: a URL without secrets.
+        place: String,
+        /// What came of it.
+        fault: Fault,
+    },
+    /// A target that can only be read.
+    #[error("target `{target}` is only read")]
+    ReadOnly {
+        /// The target.
+        target: String,
+    },
+    /// Settings that do not make a target.
+    #[error("target `{target}`: {reason}")]
+    Settings {
+        /// The target.
+        target: String,
+        /// What is wrong with them.
+        reason: String,
     },
     /// What was to be published is not what was announced.
     #[error("`{}` has sha256 {found}, not {expected}", path.display())]
@@ -50,15 +84,142 @@ pub enum Error {
         found: Sha256,
     },
     /// The target gives other bytes than were written to it.
-    #[error("`{}` reads back as sha256 {found}, not {expected}", path.display())]
+    #[error("`{place}` reads back as sha256 {found}, not {expected}")]
     ReadBack {
-        /// The name it was to get.
-        path: PathBuf,
+        /// The path or URL it was to get.
+        place: String,
         /// The digest of what was written.
         expected: Sha256,
         /// The digest of what came back.
         found: Sha256,
     },
+}
+
+/// What is done at a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    /// Asking for a file's length.
+    Size,
+    /// Reading.
+    Read,
+    /// Writing.
+    Write,
+    /// Listing.
+    List,
+    /// Deleting.
+    Delete,
+    /// Making a URL for others.
+    Sign,
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Doing::Size => "asking for the size of",
+            Doing::Read => "reading",
+            Doing::Write => "writing",
+            Doing::List => "listing",
+            Doing::Delete => "deleting",
+            Doing::Sign => "signing a URL for",
+        })
+    }
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// There is no such file.
+    #[error("there is no such file")]
+    Missing,
+    /// 401 or 403: no login, a wrong one, an expired URL, or no permission.
+    #[error("the server refused access ({status})")]
+    Denied {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// 429 or 503: asked too often.
+    #[error("the server asks to wait ({status})")]
+    Busy {
+        /// The HTTP status.
+        status: u16,
+        /// For how long.
+        retry_after: Option<Duration>,
+    },
+    /// Another 5xx, or 408.
+    #[error("the server failed ({status})")]
+    Server {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// Any other status.
+    #[error("the server answered {status}")]
+    Status {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// A redirect that is not followed: too many, from https to http, or to where a login must not go.
+    #[error("the redirect to `{to}` is not followed: {reason}")]
+    Redirect {
+        /// Where to, without query.
+        to: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// No connection, or it broke.
+    #[error("{reason}")]
+    Connection {
+        /// What the system or library said.
+        reason: String,
+    },
+    /// The other side is not who it should be.
+    #[error("{reason}")]
+    Tls {
+        /// What the library said.
+        reason: String,
+    },
+    /// Nothing came for so long.
+    #[error("nothing came for {} s", after.as_secs())]
+    Stalled {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// An answer that makes no sense.
+    #[error("{reason}")]
+    Protocol {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Fault {
+    /// Whether the same request may do better later.
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Fault::Busy { .. }
+                | Fault::Server { .. }
+                | Fault::Connection { .. }
+                | Fault::Stalled { .. }
+                | Fault::Protocol { .. }
+        )
+    }
+}
+
+impl Error {
+    /// Whether the same action may do better later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Error::Remote { fault, .. } if fault.is_passing())
+    }
+
+    /// Whether there is no such file.
+    pub fn is_missing(&self) -> bool {
+        match self {
+            Error::Remote { fault, .. } => *fault == Fault::Missing,
+            Error::NoFile { .. } => true,
+            Error::Io(e) => e.is_not_found(),
+            _ => false,
+        }
+    }
 }
 
 /// The result of an action on a target.

@@ -17,42 +17,27 @@
 //! that is what digests in git are for.
 
 use std::fs::File;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::ops::Range;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
-use super::{Error, Parcel, Result, Upload, is_file_name};
+use super::{Error, Listed, Parcel, Placed, Reading, Result, Target, Upload, Wanted, Warning, is_file_name};
+use sha2::Digest as _;
+
 use crate::fsx::{self, Action, FileKind};
-use crate::model::Sha256;
+use crate::model::{Place, Sha256};
+
+/// What is copied at once.
+const BUFFER: usize = 1 << 20;
 
 /// A filesystem target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filesystem {
     name: String,
     path: PathBuf,
-}
-
-/// Where a `put` placed a package.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Placed {
-    /// The folder that holds the package.
-    pub dir: PathBuf,
-    /// Whether every file was there before, with the same bytes.
-    pub already_there: bool,
-    /// What the publisher should know.
-    pub warnings: Vec<Warning>,
-}
-
-/// What does not stop a publication and should not be so.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Warning {
-    /// Every user of the machine may write the directory, and so replace what was published. (Deploying would refuse the
-    /// replacement, by its digest.)
-    WorldWritable {
-        /// The directory.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
+    records: Option<PathBuf>,
+    relative: bool,
 }
 
 /// What stands under a name.
@@ -85,12 +70,15 @@ impl Filesystem {
         if path.to_str().is_none() {
             return Err(Error::NotText { name: name.to_owned(), path });
         }
-        Ok(Self { name: name.to_owned(), path })
+        Ok(Self { name: name.to_owned(), path, records: None, relative: false })
     }
 
-    /// The target's name in configuration and records.
-    pub fn name(&self) -> &str {
-        &self.name
+    /// Reads places that are relative to `records`, the top of the records repository's work tree, and, if
+    /// `relative`, names its own places so where they are in there.
+    pub fn with_records(mut self, records: &Path, relative: bool) -> Self {
+        self.records = Some(records.to_owned());
+        self.relative = relative;
+        self
     }
 
     /// The target's directory, without `..`.
@@ -98,10 +86,9 @@ impl Filesystem {
         &self.path
     }
 
-    /// Puts the files of one version here. Each is copied to a temporary name, flushed, read back and hashed, and
-    /// renamed to its own; after `Ok` they survive a power cut. A crash leaves whole files or none under the names
-    /// above, and the same `put` goes on from there.
-    pub fn put(&self, parcel: &Parcel<'_>) -> Result<Placed> {
+    /// Each file is copied to a temporary name, flushed, read back and hashed, and renamed to its own; after `Ok` they
+    /// survive a power cut. A crash leaves whole files or none under the names above.
+    fn place(&self, parcel: &Parcel<'_>, told: &(dyn Fn(u64) + Sync)) -> Result<Placed> {
         let names = parcel.beside.iter().chain([&parcel.package]);
         if let Some(bad) = names.map(|upload| upload.file).find(|name| !is_file_name(name)) {
             return Err(Error::FileName { file: bad.to_owned() });
@@ -109,17 +96,19 @@ impl Filesystem {
         let plain = self.path.join(parcel.component.as_str()).join(parcel.version.as_str());
         fsx::create_dir_all(&plain)?;
         let (dir, package_new) = if self.is_of_another_set(&plain, parcel)? {
-            place_aside(&plain, &parcel.package)?
+            place_aside(&plain, &parcel.package, told)?
         } else {
-            place_or_aside(&plain, &parcel.package)?
+            place_or_aside(&plain, &parcel.package, told)?
         };
         let mut already_there = !package_new;
         for upload in parcel.beside {
-            let (_, new) = place_or_aside(&dir, upload)?;
+            let (_, new) = place_or_aside(&dir, upload, told)?;
             already_there &= !new;
         }
         let warnings = self.warnings(&dir)?;
-        Ok(Placed { dir, already_there, warnings })
+        let records = self.records.as_deref().filter(|_| self.relative);
+        let place = super::location::place(&dir, parcel.package.file, records)?;
+        Ok(Placed { place: Place::Filesystem(place), already_there, warnings })
     }
 
     /// Whether the folder has no package of this name, and beside it something of another one.
@@ -146,33 +135,115 @@ impl Filesystem {
     }
 }
 
+impl Target for Filesystem {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn shown(&self, key: &str) -> String {
+        key.to_owned()
+    }
+
+    /// A key is the file's path. The check is of the text: a path with `..` is in no target, wherever it would lead.
+    /// Symbolic links below the directory are followed, since moving a folder to another disk that way is common: whoever
+    /// may make links there could have put the bytes there as well, and bytes are used by their digest only.
+    fn locate(&self, place: &Place, wanted: Wanted<'_>) -> Option<String> {
+        let Place::Filesystem(place) = place else { return None };
+        let path = Path::new(&place.path);
+        let climbs = path.components().any(|part| part == Component::ParentDir);
+        if climbs || !is_file_name(wanted.file) {
+            return None;
+        }
+        let dir = match path.is_relative() {
+            true => self.records.as_ref()?.join(path),
+            false => path.starts_with(&self.path).then(|| path.to_owned())?,
+        };
+        dir.join(wanted.file).into_os_string().into_string().ok()
+    }
+
+    fn size(&self, key: &str) -> Result<Option<u64>> {
+        let stat = fsx::inspect_followed(Path::new(key))?;
+        Ok(stat.filter(|stat| stat.kind == FileKind::File).map(|stat| stat.size))
+    }
+
+    fn read(&self, key: &str, range: Option<Range<u64>>) -> Result<Reading> {
+        let path = Path::new(key);
+        let Some(size) = self.size(key)? else { return Err(Error::NoFile { path: path.to_owned() }) };
+        let mut file = fsx::open(path)?;
+        let range = range.unwrap_or(0..u64::MAX);
+        file.seek(SeekFrom::Start(range.start)).map_err(|e| fsx::Error::new(Action::Read, path, e))?;
+        let body = Box::new(file.take(range.end - range.start));
+        Ok(Reading { start: range.start, total: Some(size), body })
+    }
+
+    fn put(&self, parcel: &Parcel<'_>, told: &(dyn Fn(u64) + Sync)) -> Result<Placed> {
+        self.place(parcel, told)
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<Listed>> {
+        let mut found = Vec::new();
+        let mut waiting = vec![self.path.clone()];
+        while let Some(dir) = waiting.pop() {
+            for entry in fsx::list(&dir)? {
+                let path = dir.join(&entry.name);
+                match (entry.kind, path.to_str()) {
+                    (FileKind::Directory, _) => waiting.push(path),
+                    (FileKind::File, Some(key)) if key.starts_with(prefix) && !is_temporary(&path) => {
+                        let size = fsx::inspect(&path)?.map_or(0, |stat| stat.size);
+                        found.push(Listed { key: key.to_owned(), size });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        found.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(found)
+    }
+
+    fn delete(&self, key: &str) -> Result<()> {
+        let path = Path::new(key);
+        fsx::remove_file_opt(path)?;
+        Ok(path.parent().map_or(Ok(()), fsx::flush_dir)?)
+    }
+
+    fn presign(&self, _: &str, _: Duration) -> Result<Option<String>> {
+        Ok(None)
+    }
+}
+
+/// Whether it is being written.
+fn is_temporary(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with('.') && name.ends_with(".tmp")
+}
+
 /// Places a file in `dir`, or, where other bytes stand there, in the folder named by its digest. Says where it is now and
 /// whether it is new.
-fn place_or_aside(dir: &Path, upload: &Upload<'_>) -> Result<(PathBuf, bool)> {
-    match place(dir, upload)? {
-        Outcome::Taken => place_aside(dir, upload),
+fn place_or_aside(dir: &Path, upload: &Upload<'_>, told: &(dyn Fn(u64) + Sync)) -> Result<(PathBuf, bool)> {
+    match place(dir, upload, told)? {
+        Outcome::Taken => place_aside(dir, upload, told),
         outcome => Ok((dir.to_owned(), outcome == Outcome::New)),
     }
 }
 
-fn place_aside(dir: &Path, upload: &Upload<'_>) -> Result<(PathBuf, bool)> {
+fn place_aside(dir: &Path, upload: &Upload<'_>, told: &(dyn Fn(u64) + Sync)) -> Result<(PathBuf, bool)> {
     let aside = dir.join(upload.sha256.short());
     fsx::create_dir_all(&aside)?;
-    match place(&aside, upload)? {
-        Outcome::Taken => Err(Error::Taken { path: aside.join(upload.file) }),
+    match place(&aside, upload, told)? {
+        Outcome::Taken => Err(Error::Taken { place: aside.join(upload.file).display().to_string() }),
         outcome => Ok((aside, outcome == Outcome::New)),
     }
 }
 
 /// Places a file in `dir` unless something is there.
-fn place(dir: &Path, upload: &Upload<'_>) -> Result<Outcome> {
+fn place(dir: &Path, upload: &Upload<'_>, told: &(dyn Fn(u64) + Sync)) -> Result<Outcome> {
     let path = dir.join(upload.file);
     let outcome = match standing(dir, upload)? {
         Standing::Other => return Ok(Outcome::Taken),
         Standing::Same => Outcome::WasThere,
         Standing::Nothing => {
             let (temporary, file) = fsx::create_beside(&path)?;
-            let filled = fill(&temporary, file, upload, &path);
+            let filled = fill(&temporary, file, upload, &path, told);
             match filled.and_then(|()| Ok(fsx::rename_new(&temporary, &path)?)) {
                 Ok(()) => Outcome::New,
                 Err(error) => {
@@ -194,10 +265,13 @@ fn place(dir: &Path, upload: &Upload<'_>) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// Copies the source into the temporary file, flushes it and checks what comes back.
-fn fill(temporary: &Path, mut file: File, upload: &Upload<'_>, path: &Path) -> Result<()> {
-    let mut source = fsx::open(upload.source)?;
-    io::copy(&mut source, &mut file).map_err(|e| fsx::Error::new(Action::Write, temporary, e))?;
+/// Copies the content into the temporary file, flushes it and checks what comes back.
+fn fill(temporary: &Path, file: File, upload: &Upload<'_>, path: &Path, told: &(dyn Fn(u64) + Sync)) -> Result<()> {
+    read_in_parts(upload, |offset, part| {
+        fsx::write_all_at(&file, temporary, part, offset)?;
+        told(part.len() as u64);
+        Ok(())
+    })?;
     fsx::flush_file(&file, temporary)?;
     drop(file);
     let expected = upload.sha256;
@@ -205,10 +279,28 @@ fn fill(temporary: &Path, mut file: File, upload: &Upload<'_>, path: &Path) -> R
     if found == expected {
         return Ok(());
     }
-    match digest(upload.source)? {
-        source if source == expected => Err(Error::ReadBack { path: path.to_owned(), expected, found }),
-        found => Err(Error::Source { path: upload.source.to_owned(), expected, found }),
+    let mut hasher = sha2::Sha256::new();
+    read_in_parts(upload, |_, part| {
+        hasher.update(part);
+        Ok(())
+    })?;
+    match Sha256::from_bytes(hasher.finalize().into()) {
+        source if source == expected => Err(Error::ReadBack { place: path.display().to_string(), expected, found }),
+        found => Err(Error::Source { path: upload.content.path().to_owned(), expected, found }),
     }
+}
+
+fn read_in_parts(upload: &Upload<'_>, mut take: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
+    let mut buffer = vec![0; BUFFER.min(usize::try_from(upload.size).unwrap_or(BUFFER))];
+    let mut at = 0;
+    while at < upload.size {
+        let length = buffer.len().min(usize::try_from(upload.size - at).unwrap_or(usize::MAX));
+        let part = &mut buffer[..length];
+        upload.content.read_at(at, part)?;
+        take(at, part)?;
+        at += length as u64;
+    }
+    Ok(())
 }
 
 fn standing(dir: &Path, upload: &Upload<'_>) -> Result<Standing> {
@@ -225,8 +317,16 @@ fn digest(path: &Path) -> fsx::Result<Sha256> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Disk;
     use super::*;
     use crate::model::{ComponentType, Version};
+
+    fn dir(placed: &Placed) -> PathBuf {
+        match &placed.place {
+            Place::Filesystem(place) => Path::new(&place.path).components().collect(),
+            other => panic!("{other:?}"),
+        }
+    }
 
     struct Bench {
         dir: tempfile::TempDir,
@@ -263,15 +363,14 @@ mod tests {
 
         fn put(&self, set: &Set, file: &str) -> Result<Placed> {
             let [package, manifest] = &set.bytes;
-            let upload = |file, source, bytes: &[u8]| Upload {
-                file,
-                source,
-                sha256: Sha256::of(bytes),
-                size: bytes.len() as u64,
-            };
-            let beside = [upload("manifest.json", set.manifest.as_path(), manifest)];
-            let package = upload(file, set.package.as_path(), package);
-            self.target().put(&Parcel { component: &self.component, version: &self.version, package, beside: &beside })
+            fn upload<'a>(file: &'a str, content: &'a Disk, bytes: &[u8]) -> Upload<'a> {
+                Upload { file, content, sha256: Sha256::of(bytes), size: bytes.len() as u64 }
+            }
+            let disk = [&set.package, &set.manifest].map(|path| Disk::open(path).expect("there"));
+            let beside = [upload("manifest.json", &disk[1], manifest)];
+            let package = upload(file, &disk[0], package);
+            let parcel = Parcel { component: &self.component, version: &self.version, package, beside: &beside };
+            self.target().put(&parcel, &|_| {})
         }
 
         /// Every file below the target, with its bytes.
@@ -302,15 +401,15 @@ mod tests {
         let other = bench.set("b", b"package b", b"manifest b");
         let plain = bench.dir.path().join("packages/model/1.0.0");
         let placed = bench.put(&first, "m.tar").expect("placed");
-        assert_eq!((placed.dir.as_path(), placed.already_there), (plain.as_path(), false));
+        assert_eq!((dir(&placed).as_path(), placed.already_there), (plain.as_path(), false));
         let placed = bench.put(&other, "m.tar").expect("placed");
         let aside = plain.join(Sha256::of(b"package b").short());
-        assert_eq!((placed.dir.as_path(), placed.already_there), (aside.as_path(), false));
+        assert_eq!((dir(&placed).as_path(), placed.already_there), (aside.as_path(), false));
         let before = bench.files();
         assert_eq!(before.len(), 4);
         for (set, dir) in [(&first, &plain), (&other, &aside)] {
             let placed = bench.put(set, "m.tar").expect("placed again");
-            assert_eq!((&placed.dir, placed.already_there), (dir, true));
+            assert_eq!((&self::dir(&placed), placed.already_there), (dir, true));
         }
         assert_eq!(bench.files(), before);
     }
@@ -332,12 +431,12 @@ mod tests {
         let bench = Bench::new();
         bench.put(&bench.set("a", b"package", b"monday"), "m.tar").expect("placed");
         let again = bench.put(&bench.set("b", b"package", b"tuesday"), "m.tar").expect("placed");
-        assert_eq!(again.dir, bench.dir.path().join("packages/model/1.0.0"));
+        assert_eq!(dir(&again), bench.dir.path().join("packages/model/1.0.0"));
         let tuesday = format!("{}/manifest.json", Sha256::of(b"tuesday").short());
         assert!(bench.files().contains(&(tuesday, b"tuesday".to_vec())));
         let zst = bench.put(&bench.set("c", b"zst package", b"zst"), "m.tar.zst").expect("placed");
-        assert!(zst.dir.ends_with(Sha256::of(b"zst package").short()));
-        assert_eq!(fsx::read(&zst.dir.join("manifest.json")).expect("beside it"), b"zst");
+        assert!(dir(&zst).ends_with(Sha256::of(b"zst package").short()));
+        assert_eq!(fsx::read(&dir(&zst).join("manifest.json")).expect("beside it"), b"zst");
     }
 
     #[test]
@@ -351,8 +450,8 @@ mod tests {
                 scope.spawn(move || {
                     barrier.wait();
                     let placed = bench.put(set, "m.tar").expect("placed");
-                    assert_eq!(fsx::read(&placed.dir.join("m.tar")).expect("there"), set.bytes[0]);
-                    assert_eq!(fsx::read(&placed.dir.join("manifest.json")).expect("there"), set.bytes[1]);
+                    assert_eq!(fsx::read(&dir(&placed).join("m.tar")).expect("there"), set.bytes[0]);
+                    assert_eq!(fsx::read(&dir(&placed).join("manifest.json")).expect("there"), set.bytes[1]);
                 });
             }
         });
@@ -394,7 +493,9 @@ mod tests {
         fsx::create_dir_all(&aside).expect("made");
         fsx::write_new(&plain.join("m.tar"), b"other").expect("written");
         fsx::write_new(&aside.join("m.tar"), b"garbage").expect("written");
-        assert!(matches!(bench.put(&set, "m.tar"), Err(Error::Taken { path }) if path == aside.join("m.tar")));
+        assert!(
+            matches!(bench.put(&set, "m.tar"), Err(Error::Taken { place }) if Path::new(&place) == aside.join("m.tar"))
+        );
         assert_eq!(fsx::read(&aside.join("m.tar")).expect("there"), b"garbage");
     }
 

@@ -3,32 +3,29 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{Filesystem, Placed, Result};
+use super::Result;
 use crate::fsx;
-use crate::model::{FilesystemKind, FilesystemPlace, Location, Place};
+use crate::model::FilesystemPlace;
 
-impl Filesystem {
-    /// The location of the package `file` placed at `placed`, for a record.
-    ///
-    /// `records` is the top of the records repository's work tree where the target was configured with a relative path:
-    /// then a place that really is inside it (links followed) is named relative to it and has no URL, so that it is right
-    /// in every clone.
-    ///
-    /// # Errors
-    ///
-    /// The folder or the work tree does not exist.
-    pub fn location(&self, placed: &Placed, file: &str, records: Option<&Path>) -> Result<Location> {
-        let inside = match records {
-            Some(top) => fsx::canonical(&placed.dir)?.strip_prefix(fsx::canonical(top)?).ok().map(Path::to_owned),
-            None => None,
-        };
-        let (path, url) = match inside {
-            Some(path) => (directory(&path), None),
-            None => (directory(&placed.dir), Some(format!("file://{}", percent_encoded(&placed.dir.join(file))))),
-        };
-        let place = FilesystemPlace { kind: FilesystemKind::Filesystem, path, url };
-        Ok(Location { name: self.name().to_owned(), place: Place::Filesystem(place) })
-    }
+/// The place of the package `file` in the folder `dir`.
+///
+/// `records` is the top of the records repository's work tree where the target was configured with a relative path:
+/// then a place that really is inside it (links followed) is named relative to it and has no URL, so that it is right
+/// in every clone.
+///
+/// # Errors
+///
+/// The folder or the work tree does not exist.
+pub(super) fn place(dir: &Path, file: &str, records: Option<&Path>) -> Result<FilesystemPlace> {
+    let inside = match records {
+        Some(top) => fsx::canonical(dir)?.strip_prefix(fsx::canonical(top)?).ok().map(Path::to_owned),
+        None => None,
+    };
+    let (path, url) = match inside {
+        Some(path) => (directory(&path), None),
+        None => (directory(dir), Some(format!("file://{}", percent_encoded(&dir.join(file))))),
+    };
+    Ok(FilesystemPlace { path, url, extra: Default::default() })
 }
 
 /// The path with a final slash. Never lossy: [`Filesystem::new`] takes UTF-8 only and all below it is named by us.
@@ -57,14 +54,7 @@ mod tests {
     use super::*;
 
     fn location(dir: &Path, file: &str, records: Option<&Path>) -> FilesystemPlace {
-        let target = Filesystem::new("local", Path::new("/data")).expect("absolute");
-        let placed = Placed { dir: dir.into(), already_there: false, warnings: Vec::new() };
-        let location = target.location(&placed, file, records).expect("there");
-        assert_eq!(location.name, "local");
-        match location.place {
-            Place::Filesystem(place) => place,
-            other => panic!("{other:?}"),
-        }
+        place(dir, file, records).expect("there")
     }
 
     #[test]

@@ -58,10 +58,10 @@ pub struct Attempt {
 pub enum Why {
     /// The source has no such file.
     Missing,
-    /// What is there is no regular file.
-    NotAFile,
     /// The file cannot be read.
-    Unreadable(fsx::Error),
+    Unreadable(target::Error),
+    /// Reading broke off.
+    Broken(std::io::Error),
     /// The source gave fewer bytes than it should.
     Truncated {
         /// How many it gave.

@@ -1,15 +1,15 @@
 //! Fetching one content into the store, from the first source that gives it.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Attempt, FetchError, Why, rejected};
-use crate::fsx::{self, Action, FileKind};
+use crate::fsx;
 use crate::model::{ByteSize, Sha256};
 use crate::store::Store;
+use crate::target::Target;
 
 /// What is read at once.
 const BUFFER: usize = 1 << 20;
@@ -24,24 +24,14 @@ pub struct Wanted {
 }
 
 /// Where a content may be had.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// A file of a filesystem target, that [`super::allowed`] let pass.
-    Filesystem {
-        /// The location's name.
-        name: String,
-        /// The file.
-        path: PathBuf,
-    },
-}
-
-impl Source {
-    /// The name people know it by.
-    pub fn name(&self) -> &str {
-        match self {
-            Source::Filesystem { name, .. } => name,
-        }
-    }
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The location's name.
+    pub name: String,
+    /// The target to read through.
+    pub target: Arc<dyn Target>,
+    /// The file there.
+    pub key: String,
 }
 
 /// What a fetch did.
@@ -92,7 +82,7 @@ impl<'a> Fetcher<'a> {
         require_space(self.store, wanted.size)?;
         let mut failed = Vec::new();
         for source in sources {
-            if self.left_out.lock().unwrap_or_else(PoisonError::into_inner).contains(source.name()) {
+            if self.left_out.lock().unwrap_or_else(PoisonError::into_inner).contains(&source.name) {
                 failed.push(Attempt { source: source.clone(), why: Why::LeftOut, kept: None });
                 continue;
             }
@@ -114,9 +104,9 @@ impl<'a> Fetcher<'a> {
         for last in [false, true] {
             let Some((why, kept)) = self.ask(wanted, source, progress)? else { return Ok(true) };
             if last && why.is_wrong_bytes() {
-                self.left_out.lock().unwrap_or_else(PoisonError::into_inner).insert(source.name().to_owned());
+                self.left_out.lock().unwrap_or_else(PoisonError::into_inner).insert(source.name.clone());
             }
-            let again = why.is_wrong_bytes() || matches!(why, Why::Unreadable(_));
+            let again = why.is_wrong_bytes() || matches!(why, Why::Unreadable(_) | Why::Broken(_));
             failed.push(Attempt { source: source.clone(), why, kept });
             if !again {
                 break;
@@ -132,13 +122,13 @@ impl<'a> Fetcher<'a> {
         source: &Source,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Option<(Why, Option<PathBuf>)>, FetchError> {
-        let Source::Filesystem { path, .. } = source;
-        let file = match open(path) {
-            Ok(file) => file,
-            Err(why) => return Ok(Some((why, None))),
+        let body = match source.target.read(&source.key, None) {
+            Ok(reading) => reading.body,
+            Err(e) if e.is_missing() => return Ok(Some((Why::Missing, None))),
+            Err(e) => return Ok(Some((Why::Unreadable(e), None))),
         };
         // One byte more than wanted tells a file that is too long, whatever its length.
-        let mut reader = file.take(wanted.size.saturating_add(1));
+        let mut reader = body.take(wanted.size.saturating_add(1));
         let mut incoming = self.store.incoming()?;
         let mut buffer = vec![0; BUFFER];
         loop {
@@ -146,7 +136,7 @@ impl<'a> Fetcher<'a> {
                 Ok(0) => break,
                 Ok(count) => count,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => return Ok(Some((Why::Unreadable(fsx::Error::new(Action::Read, path, e)), None))),
+                Err(e) => return Ok(Some((Why::Broken(e), None))),
             };
             incoming.add(buffer.get(..count).unwrap_or(&buffer))?;
             progress(count as u64);
@@ -165,17 +155,6 @@ impl<'a> Fetcher<'a> {
         let kept = rejected::keep(self.rejected, &wanted.sha256, incoming).ok().flatten();
         Ok(Some((why, kept)))
     }
-}
-
-fn open(path: &Path) -> Result<File, Why> {
-    // Looked at first: opening a pipe would wait for a writer.
-    match fsx::inspect_followed(path) {
-        Ok(Some(stat)) if stat.kind == FileKind::File => {}
-        Ok(Some(_)) => return Err(Why::NotAFile),
-        Ok(None) => return Err(Why::Missing),
-        Err(e) => return Err(Why::Unreadable(e)),
-    }
-    fsx::open(path).map_err(|e| if e.is_not_found() { Why::Missing } else { Why::Unreadable(e) })
 }
 
 /// Asks whether the store's file system has room for so many more bytes.
@@ -198,6 +177,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::target::Filesystem;
 
     const GOOD: &[u8] = b"the package";
 
@@ -218,11 +198,13 @@ mod tests {
         fn source(&self, name: &str, bytes: &[u8]) -> Source {
             let path = self.dir.path().join(name);
             fsx::write_new(&path, bytes).expect("written");
-            Source::Filesystem { name: name.to_owned(), path }
+            self.absent(name)
         }
 
         fn absent(&self, name: &str) -> Source {
-            Source::Filesystem { name: name.to_owned(), path: self.dir.path().join(name) }
+            let target = Filesystem::new(name, self.dir.path()).expect("absolute");
+            let key = self.dir.path().join(name).to_string_lossy().into_owned();
+            Source { name: name.to_owned(), target: Arc::new(target), key }
         }
 
         fn fetch(&self, sources: &[Source]) -> Result<Fetched, FetchError> {
@@ -238,8 +220,12 @@ mod tests {
         Wanted { sha256: Sha256::of(bytes), size: bytes.len() as u64 }
     }
 
+    fn name(fetched: &Fetched) -> Option<&str> {
+        fetched.source.as_ref().map(|source| source.name.as_str())
+    }
+
     fn whys(attempts: &[Attempt]) -> Vec<String> {
-        attempts.iter().map(|a| format!("{}: {:?}", a.source.name(), a.why)).collect()
+        attempts.iter().map(|a| format!("{}: {:?}", a.source.name, a.why)).collect()
     }
 
     #[test]
@@ -252,7 +238,7 @@ mod tests {
             seen.fetch_add(bytes, Ordering::Relaxed);
         };
         let fetched = fetcher.fetch(&wanted(GOOD), &[absent, good.clone()], &count).expect("fetched");
-        assert_eq!(fetched.source.as_ref(), Some(&good));
+        assert_eq!(name(&fetched), Some("good"));
         assert_eq!(whys(&fetched.failed), ["absent: Missing"]);
         assert_eq!(seen.load(Ordering::Relaxed), GOOD.len() as u64);
         assert_eq!(bench.store.size(&Sha256::of(GOOD)).expect("readable"), Some(GOOD.len() as u64));
@@ -269,7 +255,7 @@ mod tests {
         let fetcher = Fetcher::new(&bench.store, &bench.rejected);
         let sources = [liar, good];
         let fetched = fetcher.fetch(&wanted(GOOD), &sources, &|_| {}).expect("fetched");
-        assert_eq!(fetched.source.as_ref().map(Source::name), Some("good"));
+        assert_eq!(name(&fetched), Some("good"));
         let lie = format!("liar: Digest {{ found: {:?} }}", Sha256::of(b"THE package"));
         assert_eq!(whys(&fetched.failed), [lie.clone(), lie]);
         let kept = fetched.failed[0].kept.as_ref().expect("kept");
@@ -291,7 +277,7 @@ mod tests {
         let sources = [
             bench.source("short", &GOOD[..4]),
             bench.source("long", b"the package and more"),
-            Source::Filesystem { name: "folder".to_owned(), path: bench.dir.path().to_owned() },
+            bench.absent("store"),
             bench.absent("absent"),
         ];
         match bench.fetch(&sources) {
@@ -302,7 +288,7 @@ mod tests {
                     "short: Truncated { found: 4, expected: 11 }",
                     "long: TooLong { expected: 11 }",
                     "long: TooLong { expected: 11 }",
-                    "folder: NotAFile",
+                    "store: Missing",
                     "absent: Missing"
                 ]
             ),
@@ -318,7 +304,7 @@ mod tests {
     fn a_source_that_was_mended_in_between_is_used() {
         let bench = Bench::new();
         let source = bench.source("flaky", b"THE package");
-        let Source::Filesystem { path, .. } = &source;
+        let path = Path::new(&source.key);
         let calls = AtomicU64::new(0);
         let mend = |_| {
             if calls.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -364,7 +350,7 @@ mod tests {
         let path = bench.store.path(&Sha256::of(GOOD)).expect("readable").expect("there");
         fsx::write_atomic(&path, b"cut").expect("damaged");
         let fetched = bench.fetch(std::slice::from_ref(&good)).expect("fetched again");
-        assert_eq!(fetched.source, Some(good));
+        assert_eq!(name(&fetched), Some("good"));
         assert!(bench.store.verify().expect("verified").corrupt.is_empty());
     }
 

@@ -5,13 +5,13 @@
 //! of a record is only read where the host's own configuration allows it; an upload says of each target what came of it.
 //! Must not know: records and references, roots, what is in a package.
 
-mod allowed;
 mod error;
 mod fetch;
 mod rejected;
+mod sources;
 mod upload;
 
-pub use allowed::{Refused, allowed};
 pub use error::{Attempt, FetchError, UploadError, Why};
 pub use fetch::{Fetched, Fetcher, Source, Wanted, require_space};
+pub use sources::{Anonymous, Refused, source};
 pub use upload::{Uploaded, upload};

@@ -1,9 +1,10 @@
 //! Uploading one version to several targets at once.
 
 use std::panic::resume_unwind;
+use std::sync::Arc;
 
 use super::UploadError;
-use crate::target::{self, Filesystem, Parcel, Placed};
+use crate::target::{self, Parcel, Placed, Target};
 
 /// What came of one target.
 #[derive(Debug)]
@@ -21,9 +22,14 @@ pub struct Uploaded {
 ///
 /// [`UploadError::TooFew`] where fewer than `required` hold it at the end; those that do keep it, and a later upload finds
 /// it there.
-pub fn upload(targets: &[Filesystem], parcel: &Parcel<'_>, required: usize) -> Result<Vec<Uploaded>, UploadError> {
+pub fn upload(
+    targets: &[Arc<dyn Target>],
+    parcel: &Parcel<'_>,
+    required: usize,
+    told: &(dyn Fn(u64) + Sync),
+) -> Result<Vec<Uploaded>, UploadError> {
     let results: Vec<Uploaded> = std::thread::scope(|scope| {
-        let running: Vec<_> = targets.iter().map(|target| scope.spawn(|| target.put(parcel))).collect();
+        let running: Vec<_> = targets.iter().map(|target| scope.spawn(|| target.put(parcel, told))).collect();
         let finished = running.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
         targets
             .iter()
@@ -44,7 +50,7 @@ mod tests {
     use super::*;
     use crate::fsx;
     use crate::model::Sha256;
-    use crate::target::Upload;
+    use crate::target::{Disk, Filesystem, Upload};
 
     #[test]
     fn each_target_is_reported_and_enough_must_hold_it() {
@@ -53,19 +59,22 @@ mod tests {
         fsx::write_new(&source, b"package").expect("written");
         // A file where the second target's directory should be.
         fsx::write_new(&dir.path().join("b"), b"").expect("written");
-        let target = |name: &str| Filesystem::new(name, &dir.path().join(name)).expect("absolute");
+        let target = |name: &str| -> Arc<dyn Target> {
+            Arc::new(Filesystem::new(name, &dir.path().join(name)).expect("absolute"))
+        };
         let targets = [target("a"), target("b"), target("c")];
+        let content = Disk::open(&source).expect("there");
         let parcel = Parcel {
             component: &"model".parse().expect("a type"),
             version: &"1.0.0".parse().expect("a version"),
-            package: Upload { file: "m.tar", source: &source, sha256: Sha256::of(b"package"), size: 7 },
+            package: Upload { file: "m.tar", content: &content, sha256: Sha256::of(b"package"), size: 7 },
             beside: &[],
         };
-        let results = upload(&targets, &parcel, 2).expect("two hold it");
+        let results = upload(&targets, &parcel, 2, &|_| {}).expect("two hold it");
         let names: Vec<_> = results.iter().map(|uploaded| (uploaded.name.as_str(), uploaded.outcome.is_ok())).collect();
         assert_eq!(names, [("a", true), ("b", false), ("c", true)]);
         assert_eq!(fsx::read(&dir.path().join("c/model/1.0.0/m.tar")).expect("there"), b"package");
-        match upload(&targets, &parcel, 3) {
+        match upload(&targets, &parcel, 3, &|_| {}) {
             Err(UploadError::TooFew { held: 2, required: 3, failures }) => {
                 assert_eq!(failures.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["b"]);
             }

@@ -26,7 +26,7 @@ fn site(env: &Env) -> Site {
         process: "a test".to_owned(),
         now: Timestamp::from_unix(1_700_000_000).expect("a time"),
     };
-    Site::new(config, overrides, caller)
+    Site::new(config, overrides, deploy_tool::target::Ambient::default(), caller)
 }
 
 /// Runs `switch` until the root is free. A process that another test of this binary is just starting holds copies of our

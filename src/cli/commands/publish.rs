@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings;
 use crate::cli::words::{Phrase, say};
-use crate::model::{ByteSize, Reference, Selector};
+use crate::model::{ByteSize, Place, Reference, Selector};
 use crate::ops::Site;
 use crate::ops::publish::{self, What};
 
@@ -56,7 +56,7 @@ pub(super) fn text(report: &publish::Report) -> String {
             (None, false, true) => "publish.target-would",
             (None, false, false) => "publish.target-got",
         };
-        let path = target.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+        let path = target.place.as_ref().map(Place::shown).unwrap_or_default();
         lines.push(say(key, &[("name", target.name.clone()), ("path", path)]));
     }
     let args = [

@@ -6,7 +6,7 @@ use crate::cli::args::RecordCommands;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, table};
 use crate::cli::words::say;
-use crate::model::{ByteSize, ComponentType, Place, Version};
+use crate::model::{ByteSize, ComponentType, Version};
 use crate::ops::diff::{self, Change, File};
 use crate::ops::{Site, record};
 use crate::records::Published;
@@ -139,11 +139,8 @@ fn show(published: &Published) -> String {
         args.truncate(args.len() - 2);
     }
     for location in &published.record.locations {
-        let path = match &location.place {
-            Place::Filesystem(place) => place.url.clone().unwrap_or_else(|| place.path.clone()),
-            Place::Other(_) => location.place.kind().to_owned(),
-        };
-        lines.push(say("record.location", &[("name", location.name.clone()), ("path", path)]));
+        let args = [("name", location.name.clone()), ("path", location.place.shown())];
+        lines.push(say("record.location", &args));
     }
     if let Some(yank) = &published.yanked {
         let args = [("at", yank.at.to_string()), ("by", yank.by.clone()), ("reason", yank.reason.clone())];

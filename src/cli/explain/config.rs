@@ -53,6 +53,9 @@ impl Explain for Error {
             Problem::NoTarget { name, nearest, known } => nearly("config.no-target", "config.no-target-near", nearest)
                 .with("name", name)
                 .with("known", list(known)),
+            Problem::Url { value } => Phrase::usage("config.url").with("value", value),
+            Problem::Mode { value } => Phrase::usage("config.mode").with("value", value),
+            Problem::ReadOnlyTarget { name } => Phrase::usage("config.read-only-target").with("name", name),
             Problem::Repeated { name } => Phrase::usage("config.repeated").with("name", name),
         };
         let key = if self.key.is_empty() { say("config.whole", &[]) } else { format!("`{}`", self.key) };

@@ -2,7 +2,7 @@
 
 use super::Explain;
 use crate::cli::words::{Phrase, say};
-use crate::target::{Error, Warning};
+use crate::target::{Doing, Error, Fault, Warning};
 
 impl Explain for Error {
     fn explain(&self) -> Phrase {
@@ -11,15 +11,61 @@ impl Explain for Error {
             Error::Relative { name, path } => Phrase::usage("target.relative").with("name", name).path("path", path),
             Error::NotText { name, path } => Phrase::usage("target.not-text").with("name", name).path("path", path),
             Error::FileName { file } => Phrase::refused("target.file-name").with("file", file),
-            Error::Taken { path } => Phrase::conflict("target.taken").path("path", path),
+            Error::Taken { place } => Phrase::conflict("target.taken").with("path", place),
+            Error::NoFile { path } => Phrase::failed("target.no-file").path("path", path),
+            Error::Remote { target, doing, place, fault: Fault::Denied { status } } => Phrase::failed("target.denied")
+                .with("name", target)
+                .with("place", place)
+                .with("doing", self::doing(*doing))
+                .with("status", status),
+            Error::Remote { target, doing, place, fault } => Phrase::failed("target.remote")
+                .with("name", target)
+                .with("place", place)
+                .with("doing", self::doing(*doing))
+                .with("fault", self::fault(fault)),
+            Error::ReadOnly { target } => Phrase::usage("target.read-only").with("name", target),
+            Error::Settings { target, reason } => {
+                Phrase::usage("target.settings").with("name", target).with("reason", reason)
+            }
             Error::Source { path, expected, found } => {
                 Phrase::refused("target.source").path("path", path).with("expected", expected).with("found", found)
             }
-            Error::ReadBack { path, expected, found } => {
-                Phrase::refused("target.read-back").path("path", path).with("expected", expected).with("found", found)
+            Error::ReadBack { place, expected, found } => {
+                Phrase::refused("target.read-back").with("path", place).with("expected", expected).with("found", found)
             }
         }
     }
+}
+
+fn doing(doing: Doing) -> String {
+    let key = match doing {
+        Doing::Size => "target.doing.size",
+        Doing::Read => "target.doing.read",
+        Doing::Write => "target.doing.write",
+        Doing::List => "target.doing.list",
+        Doing::Delete => "target.doing.delete",
+        Doing::Sign => "target.doing.sign",
+    };
+    say(key, &[])
+}
+
+/// What came of a request, as the end of a sentence.
+pub(super) fn fault(fault: &Fault) -> String {
+    let (key, args) = match fault {
+        Fault::Missing => ("target.fault.missing", vec![]),
+        Fault::Denied { status } => ("target.fault.denied", vec![("status", status.to_string())]),
+        Fault::Busy { status, .. } => ("target.fault.busy", vec![("status", status.to_string())]),
+        Fault::Server { status } => ("target.fault.server", vec![("status", status.to_string())]),
+        Fault::Status { status } => ("target.fault.status", vec![("status", status.to_string())]),
+        Fault::Redirect { to, reason } => {
+            ("target.fault.redirect", vec![("to", to.clone()), ("reason", (*reason).to_owned())])
+        }
+        Fault::Connection { reason } => ("target.fault.connection", vec![("reason", reason.clone())]),
+        Fault::Tls { reason } => ("target.fault.tls", vec![("reason", reason.clone())]),
+        Fault::Stalled { after } => ("target.fault.stalled", vec![("seconds", after.as_secs().to_string())]),
+        Fault::Protocol { reason } => ("target.fault.protocol", vec![("reason", reason.clone())]),
+    };
+    say(key, &args)
 }
 
 /// The sentence of a warning.

@@ -3,6 +3,7 @@
 use super::Explain;
 use crate::cli::words::{Phrase, say};
 use crate::model::ByteSize;
+use crate::target;
 use crate::transfer::{Attempt, FetchError, Refused, Source, UploadError, Why};
 
 impl Explain for FetchError {
@@ -45,13 +46,21 @@ pub fn sentences<'a>(attempts: impl IntoIterator<Item = &'a Attempt>) -> Vec<Str
 }
 
 fn sentence(attempt: &Attempt) -> String {
-    let Source::Filesystem { name, path } = &attempt.source;
-    let mut args = vec![("name", name.clone()), ("path", path.display().to_string())];
+    let Source { name, target, key } = &attempt.source;
+    let mut args = vec![("name", name.clone()), ("path", target.shown(key))];
     let key = match &attempt.why {
         Why::Missing => "transfer.attempt.missing",
-        Why::NotAFile => "transfer.attempt.not-a-file",
         Why::Unreadable(e) => {
-            args.push(("reason", e.source.to_string()));
+            let reason = match e {
+                target::Error::Io(e) => e.source.to_string(),
+                target::Error::Remote { fault, .. } => super::target::fault(fault),
+                other => other.explain().text(),
+            };
+            args.push(("reason", reason));
+            "transfer.attempt.unreadable"
+        }
+        Why::Broken(e) => {
+            args.push(("reason", e.to_string()));
             "transfer.attempt.unreadable"
         }
         Why::Truncated { found, expected } => {
@@ -87,6 +96,9 @@ impl Explain for Refused {
             }
             Refused::FileName { name, file } => {
                 Phrase::refused("transfer.file-name").with("name", name).with("file", file)
+            }
+            Refused::Place { name, reason } => {
+                Phrase::refused("transfer.place").with("name", name).with("reason", reason.explain().text())
             }
             Refused::Kind { name, kind } => Phrase::refused("transfer.kind").with("name", name).with("kind", kind),
         }

@@ -1,0 +1,69 @@
+//! The HTTP client all remote targets share, and what of the process's environment they look at.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Once;
+use std::time::Duration;
+
+use super::runtime::STALL;
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(15);
+
+/// What targets look up outside the configuration: logins, proxies, the clouds' own settings.
+#[derive(Clone, Default)]
+pub struct Ambient {
+    /// Environment variables.
+    pub variables: BTreeMap<String, String>,
+    /// The home directory, where logins of other tools lie.
+    pub home: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Ambient {
+    /// Names only: values are secrets, some of them.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.variables.keys().collect();
+        f.debug_struct("Ambient").field("variables", &names).field("home", &self.home).finish()
+    }
+}
+
+impl Ambient {
+    /// The value of a variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+/// A client that follows no redirect, sends no referrer, undoes no compression and takes its proxies from `ambient`.
+///
+/// # Errors
+///
+/// A proxy's URL that cannot be read.
+pub(super) fn client(ambient: &Ambient) -> reqwest::Result<reqwest::ClientBuilder> {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        // Fails only where one is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+    let mut builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT)
+        .read_timeout(STALL)
+        .user_agent(concat!("deploy-tool/", env!("CARGO_PKG_VERSION")))
+        .http2_adaptive_window(true)
+        .no_proxy();
+    let either = |upper: &str, lower: &str| ambient.get(upper).or_else(|| ambient.get(lower)).map(str::to_owned);
+    let except = either("NO_PROXY", "no_proxy").and_then(|list| reqwest::NoProxy::from_string(&list));
+    if let Some(proxy) = either("HTTPS_PROXY", "https_proxy") {
+        builder = builder.proxy(reqwest::Proxy::https(proxy)?.no_proxy(except.clone()));
+    }
+    // The upper-case name can be set by a request where the program runs as a CGI script.
+    if let Some(proxy) = ambient.get("http_proxy") {
+        builder = builder.proxy(reqwest::Proxy::http(proxy)?.no_proxy(except.clone()));
+    }
+    if let Some(proxy) = either("ALL_PROXY", "all_proxy") {
+        builder = builder.proxy(reqwest::Proxy::all(proxy)?.no_proxy(except));
+    }
+    Ok(builder)
+}

@@ -1,0 +1,37 @@
+//! From the configuration's words to a target.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Ambient, Error, Filesystem, Result, Target};
+use crate::config::{self, TargetPlace};
+use crate::model::Place;
+
+/// The configured target. `records` is the top of the records repository's work tree, where there is one.
+///
+/// # Errors
+///
+/// [`Error::Settings`], [`Error::Relative`], [`Error::NotText`].
+pub fn open(target: &config::Target, ambient: &Ambient, records: Option<&Path>) -> Result<Arc<dyn Target>> {
+    let _ = ambient;
+    match &target.place {
+        TargetPlace::Filesystem { path, relative, .. } => {
+            let target = Filesystem::new(&target.name, path)?;
+            Ok(Arc::new(match records {
+                Some(records) => target.with_records(records, *relative),
+                None => target,
+            }))
+        }
+        _ => Err(Error::Settings { target: target.name.clone(), reason: "not in this build".to_owned() }),
+    }
+}
+
+/// A target for a place that is in no configured one, used without any login; `None` for kinds that are not read so.
+///
+/// # Errors
+///
+/// [`Error::Settings`] where the place makes no target.
+pub fn anonymous(name: &str, place: &Place, ambient: &Ambient) -> Result<Option<Arc<dyn Target>>> {
+    let _ = (name, place, ambient);
+    Ok(None)
+}
