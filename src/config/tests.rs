@@ -272,8 +272,16 @@ fn values_that_do_not_fit() {
     refused("components: {a: {mutable: yes}}", 1, 27, "components.a.mutable", boolean);
     let mtime = choice("normalise", Some("normalize"), &["normalize", "keep"]);
     refused("components: {a: {mtime: normalise}}", 1, 25, "components.a.mtime", mtime);
-    let s3 = choice("s3", None, &["filesystem"]);
-    refused("publish: {targets: {a: {type: s3, bucket: b}}}", 1, 31, "publish.targets.a.type", s3);
+    let kinds = ["filesystem", "s3", "bos", "gcs", "azure", "http", "oci"];
+    let ftp = choice("ftp", None, &kinds);
+    refused("publish: {targets: {a: {type: ftp, path: b}}}", 1, 31, "publish.targets.a.type", ftp);
+    let url = Problem::Url { value: "https://me:x@h/".into() };
+    refused("publish: {targets: {a: {type: http, url: 'https://me:x@h/'}}}", 1, 42, "publish.targets.a.url", url);
+    let mode = Problem::Mode { value: "999".into() };
+    let text = "publish: {targets: {a: {type: filesystem, path: b, mode: 999}}}";
+    refused(text, 1, 58, "publish.targets.a.mode", mode);
+    let text = "publish: {default: [a], targets: {a: {type: http, url: 'https://h'}}}";
+    refused(text, 1, 21, "publish.default[0]", Problem::ReadOnlyTarget { name: "a".into() });
     refused("deploy: {keep: {last: -1}}", 1, 23, "deploy.keep.last", number("-1", 0, u32::MAX.into()));
 }
 
