@@ -234,7 +234,7 @@ impl Place {
     /// The place as people write it, on one line.
     pub fn shown(&self) -> String {
         match self {
-            Place::Filesystem(place) => place.path.clone(),
+            Place::Filesystem(place) => place.url.clone().unwrap_or_else(|| place.path.clone()),
             Place::S3(S3Place { endpoint: Some(endpoint), bucket, object_key, .. }) => {
                 format!("{}/{bucket}/{object_key}", endpoint.trim_end_matches('/'))
             }

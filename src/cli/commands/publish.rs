@@ -56,7 +56,10 @@ pub(super) fn text(report: &publish::Report) -> String {
             (None, false, true) => "publish.target-would",
             (None, false, false) => "publish.target-got",
         };
-        let path = target.place.as_ref().map(Place::shown).unwrap_or_default();
+        let path = match &target.place {
+            Some(Place::Filesystem(place)) => place.path.trim_end_matches('/').to_owned(),
+            other => other.as_ref().map(Place::shown).unwrap_or_default(),
+        };
         lines.push(say(key, &[("name", target.name.clone()), ("path", path)]));
     }
     let args = [
