@@ -46,9 +46,9 @@ impl Body {
 impl Read for Body {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.current.is_empty() {
-            let next = tokio::time::timeout(self.stall, self.stream.next());
+            let (next, stall) = (self.stream.next(), self.stall);
             // The timer belongs to the runtime, so it is made in there.
-            match block_on(async { next.await })? {
+            match block_on(async move { tokio::time::timeout(stall, next).await })? {
                 Ok(Some(part)) => self.current = part?,
                 Ok(None) => return Ok(0),
                 Err(_) => {
