@@ -313,7 +313,7 @@ fn upload(site: &Site, local: &Local, targets: &[Arc<dyn target::Target>]) -> Re
     }
     let (sha256, size) = (package.checksum.value, package.size);
     let package = Upload { file: &package.file, content: &package_file, sha256, size };
-    let parcel = Parcel { component, version, package, beside: &beside };
+    let parcel = Parcel { component, version, package, beside: &beside, unfinished: None };
     let required = site.config.publish.require.min(targets.len());
     Ok(transfer::upload(targets, &parcel, required, &|_| {})?)
 }

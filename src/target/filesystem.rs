@@ -369,7 +369,13 @@ mod tests {
             let disk = [&set.package, &set.manifest].map(|path| Disk::open(path).expect("there"));
             let beside = [upload("manifest.json", &disk[1], manifest)];
             let package = upload(file, &disk[0], package);
-            let parcel = Parcel { component: &self.component, version: &self.version, package, beside: &beside };
+            let parcel = Parcel {
+                component: &self.component,
+                version: &self.version,
+                package,
+                beside: &beside,
+                unfinished: None,
+            };
             self.target().put(&parcel, &|_| {})
         }
 

@@ -150,6 +150,21 @@ pub struct Parcel<'a> {
     pub package: Upload<'a>,
     /// What lies beside it: manifest, index.
     pub beside: &'a [Upload<'a>],
+    /// Where uploads in parts are noted; without it an interrupted one starts over.
+    pub unfinished: Option<&'a dyn Unfinished>,
+}
+
+/// Notes of uploads that have not ended, so that a later run goes on with them. Kept by the caller, by the name that
+/// [`Target::shown`] has for the file; to lose one costs time and nothing else. They hold no secret.
+pub trait Unfinished: Sync {
+    /// What was noted last of the upload to `place`.
+    fn load(&self, place: &str) -> Option<Vec<u8>>;
+
+    /// Notes it, instead of what was noted before.
+    fn save(&self, place: &str, note: &[u8]);
+
+    /// Forgets it.
+    fn clear(&self, place: &str);
 }
 
 /// Where a `put` placed a package.

@@ -69,6 +69,7 @@ mod tests {
             version: &"1.0.0".parse().expect("a version"),
             package: Upload { file: "m.tar", content: &content, sha256: Sha256::of(b"package"), size: 7 },
             beside: &[],
+            unfinished: None,
         };
         let results = upload(&targets, &parcel, 2, &|_| {}).expect("two hold it");
         let names: Vec<_> = results.iter().map(|uploaded| (uploaded.name.as_str(), uploaded.outcome.is_ok())).collect();
