@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::runtime::STALL;
 
 /// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(15);
+pub(super) const CONNECT: Duration = Duration::from_secs(15);
 
 /// What targets look up outside the configuration: logins, proxies, the clouds' own settings.
 #[derive(Clone, Default)]

@@ -73,6 +73,14 @@ pub enum Error {
         /// What is wrong with them.
         reason: String,
     },
+    /// A signed URL was to last longer than any can.
+    #[error("target `{target}` signs URLs for {} s at most", longest.as_secs())]
+    Expiry {
+        /// The target.
+        target: String,
+        /// The longest time.
+        longest: Duration,
+    },
     /// What was to be published is not what was announced.
     #[error("`{}` has sha256 {found}, not {expected}", path.display())]
     Source {
@@ -157,6 +165,17 @@ pub enum Fault {
         /// The HTTP status.
         status: u16,
     },
+    /// Another refusal, with the word the store has for it.
+    #[error("the server answered {status} ({code})")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The store's word: ASCII letters, digits, `-`, `_`, `.`.
+        code: String,
+    },
+    /// The cloud was asked who this machine is, and did not say.
+    #[error("no login was found")]
+    NoLogin,
     /// A redirect that is not followed: too many, from https to http, or to where a login must not go.
     #[error("the redirect to `{to}` is not followed: {reason}")]
     Redirect {

@@ -12,8 +12,10 @@
 
 mod client;
 mod error;
+mod fault;
 mod filesystem;
 mod location;
+mod objects;
 mod open;
 mod runtime;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Ambient, Error, Filesystem, Result, Target};
+use super::{Ambient, Error, Filesystem, Result, Target, objects};
 use crate::config::{self, TargetPlace};
 use crate::model::Place;
 
@@ -11,9 +11,11 @@ use crate::model::Place;
 ///
 /// # Errors
 ///
-/// [`Error::Settings`], [`Error::Relative`], [`Error::NotText`].
+/// [`Error::Settings`], [`Error::Relative`], [`Error::NotText`]; a file with a login that cannot be read.
 pub fn open(target: &config::Target, ambient: &Ambient, records: Option<&Path>) -> Result<Arc<dyn Target>> {
-    let _ = ambient;
+    if let Some(objects) = objects::open(&target.name, &target.place, ambient)? {
+        return Ok(Arc::new(objects));
+    }
     match &target.place {
         TargetPlace::Filesystem { path, relative, .. } => {
             let target = Filesystem::new(&target.name, path)?;
@@ -32,6 +34,6 @@ pub fn open(target: &config::Target, ambient: &Ambient, records: Option<&Path>) 
 ///
 /// [`Error::Settings`] where the place makes no target.
 pub fn anonymous(name: &str, place: &Place, ambient: &Ambient) -> Result<Option<Arc<dyn Target>>> {
-    let _ = (name, place, ambient);
-    Ok(None)
+    let objects = objects::anonymous(name, place, ambient)?;
+    Ok(objects.map(|objects| Arc::new(objects) as Arc<dyn Target>))
 }

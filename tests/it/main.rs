@@ -6,6 +6,7 @@
 mod attacks;
 mod bad_disk;
 mod bad_input;
+mod contract;
 mod crash;
 mod crash_publish;
 mod env;
@@ -17,6 +18,8 @@ mod links;
 mod main_job;
 mod matrix;
 mod memory;
+mod object_servers;
+mod object_stores;
 mod odd_tree;
 mod pack;
 #[path = "../shared/programs.rs"]

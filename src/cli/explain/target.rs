@@ -18,6 +18,10 @@ impl Explain for Error {
                 .with("place", place)
                 .with("doing", self::doing(*doing))
                 .with("status", status),
+            Error::Remote { target, doing, place, fault: Fault::NoLogin } => Phrase::failed("target.no-login")
+                .with("name", target)
+                .with("place", place)
+                .with("doing", self::doing(*doing)),
             Error::Remote { target, doing, place, fault } => Phrase::failed("target.remote")
                 .with("name", target)
                 .with("place", place)
@@ -26,6 +30,9 @@ impl Explain for Error {
             Error::ReadOnly { target } => Phrase::usage("target.read-only").with("name", target),
             Error::Settings { target, reason } => {
                 Phrase::usage("target.settings").with("name", target).with("reason", reason)
+            }
+            Error::Expiry { target, longest } => {
+                Phrase::usage("target.expiry").with("name", target).with("days", longest.as_secs() / 86_400)
             }
             Error::Source { path, expected, found } => {
                 Phrase::refused("target.source").path("path", path).with("expected", expected).with("found", found)
@@ -57,6 +64,10 @@ pub(super) fn fault(fault: &Fault) -> String {
         Fault::Busy { status, .. } => ("target.fault.busy", vec![("status", status.to_string())]),
         Fault::Server { status } => ("target.fault.server", vec![("status", status.to_string())]),
         Fault::Status { status } => ("target.fault.status", vec![("status", status.to_string())]),
+        Fault::Refused { status, code } => {
+            ("target.fault.refused", vec![("status", status.to_string()), ("code", code.clone())])
+        }
+        Fault::NoLogin => ("target.fault.no-login", vec![]),
         Fault::Redirect { to, reason } => {
             ("target.fault.redirect", vec![("to", to.clone()), ("reason", (*reason).to_owned())])
         }

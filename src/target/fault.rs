@@ -1,0 +1,40 @@
+//! From the errors of libraries to a [`Fault`].
+
+use std::error::Error as StdError;
+use std::io;
+
+use super::Fault;
+use super::runtime::STALL;
+
+impl Fault {
+    /// What came of a request that got no answer, or of a body that broke off. Names the host, never the URL, whose query
+    /// may be a secret.
+    pub(super) fn of(error: &reqwest::Error) -> Self {
+        let reasons: Vec<String> = chain(error).skip(1).map(ToString::to_string).collect();
+        let host = error.url().and_then(|url| url.host_str()).unwrap_or("the server");
+        let reason = format!("{host}: {}", reasons.last().map_or("the request failed", String::as_str));
+        if chain(error).any(is_tls) {
+            Fault::Tls { reason }
+        } else if error.is_timeout() && !error.is_connect() {
+            Fault::Stalled { after: STALL }
+        } else if error.is_builder() {
+            Fault::Protocol { reason }
+        } else {
+            Fault::Connection { reason }
+        }
+    }
+
+    /// The fault an error was made from, however deep.
+    pub(super) fn within(error: &(dyn StdError + 'static)) -> Option<Self> {
+        chain(error).find_map(|error| error.downcast_ref::<Fault>().cloned())
+    }
+}
+
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| (*error).source())
+}
+
+fn is_tls(error: &(dyn StdError + 'static)) -> bool {
+    let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.is::<rustls::Error>() || within.is_some_and(|error| error.is::<rustls::Error>())
+}
