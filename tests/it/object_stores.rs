@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use deploy_tool::config::{self, Addressing, Bos, BosAuth, KeyPair, S3, Secret, TargetPlace};
+use deploy_tool::config::{self, Addressing, Bos, BosAuth, Gcs, KeyPair, S3, Secret, TargetPlace};
 use deploy_tool::model::{BosPlace, Place, S3Place, Sha256};
 use deploy_tool::target::{Ambient, Error, Fault, Target, Wanted, anonymous, open};
 
@@ -72,6 +72,23 @@ fn bos_by_its_own_signature_holds_the_contract() {
     };
     let traits = Traits { plant: Some(&plant), deletes: true, longest: Traits::LONGEST };
     contract::holds(&*bos(&server, BosAuth::Bce, keys()), &traits);
+}
+
+/// Google's XML interface is S3's, but for the signature.
+#[test]
+fn google_holds_the_contract() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = servers::s3(dir.path(), false);
+    let target = target(TargetPlace::Gcs(Gcs {
+        bucket: BUCKET.to_owned(),
+        prefix: PREFIX.to_owned(),
+        endpoint: Some(server.url()),
+        service_account: None,
+        anonymous: true,
+    }));
+    contract::holds(&*target, &Traits { plant: None, deletes: true, longest: LONGEST });
+    let nobody = |login: &str| login.trim() == "Bearer";
+    assert!(server.seen().iter().all(|seen| seen.authorization.as_deref().is_none_or(nobody)));
 }
 
 /// Unsigned, so that nothing but reading back can find what arrived wrong.

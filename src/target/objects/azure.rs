@@ -72,3 +72,35 @@ fn builder(name: &str, place: &AzurePlace, ambient: &Ambient) -> Result<Microsof
     let http = url.scheme() == "http";
     Ok(builder.with_endpoint(url.as_str().trim_end_matches('/').to_owned()).with_allow_http(http))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+    use crate::target::Target as _;
+    use std::time::Duration;
+
+    fn config(account: &str) -> Azure {
+        Azure {
+            account: account.to_owned(),
+            endpoint: None,
+            container: "c".to_owned(),
+            prefix: "ml".to_owned(),
+            access_key: Some(Secret::new("c2VjcmV0".to_owned())),
+            sas_token: None,
+            anonymous: false,
+        }
+    }
+
+    #[test]
+    fn a_url_is_signed_for_the_accounts_own_host_and_shown_without_the_signature() {
+        let target = open("t", &config("acc"), &Ambient::default()).expect("opened");
+        let hour = Duration::from_secs(3600);
+        let url = target.presign("ml/m.tar", hour).expect("signed").expect("a URL");
+        assert!(url.starts_with("https://acc.blob.core.windows.net/c/ml/m.tar?") && url.contains("sig="), "{url}");
+        assert_eq!(target.shown("ml/m.tar"), "az://acc/c/ml/m.tar");
+        assert!(target.presign("ml/m.tar", hour * 24 * 8).is_err());
+        assert!(!format!("{target:?}").contains("c2VjcmV0"));
+        assert!(open("t", &config("acc.evil/"), &Ambient::default()).is_err());
+    }
+}

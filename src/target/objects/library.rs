@@ -12,6 +12,7 @@ use object_store::path::Path;
 use object_store::signer::{Method, Signer};
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutPayload, RetryConfig};
 
+use super::bce;
 use super::bucket::{Answer, Bucket};
 use crate::target::runtime::{Body, STALL, block_on};
 use crate::target::{Fault, Listed, Reading};
@@ -29,6 +30,7 @@ pub struct Library {
     store: Box<dyn Store>,
     signs: bool,
     checks: bool,
+    encode: bool,
 }
 
 impl fmt::Debug for Library {
@@ -42,7 +44,12 @@ impl Library {
     /// A store that signs its requests or does not, and that checks or does not check what it takes
     /// ([`Bucket::checks`]).
     pub fn new(store: impl Store, signs: bool, checks: bool) -> Self {
-        Self { store: Box::new(store), signs, checks }
+        Self { store: Box::new(store), signs, checks, encode: false }
+    }
+
+    /// For a store whose part of the crate puts keys into signed URLs as they are.
+    pub fn with_encoding(self) -> Self {
+        Self { encode: true, ..self }
     }
 }
 
@@ -130,7 +137,8 @@ impl Bucket for Library {
         if !self.signs {
             return Ok(None);
         }
-        run(self.store.signed_url(Method::GET, &path(key)?, expires)).map(|url| Some(url.to_string()))
+        let path = if self.encode { path(&bce::encoded(key, true))? } else { path(key)? };
+        run(self.store.signed_url(Method::GET, &path, expires)).map(|url| Some(url.to_string()))
     }
 
     fn begin(&self, key: &str) -> Answer<String> {

@@ -3,6 +3,7 @@
 //! `object_store` sends through [`Web`] too. Whatever is no success becomes a [`Fault`] here, which travels through that
 //! crate as the source of its own errors and is taken out again by [`Fault::within`]; so nothing is guessed from texts.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -31,11 +32,19 @@ const NEARBY: Duration = Duration::from_secs(2);
 const DOCUMENT: usize = 16 << 10;
 
 /// Sends requests: no redirects, no retries, no total timeout, nothing silent for long.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Web {
     asking: reqwest::Client,
     telling: reqwest::Client,
     nearby: reqwest::Client,
+    stall: Duration,
+}
+
+impl fmt::Debug for Web {
+    /// Nothing of the clients: they know the proxies' passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Web").finish_non_exhaustive()
+    }
 }
 
 impl Web {
@@ -45,7 +54,8 @@ impl Web {
     ///
     /// [`Error::Settings`] where the proxies of `ambient` cannot be read.
     pub fn new(name: &str, ambient: &Ambient) -> Result<Self> {
-        let settings = |e: reqwest::Error| Error::Settings { target: name.to_owned(), reason: e.to_string() };
+        let settings =
+            |e: reqwest::Error| Error::Settings { target: name.to_owned(), reason: e.without_url().to_string() };
         let build = |ambient: &Ambient, silence| {
             client::client(ambient)?.read_timeout(silence).connect_timeout(silence.min(client::CONNECT)).build()
         };
@@ -55,6 +65,7 @@ impl Web {
             telling: build(ambient, Duration::from_secs(24 * 3600)).map_err(settings)?,
             // Never through a proxy, which would be another machine.
             nearby: build(&Ambient::default(), NEARBY).map_err(settings)?,
+            stall: STALL,
         })
     }
 
@@ -86,12 +97,14 @@ impl Web {
             });
             *request.body_mut() = Some(reqwest::Body::wrap_stream(told));
         }
-        let answer = answered(client, request, &sent, length as u64).await;
-        let response = match answer {
-            Err(_) if metadata => return Err(Fault::NoLogin),
-            answer => answer?,
-        };
-        if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
+        let answer = answered(client, request, &sent, length as u64, self.stall).await;
+        match answer {
+            Ok(response) if response.status().is_success() => Ok(response),
+            // Whatever it says, it is not about the object.
+            _ if metadata => Err(Fault::NoLogin),
+            Ok(response) => Err(refusal(response).await),
+            Err(fault) => Err(fault),
+        }
     }
 }
 
@@ -101,11 +114,12 @@ async fn answered(
     request: reqwest::Request,
     sent: &AtomicU64,
     length: u64,
+    stall: Duration,
 ) -> std::result::Result<reqwest::Response, Fault> {
     let mut answer = std::pin::pin!(client.execute(request));
     let (mut before, mut since) = (0, Instant::now());
     loop {
-        let patience = if sent.load(Ordering::Relaxed) < length { STALL } else { PATIENCE };
+        let patience = if sent.load(Ordering::Relaxed) < length { stall } else { PATIENCE };
         match tokio::time::timeout(patience.saturating_sub(since.elapsed()), &mut answer).await {
             Ok(answer) => return answer.map_err(|e| Fault::of(&e)),
             Err(_) => {
@@ -219,6 +233,7 @@ fn named(document: &str, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::runtime::block_on;
 
     fn meaning(status: u16, headers: &[(&'static str, &str)], document: &str) -> Fault {
         let mut map = HeaderMap::new();
@@ -226,6 +241,18 @@ mod tests {
             map.insert(*name, value.parse().expect("a value"));
         }
         super::meaning(StatusCode::from_u16(status).expect("a status"), &map, document)
+    }
+
+    /// The other side takes the connection and nothing else.
+    #[test]
+    fn silence_while_sending_is_noticed() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/b/k", listener.local_addr().expect("bound")).parse().expect("a URL");
+        let mut web = Web::new("t", &Ambient::default()).expect("a client");
+        web.stall = Duration::from_millis(50);
+        let pieces = vec![Bytes::from(vec![0; 1 << 20]); 64];
+        let sent = block_on(web.send(Method::PUT, url, HeaderMap::new(), pieces)).expect("a runtime");
+        assert_eq!(sent.map(|_| ()), Err(Fault::Stalled { after: web.stall }));
     }
 
     #[test]
