@@ -176,6 +176,10 @@ impl Target for Filesystem {
         Ok(Reading { start: range.start, total: Some(size), body })
     }
 
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn put(&self, parcel: &Parcel<'_>, told: &(dyn Fn(u64) + Sync)) -> Result<Placed> {
         self.place(parcel, told)
     }

@@ -53,6 +53,17 @@ pub trait Target: fmt::Debug + Send + Sync {
     /// Begins to read `key`: the bytes of `range`, or all. The range must not be empty nor end behind the file.
     fn read(&self, key: &str, range: Option<Range<u64>>) -> Result<Reading>;
 
+    /// Like [`Target::read`], but past every cache on the way: after wrong bytes. Targets behind which there is no cache
+    /// read as always.
+    fn read_fresh(&self, key: &str, range: Option<Range<u64>>) -> Result<Reading> {
+        self.read(key, range)
+    }
+
+    /// Whether reading takes a file system of this machine and no network connection of its own.
+    fn is_local(&self) -> bool {
+        false
+    }
+
     /// Puts the files of one version here and checks that the target holds them. `told` is told the bytes of each part
     /// that has been sent. After a crash or an error the same `put` goes on from there.
     fn put(&self, parcel: &Parcel<'_>, told: &(dyn Fn(u64) + Sync)) -> Result<Placed>;
