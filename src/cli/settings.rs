@@ -47,7 +47,7 @@ pub(super) fn site(global: &Global, start: &Path, command: &str, output: &Output
         }
         None => Config::default_for(start, &variable, home.as_deref()),
     };
-    let ambient = Ambient { variables: std::env::vars_os().filter_map(text).collect(), home };
+    let ambient = Ambient { variables: std::env::vars_os().filter_map(text).collect(), home, ..Ambient::default() };
     Ok(Site::new(config, overrides, ambient, caller(command)?))
 }
 

@@ -5,25 +5,34 @@ use std::path::PathBuf;
 use std::sync::Once;
 use std::time::Duration;
 
-use super::runtime::STALL;
-
 /// How long a connection may take to come about.
 pub(super) const CONNECT: Duration = Duration::from_secs(15);
 
+/// How long nothing may come before a transfer counts as stalled, where nobody says.
+pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// What targets look up outside the configuration: logins, proxies, the clouds' own settings.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Ambient {
     /// Environment variables.
     pub variables: BTreeMap<String, String>,
     /// The home directory, where logins of other tools lie.
     pub home: Option<PathBuf>,
+    /// How long nothing may come before a transfer counts as stalled.
+    pub stall_timeout: Duration,
+}
+
+impl Default for Ambient {
+    fn default() -> Self {
+        Self { variables: BTreeMap::new(), home: None, stall_timeout: STALL_TIMEOUT }
+    }
 }
 
 impl std::fmt::Debug for Ambient {
     /// Names only: values are secrets, some of them.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<_> = self.variables.keys().collect();
-        f.debug_struct("Ambient").field("variables", &names).field("home", &self.home).finish()
+        f.debug_struct("Ambient").field("variables", &names).field("home", &self.home).finish_non_exhaustive()
     }
 }
 
@@ -48,8 +57,8 @@ pub(super) fn client(ambient: &Ambient) -> reqwest::Result<reqwest::ClientBuilde
     let mut builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
-        .connect_timeout(CONNECT)
-        .read_timeout(STALL)
+        .connect_timeout(CONNECT.min(ambient.stall_timeout))
+        .read_timeout(ambient.stall_timeout)
         .user_agent(concat!("deploy-tool/", env!("CARGO_PKG_VERSION")))
         .http2_adaptive_window(true)
         .no_proxy();

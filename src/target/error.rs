@@ -65,6 +65,12 @@ pub enum Error {
         /// The target.
         target: String,
     },
+    /// A target that has no list of its files.
+    #[error("target `{target}` has no list of its files")]
+    NoList {
+        /// The target.
+        target: String,
+    },
     /// Settings that do not make a target.
     #[error("target `{target}`: {reason}")]
     Settings {
@@ -201,6 +207,12 @@ pub enum Fault {
     Stalled {
         /// How long was waited.
         after: Duration,
+    },
+    /// There should be a login, and it cannot be had or must not be sent.
+    #[error("no login: {reason}")]
+    Login {
+        /// Why not.
+        reason: String,
     },
     /// An answer that makes no sense.
     #[error("{reason}")]

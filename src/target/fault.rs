@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use super::Fault;
-use super::runtime::STALL;
+use super::client::STALL_TIMEOUT;
 
 impl Fault {
     /// What came of a request that got no answer, or of a body that broke off. Names the host, never the URL, whose query
@@ -16,7 +16,7 @@ impl Fault {
         if chain(error).any(is_tls) {
             Fault::Tls { reason }
         } else if error.is_timeout() && !error.is_connect() {
-            Fault::Stalled { after: STALL }
+            Fault::Stalled { after: STALL_TIMEOUT }
         } else if error.is_builder() {
             Fault::Protocol { reason }
         } else {

@@ -14,10 +14,12 @@ mod client;
 mod error;
 mod fault;
 mod filesystem;
+mod http;
 mod location;
 mod objects;
 mod open;
 mod runtime;
+mod web;
 
 use std::fmt;
 use std::fs::File;
@@ -27,9 +29,10 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use client::Ambient;
+pub use client::{Ambient, STALL_TIMEOUT};
 pub use error::{Doing, Error, Fault, Result};
 pub use filesystem::Filesystem;
+pub use http::from_url;
 pub use open::{anonymous, open};
 
 use crate::fsx;

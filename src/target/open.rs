@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::http::Http;
 use super::{Ambient, Error, Filesystem, Result, Target, objects};
 use crate::config::{self, TargetPlace};
 use crate::model::Place;
@@ -24,6 +25,7 @@ pub fn open(target: &config::Target, ambient: &Ambient, records: Option<&Path>) 
                 None => target,
             }))
         }
+        TargetPlace::Http(settings) => Ok(Arc::new(Http::new(&target.name, settings, ambient)?)),
         _ => Err(Error::Settings { target: target.name.clone(), reason: "not in this build".to_owned() }),
     }
 }
@@ -34,6 +36,8 @@ pub fn open(target: &config::Target, ambient: &Ambient, records: Option<&Path>) 
 ///
 /// [`Error::Settings`] where the place makes no target.
 pub fn anonymous(name: &str, place: &Place, ambient: &Ambient) -> Result<Option<Arc<dyn Target>>> {
-    let objects = objects::anonymous(name, place, ambient)?;
-    Ok(objects.map(|objects| Arc::new(objects) as Arc<dyn Target>))
+    Ok(match place {
+        Place::Http(place) => Some(Arc::new(Http::anonymous(name, &place.url, ambient)?)),
+        other => objects::anonymous(name, other, ambient)?.map(|objects| Arc::new(objects) as Arc<dyn Target>),
+    })
 }

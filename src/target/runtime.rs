@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
-/// How long nothing may come before a transfer counts as stalled.
-pub(super) const STALL: Duration = Duration::from_secs(30);
-
-static RUNTIME: OnceLock<io::Result<tokio::runtime::Runtime>> = OnceLock::new();
+static RUNTIME: OnceLock<io::Result<Runtime>> = OnceLock::new();
 
 /// Runs a future to its end, on threads that are started with the first one.
 ///
@@ -20,13 +19,26 @@ static RUNTIME: OnceLock<io::Result<tokio::runtime::Runtime>> = OnceLock::new();
 ///
 /// No threads could be started.
 pub(super) fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
+    Ok(runtime()?.block_on(future))
+}
+
+/// Runs a future beside the caller.
+///
+/// # Errors
+///
+/// No threads could be started.
+pub(super) fn spawn<F>(future: F) -> io::Result<JoinHandle<F::Output>>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    Ok(runtime()?.spawn(future))
+}
+
+fn runtime() -> io::Result<&'static Runtime> {
     let runtime = RUNTIME.get_or_init(|| {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("network").enable_all().build()
     });
-    match runtime {
-        Ok(runtime) => Ok(runtime.block_on(future)),
-        Err(e) => Err(io::Error::new(e.kind(), e.to_string())),
-    }
+    runtime.as_ref().map_err(|e| io::Error::new(e.kind(), e.to_string()))
 }
 
 /// The body of an answer.

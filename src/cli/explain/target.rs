@@ -28,6 +28,7 @@ impl Explain for Error {
                 .with("doing", self::doing(*doing))
                 .with("fault", self::fault(fault)),
             Error::ReadOnly { target } => Phrase::usage("target.read-only").with("name", target),
+            Error::NoList { target } => Phrase::usage("target.no-list").with("name", target),
             Error::Settings { target, reason } => {
                 Phrase::usage("target.settings").with("name", target).with("reason", reason)
             }
@@ -74,6 +75,7 @@ pub(super) fn fault(fault: &Fault) -> String {
         Fault::Connection { reason } => ("target.fault.connection", vec![("reason", reason.clone())]),
         Fault::Tls { reason } => ("target.fault.tls", vec![("reason", reason.clone())]),
         Fault::Stalled { after } => ("target.fault.stalled", vec![("seconds", after.as_secs().to_string())]),
+        Fault::Login { reason } => ("target.fault.login", vec![("reason", reason.clone())]),
         Fault::Protocol { reason } => ("target.fault.protocol", vec![("reason", reason.clone())]),
     };
     say(key, &args)

@@ -14,7 +14,8 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutPa
 
 use super::bce;
 use super::bucket::{Answer, Bucket};
-use crate::target::runtime::{Body, STALL, block_on};
+use crate::target::STALL_TIMEOUT;
+use crate::target::runtime::{Body, block_on};
 use crate::target::{Fault, Listed, Reading};
 
 /// What is handed to the network at once: progress is seen in such steps.
@@ -104,7 +105,7 @@ impl Bucket for Library {
                 fault => std::io::Error::other(fault),
             })
         });
-        Ok(Reading { start, total, body: Box::new(Body::new(stream, STALL)) })
+        Ok(Reading { start, total, body: Box::new(Body::new(stream, STALL_TIMEOUT)) })
     }
 
     fn put(&self, key: &str, bytes: Bytes) -> Answer<()> {

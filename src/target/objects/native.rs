@@ -19,7 +19,8 @@ use super::library::steps;
 use super::web::{Web, whole};
 use crate::config::KeyPair;
 use crate::model::Sha256;
-use crate::target::runtime::{Body, STALL, block_on};
+use crate::target::STALL_TIMEOUT;
+use crate::target::runtime::{Body, block_on};
 use crate::target::{Fault, Listed, Reading};
 
 /// How long a request's signature is valid, in seconds: longer than a slow part takes.
@@ -171,7 +172,7 @@ impl Bucket for Native {
                 fault => std::io::Error::other(fault),
             })
         });
-        Ok(Reading { start, total, body: Box::new(Body::new(stream, STALL)) })
+        Ok(Reading { start, total, body: Box::new(Body::new(stream, STALL_TIMEOUT)) })
     }
 
     fn put(&self, key: &str, bytes: Bytes) -> Answer<()> {

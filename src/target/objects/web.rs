@@ -18,8 +18,8 @@ use object_store::client::{HttpResponseBody, HttpService};
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Method, StatusCode, Url};
 
+use crate::target::STALL_TIMEOUT;
 use crate::target::client::{self, Ambient};
-use crate::target::runtime::STALL;
 use crate::target::{Error, Fault, Result};
 
 /// How long a store may think after it has all of a request that writes: putting thousands of parts together takes time.
@@ -60,12 +60,12 @@ impl Web {
             client::client(ambient)?.read_timeout(silence).connect_timeout(silence.min(client::CONNECT)).build()
         };
         Ok(Self {
-            asking: build(ambient, STALL).map_err(settings)?,
+            asking: build(ambient, ambient.stall_timeout).map_err(settings)?,
             // Its timeout begins with the request, so it must outlast sending; `answered` watches that.
             telling: build(ambient, Duration::from_secs(24 * 3600)).map_err(settings)?,
             // Never through a proxy, which would be another machine.
             nearby: build(&Ambient::default(), NEARBY).map_err(settings)?,
-            stall: STALL,
+            stall: ambient.stall_timeout,
         })
     }
 
