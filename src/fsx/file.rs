@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
+use std::ops::Range;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -106,6 +107,61 @@ pub fn inspect_followed(path: &Path) -> Result<Option<Stat>> {
 pub fn create_new(path: &Path) -> Result<File> {
     fault::point(Action::Create, path)?;
     OpenOptions::new().read(true).write(true).create_new(true).open(path).at(Action::Create, path)
+}
+
+/// Opens a file for reading and writing, creating it where there is none. What is in it stays.
+pub fn open_or_create(path: &Path) -> Result<File> {
+    fault::point(Action::Create, path)?;
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).at(Action::Create, path)
+}
+
+/// Gives `file`, which is at `path`, the length `size`, with room on the disk for all of it where the file system can
+/// reserve; what is in it stays, as far as it is no longer than that.
+///
+/// # Errors
+///
+/// No room, or a quota.
+pub fn allocate(file: &File, path: &Path, size: u64) -> Result<()> {
+    fault::point(Action::Space, path)?;
+    #[cfg(target_os = "linux")]
+    if size > 0 {
+        use rustix::fs::{FallocateFlags, fallocate};
+        use rustix::io::Errno;
+        match fallocate(file, FallocateFlags::KEEP_SIZE, 0, size) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
+            Err(e) => return Err(Error::new(Action::Space, path, e)),
+        }
+    }
+    file.set_len(size).at(Action::Space, path)
+}
+
+/// The parts of the first `size` bytes of `file`, which is at `path`, that were written once, as far as the file system
+/// knows; all of them where it does not. Source: lseek(2), SEEK_DATA and SEEK_HOLE.
+pub fn written(file: &File, path: &Path, size: u64) -> Result<Vec<Range<u64>>> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{SeekFrom, seek};
+        use rustix::io::Errno;
+        let mut parts = Vec::new();
+        let mut at = 0;
+        while at < size {
+            let start = match seek(file, SeekFrom::Data(at)) {
+                Ok(start) if start < size => start,
+                Ok(_) | Err(Errno::NXIO) => break,
+                Err(Errno::INVAL | Errno::NOSYS) => return Ok(std::iter::once(0..size).collect()),
+                Err(e) => return Err(Error::new(Action::Read, path, e)),
+            };
+            let end = seek(file, SeekFrom::Hole(start)).at(Action::Read, path)?.clamp(start + 1, size);
+            parts.push(start..end);
+            at = end;
+        }
+        Ok(parts)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (file, path);
+        Ok(std::iter::once(0..size).collect())
+    }
 }
 
 /// Writes `bytes` at `offset` of `file`, which is at `path`. Nothing is durable until it is flushed.

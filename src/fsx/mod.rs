@@ -25,11 +25,11 @@ pub use dir::{
 pub use draft::{Draft, copy_atomic};
 pub use error::{Action, Error, Result};
 pub use file::{
-    Stat, append, create_beside, create_new, inspect, inspect_followed, open, read, read_opt, read_tail, read_text,
-    remove_file, remove_file_opt, remove_unfinished, reserve, touch, truncate, write_all_at, write_atomic, write_new,
-    write_unflushed,
+    Stat, allocate, append, create_beside, create_new, inspect, inspect_followed, open, open_or_create, read, read_opt,
+    read_tail, read_text, remove_file, remove_file_opt, remove_unfinished, reserve, touch, truncate, write_all_at,
+    write_atomic, write_new, write_unflushed, written,
 };
 pub use flush::{Filesystem, flush_dir, flush_file};
 pub use link::{hard_link, read_link, read_link_opt, replace_link, symlink};
 pub use lock::{Lock, LockError, Mode};
-pub use space::{Space, may_write, space, user};
+pub use space::{Space, may_write, space, try_reserve, user};

@@ -20,6 +20,34 @@ pub fn space(path: &Path) -> Result<Space> {
     Ok(Space { bytes: stat.f_bavail.saturating_mul(stat.f_frsize), inodes })
 }
 
+/// Reserves so many bytes on the file system that holds the directory `path`, and gives them back: what a quota does not
+/// allow fails here, before anything is written. No file gets a name. File systems that cannot tell are passed over.
+///
+/// # Errors
+///
+/// The room or the quota is too small.
+pub fn try_reserve(path: &Path, bytes: u64) -> Result<()> {
+    super::fault::point(Action::Space, path)?;
+    #[cfg(target_os = "linux")]
+    if bytes > 0 {
+        use rustix::fs::{CWD, FallocateFlags, FsWord, Mode, OFlags, fallocate, openat, statfs};
+        use rustix::io::Errno;
+        /// A file system in memory: it has no quota, and reserving there is writing. Source: linux/magic.h.
+        const TMPFS: FsWord = 0x0102_1994;
+        if statfs(path).at(Action::Space, path)?.f_type == TMPFS {
+            return Ok(());
+        }
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        let Ok(file) = openat(CWD, path, flags, Mode::RUSR | Mode::WUSR) else { return Ok(()) };
+        if let Err(e @ (Errno::NOSPC | Errno::DQUOT)) = fallocate(&file, FallocateFlags::KEEP_SIZE, 0, bytes) {
+            return Err(super::Error::new(Action::Space, path, e));
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = bytes;
+    Ok(())
+}
+
 /// Whether this process may make entries in the directory `path`.
 pub fn may_write(path: &Path) -> bool {
     use rustix::fs::{Access, access};

@@ -8,9 +8,12 @@ use super::{Error, Site};
 use crate::model::{ByteSize, Sha256};
 use crate::store::{Entry, Exclusive, Plan, Rules, Verified};
 
-/// `store list`: everything in the store.
+/// `store list`: everything in the store, what is unfinished too.
 pub fn list(site: &Site) -> Result<Vec<Entry>, Error> {
-    Ok(site.store_reader()?.list()?)
+    let store = site.store_reader()?;
+    let mut entries = store.list()?;
+    entries.extend(store.unfinished()?);
+    Ok(entries)
 }
 
 /// `store verify`: hashes everything; with `set_aside`, what is corrupt is moved out of the way, so that it is fetched
@@ -32,7 +35,7 @@ pub fn verify(site: &Site, set_aside: bool) -> Result<(Verified, Vec<PathBuf>), 
 pub fn gc(site: &Site, max_size: Option<ByteSize>, dry_run: bool) -> Result<Plan, Error> {
     let max_size = Some(max_size.unwrap_or(site.config.store.max_size));
     let keep: HashSet<Sha256> = HashSet::new();
-    let rules = Rules { max_size, keep: &keep };
+    let rules = Rules { max_size, keep: &keep, now: site.caller.now };
     if dry_run {
         return Ok(site.store_reader()?.plan_gc(rules)?);
     }

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Plan, Result, Store, packed};
+use super::{Entry, Plan, Result, Store, packed, partial};
 use crate::fsx::{self, Mode};
 
 /// A store held alone.
@@ -45,7 +45,11 @@ impl Exclusive {
     /// Does what `plan`, made of this store since it was opened, says. Stopped in the middle, the rest is found by the
     /// next plan.
     pub fn collect(&self, plan: &Plan) -> Result<Collected> {
-        let contents = plan.removed.iter().map(|(entry, _)| (self.place(&entry.sha256), entry.size));
+        let place = |entry: &Entry| match entry.unfinished {
+            true => partial::place(self.directory(), &entry.sha256),
+            false => self.place(&entry.sha256),
+        };
+        let contents = plan.removed.iter().map(|(entry, _)| (place(entry), entry.size));
         let leftovers = plan.leftovers.iter().map(|leftover| (leftover.path.clone(), leftover.size));
         let mut done = Collected { files: 0, bytes: 0 };
         let mut directories = BTreeSet::<PathBuf>::new();

@@ -2,11 +2,15 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::packed;
 use super::{Entry, Held, Reader, Result};
 use crate::fsx::{self, FileKind};
-use crate::model::{ByteSize, ComponentType, Sha256, Version};
+use crate::model::{ByteSize, ComponentType, Sha256, Timestamp, Version};
+
+/// How long an unfinished content may wait for somebody to go on with it.
+pub const PATIENCE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What gc goes by.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +19,8 @@ pub struct Rules<'a> {
     pub max_size: Option<ByteSize>,
     /// Contents that stay whatever they take, besides packed versions that are not published.
     pub keep: &'a HashSet<Sha256>,
+    /// The time it is: what was left unfinished more than [`PATIENCE`] before is given up.
+    pub now: Timestamp,
 }
 
 /// Why a content stays.
@@ -33,6 +39,8 @@ pub enum Kept {
 pub enum Removed {
     /// The store is larger than it may be, and what stays was used later.
     LeastRecentlyUsed,
+    /// It is unfinished, and nobody went on with it for [`PATIENCE`], or the whole is there too.
+    GivenUp,
 }
 
 /// An unfinished write that nobody works on any more.
@@ -70,9 +78,20 @@ impl Plan {
 impl Reader {
     /// Plans a collection by `rules`; changes nothing.
     pub fn plan_gc(&self, rules: Rules<'_>) -> Result<Plan> {
-        let (mut kept, removed, excess) = choose(self.list()?, rules);
+        let mut entries = self.list()?;
+        let whole: HashSet<_> = entries.iter().map(|entry| entry.sha256).collect();
+        let unfinished = self.unfinished()?.into_iter();
+        let (given_up, resumable): (Vec<_>, Vec<_>) = unfinished.partition(|entry| {
+            let age = entry.last_used.map(|last| rules.now.since(last));
+            whole.contains(&entry.sha256) || age.is_none_or(|age| age > PATIENCE)
+        });
+        entries.extend(resumable);
+        let (mut kept, removed, excess) = choose(entries, rules);
+        let given_up = given_up.into_iter().map(|entry| (entry, Removed::GivenUp));
+        let removed = given_up.chain(removed).collect();
         kept.sort_by_key(|(entry, _)| entry.sha256);
-        let staying: HashSet<_> = kept.iter().map(|(entry, _)| entry.sha256).collect();
+        let staying = kept.iter().filter(|(entry, _)| !entry.unfinished);
+        let staying: HashSet<_> = staying.map(|(entry, _)| entry.sha256).collect();
         let notes = packed::all(self.directory())?.into_iter();
         let notes = notes.filter(|(_, _, note)| note.published.is_some() && !staying.contains(&note.package));
         let notes = notes.map(|(component, version, _)| (component, version)).collect();
@@ -103,7 +122,7 @@ fn choose(mut entries: Vec<Entry>, rules: Rules<'_>) -> Choice {
     for entry in entries {
         if let Some(held) = entry.held.clone() {
             kept.push((entry, Kept::Packed(held)));
-        } else if rules.keep.contains(&entry.sha256) {
+        } else if rules.keep.contains(&entry.sha256) && !entry.unfinished {
             kept.push((entry, Kept::Asked));
         } else if total > cap {
             total -= entry.size;

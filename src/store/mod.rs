@@ -5,6 +5,7 @@
 //!   format            "1\n": the version of this layout; a higher one is refused
 //!   lock              shared by whoever reads or writes content, exclusive for gc
 //!   sha256/ab/<hex>   content, named by its digest, mode 0444; only ever renamed in, whole
+//!   partial/<hex>     content that is being fetched piece by piece, or was when its fetcher was killed (see `partial`)
 //!   tmp/              unfinished writes; what is there while nobody holds the lock is nobody's
 //!   packed/<type>/<version>.json    what `pack` made of a version; a root for gc until it is published
 //!   corrupt/<hex>     content that was found not to match its name and set aside; never removed by the program
@@ -26,6 +27,7 @@ mod exclusive;
 mod gc;
 mod incoming;
 mod packed;
+mod partial;
 mod reader;
 mod shared;
 #[cfg(test)]
@@ -34,9 +36,10 @@ mod verify;
 
 pub use error::{Error, Result};
 pub use exclusive::{Collected, Exclusive};
-pub use gc::{Kept, Leftover, Plan, Removed, Rules};
+pub use gc::{Kept, Leftover, PATIENCE, Plan, Removed, Rules};
 pub use incoming::Incoming;
 pub use packed::Packed;
+pub use partial::Partial;
 pub use reader::{Entry, Held, Reader};
 pub use shared::Store;
 pub use verify::{Corrupt, Damage, Verified};

@@ -30,6 +30,8 @@ pub struct Entry {
     pub last_used: Option<Timestamp>,
     /// The packed and not yet published version that keeps it from being collected.
     pub held: Option<Held>,
+    /// Whether it is only partly there: fetched piece by piece, and not at its end.
+    pub unfinished: bool,
 }
 
 /// A packed and not yet published version.
@@ -117,7 +119,8 @@ impl Reader {
                 // Gone again: somebody discarded or collected it just now.
                 let Some(stat) = fsx::inspect(&path)? else { continue };
                 let last_used = Timestamp::from_unix(stat.mtime);
-                entries.push(Entry { sha256, size: stat.size, last_used, held: held.get(&sha256).cloned() });
+                let held = held.get(&sha256).cloned();
+                entries.push(Entry { sha256, size: stat.size, last_used, held, unfinished: false });
             }
         }
         Ok(entries)

@@ -43,7 +43,7 @@ fn names(path: &Path) -> Vec<String> {
 }
 
 fn plan(store: &Reader, max_size: Option<u64>) -> Plan {
-    store.plan_gc(Rules { max_size: max_size.map(ByteSize), keep: &HashSet::new() }).expect("planned")
+    store.plan_gc(Rules { max_size: max_size.map(ByteSize), keep: &HashSet::new(), now: now() }).expect("planned")
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn gc_removes_the_longest_unused_and_never_what_is_held() {
     let path = dir.path().join("store");
     let store = Exclusive::open(&path, "", Duration::ZERO).expect("alone");
     let keep = HashSet::from([asked]);
-    let rules = |bytes| Rules { max_size: Some(ByteSize(bytes)), keep: &keep };
+    let rules = |bytes| Rules { max_size: Some(ByteSize(bytes)), keep: &keep, now: now() };
     let plan = store.plan_gc(rules(450)).expect("planned");
     let removed: Vec<_> = plan.removed.iter().map(|(entry, _)| entry.sha256).collect();
     assert_eq!(removed, [oldest, old]);
@@ -241,7 +241,7 @@ fn gc_refuses_to_guess_what_a_broken_note_holds() {
     store.record_packed(&kind, &version, &note).expect("noted");
     assert_eq!(store.packed(&kind, &version).expect("readable"), Some(note));
     fsx::write_atomic(&store.directory().join("packed/model/1.0.0.json"), b"{").expect("written");
-    let planned = store.plan_gc(Rules { max_size: Some(ByteSize(0)), keep: &HashSet::new() });
+    let planned = store.plan_gc(Rules { max_size: Some(ByteSize(0)), keep: &HashSet::new(), now: now() });
     assert!(matches!(planned, Err(Error::Note { .. })), "{planned:?}");
 }
 
@@ -286,4 +286,62 @@ fn foreign_directories_and_newer_stores_are_refused() {
     fsx::write_atomic(&store.directory().join("format"), b"2\n").expect("written");
     let refused = Store::open(store.directory(), Duration::ZERO);
     assert!(matches!(refused, Err(Error::Newer { found: 2, known: 1, .. })), "{refused:?}");
+}
+
+/// The time files of this test have, or a little later.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+    at(since.as_secs() as i64 + 1)
+}
+
+#[test]
+fn an_unfinished_content_is_gone_on_with_and_completed_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::open(dir.path(), Duration::ZERO).expect("created");
+    let bytes = vec![7u8; 100_000];
+    let sha256 = Sha256::of(&bytes);
+    assert_eq!(store.unreserved(&sha256, 100_000).expect("known"), 100_000);
+    let partial = store.partial(&sha256, 100_000).expect("made");
+    partial.write(50_000, &bytes[50_000..]).expect("written");
+    assert_eq!(store.unreserved(&sha256, 100_000).expect("known"), 0, "reserved");
+    drop(partial);
+    let left = store.left_behind(&sha256, 100_000).expect("known");
+    assert!((50_000..=100_000).contains(&left), "{left}");
+    // Two writers, of which one is faster, and a third who begins anew at the wrong time.
+    let (first, second) = (store.partial(&sha256, 100_000), store.partial(&sha256, 100_000));
+    let (first, second) = (first.expect("open"), second.expect("open"));
+    let mut half = vec![0; 50_000];
+    assert!(first.read(50_000, &mut half).expect("read") && half == bytes[50_000..]);
+    assert!(!first.read(60_000, &mut half).expect("read"), "less is there");
+    first.write(0, &bytes).expect("written");
+    store.complete(&first, &sha256).expect("whole");
+    let third = store.partial(&sha256, 100_000).expect("made");
+    store.complete(&second, &sha256).expect("it is there");
+    assert_eq!(store.digest(&sha256).expect("read"), Some(sha256));
+    assert_eq!(store.unfinished().expect("listed").len(), 1);
+    third.write(0, &bytes).expect("written");
+    store.complete(&third, &sha256).expect("replaced by the same");
+    assert_eq!(store.digest(&sha256).expect("read"), Some(sha256));
+    assert!(store.unfinished().expect("listed").is_empty());
+}
+
+#[test]
+fn gc_counts_what_is_unfinished_and_gives_it_up_in_the_end() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let sha256 = Sha256::of(b"wanted");
+    {
+        let store = Store::open(dir.path(), Duration::ZERO).expect("created");
+        store.partial(&sha256, 10_000).expect("made").write(0, &[1; 10_000]).expect("written");
+    }
+    let store = Exclusive::open(dir.path(), "a test", Duration::ZERO).expect("alone");
+    let keep = HashSet::new();
+    let plan =
+        |max_size, now| store.plan_gc(Rules { max_size: Some(ByteSize(max_size)), keep: &keep, now }).expect("planned");
+    assert_eq!(plan(10_000, now()).removed, []);
+    assert_eq!(plan(9_999, now()).removed.len(), 1);
+    let later = at(now().as_unix() + PATIENCE.as_secs() as i64 + 5);
+    let given_up = plan(1 << 30, later);
+    assert!(matches!(given_up.removed.as_slice(), [(entry, Removed::GivenUp)] if entry.unfinished));
+    assert_eq!(store.collect(&given_up).expect("collected").files, 1);
+    assert!(store.unfinished().expect("listed").is_empty());
 }

@@ -60,7 +60,7 @@ pub(super) fn run(site: &Site, args: &StoreCommands, output: &Output) -> Result<
 
 fn entry_json(entry: &Entry) -> serde_json::Value {
     let held = entry.held.as_ref().map(|held| format!("{}@{}", held.component, held.version));
-    json!({"sha256": entry.sha256, "size": entry.size, "last_used": entry.last_used, "unpublished": held})
+    json!({"sha256": entry.sha256, "size": entry.size, "last_used": entry.last_used, "unpublished": held, "unfinished": entry.unfinished})
 }
 
 fn list(entries: &[Entry]) -> String {
@@ -69,6 +69,7 @@ fn list(entries: &[Entry]) -> String {
     }
     let rows = entries.iter().map(|entry| {
         let held = entry.held.as_ref().map(|held| format!("{}@{}", held.component, held.version));
+        let held = held.or_else(|| entry.unfinished.then(|| say("store.unfinished", &[])));
         [
             entry.sha256.to_string(),
             ByteSize(entry.size).to_string(),
