@@ -136,6 +136,12 @@ pub enum Problem {
         /// The value as written.
         value: String,
     },
+    /// Not a span of time.
+    #[error("`{value}` is not a span of time")]
+    Span {
+        /// The value as written.
+        value: String,
+    },
     /// Not a component type.
     #[error("`{name}` is not a component type: {reason}")]
     ComponentType {

@@ -2,15 +2,20 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use super::error::{Error, Problem};
 use super::reader::{Context, Item, keys, path};
 use super::settings::{Deploy, Keep, Publish, Records, Store, Target};
 use super::suggest::nearest;
 use super::targets::target;
-use crate::model::ByteSize;
+use crate::model::{ByteSize, Span};
 
 const DEFAULT_KEEP: u32 = 5;
+const DEFAULT_CONNECTIONS: usize = 4;
+const MAX_CONNECTIONS: i64 = 256;
+const DEFAULT_STALL: Duration = Duration::from_secs(30);
+const DEFAULT_MEMORY: ByteSize = ByteSize(128 << 20);
 const DEFAULT_STORE_SIZE: ByteSize = ByteSize(50 << 30);
 
 /// `records`.
@@ -91,7 +96,8 @@ fn names(items: Vec<Item<'_>>, targets: &[Target], seen: &mut HashSet<String>) -
 
 /// `deploy`; its sources are targets of `publish`.
 pub(super) fn deploy(item: Option<Item<'_>>, base: &Path, publish: &Publish) -> Result<Deploy, Error> {
-    let [root, sources, custom_links, keep] = keys(item, ["root", "sources", "custom_links", "keep"])?;
+    let known = ["root", "sources", "connections", "bandwidth", "stall_timeout", "memory", "custom_links", "keep"];
+    let [root, sources, connections, bandwidth, stall_timeout, memory, custom_links, keep] = keys(item, known)?;
     let sources = match sources {
         Some(item) => tiers(item, &publish.targets)?,
         None => {
@@ -107,9 +113,36 @@ pub(super) fn deploy(item: Option<Item<'_>>, base: &Path, publish: &Publish) -> 
     Ok(Deploy {
         root: path(root, base)?,
         sources,
+        connections: match connections {
+            Some(item) => usize::try_from(item.number(1, MAX_CONNECTIONS)?).unwrap_or(DEFAULT_CONNECTIONS),
+            None => DEFAULT_CONNECTIONS,
+        },
+        bandwidth: bandwidth.map(|item| self::bandwidth(&item)).transpose()?,
+        stall_timeout: match stall_timeout {
+            Some(item) => span(&item)?,
+            None => DEFAULT_STALL,
+        },
+        memory: match memory {
+            Some(item) => item.parse(|value, _| Problem::Size { value })?,
+            None => DEFAULT_MEMORY,
+        },
         custom_links: links(custom_links, base)?,
         keep: Keep { last: count(last)?.unwrap_or(DEFAULT_KEEP), days: count(days)? },
     })
+}
+
+/// Bytes of each second: a size, with or without `/s`; at least one.
+fn bandwidth(item: &Item<'_>) -> Result<ByteSize, Error> {
+    let text = item.text()?;
+    let size = text.trim_end().strip_suffix("/s").unwrap_or(&text).parse().ok();
+    let size = size.filter(|size: &ByteSize| size.0 > 0);
+    size.ok_or_else(|| item.error(Problem::Size { value: item.shown() }))
+}
+
+/// A time of at least a second.
+fn span(item: &Item<'_>) -> Result<Duration, Error> {
+    let Span(span) = item.parse(|value, _| Problem::Span { value })?;
+    if span.is_zero() { Err(item.error(Problem::Span { value: item.shown() })) } else { Ok(span) }
 }
 
 fn tiers(item: Item<'_>, targets: &[Target]) -> Result<Vec<Vec<String>>, Error> {

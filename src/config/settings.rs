@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::targets::TargetPlace;
 use crate::model::{ByteSize, Choice, ComponentType, Compression, Dependency, Platform};
@@ -148,6 +149,14 @@ pub struct Deploy {
     /// Names of the targets to read from, in tiers. Where none are given: all targets, and in a tier behind them the
     /// backups.
     pub sources: Vec<Vec<String>>,
+    /// Connections to each source at once; 4 where none is given.
+    pub connections: usize,
+    /// The most bytes fetched in a second, over all connections.
+    pub bandwidth: Option<ByteSize>,
+    /// A connection over which nothing comes for so long is given up; 30 seconds where none is given.
+    pub stall_timeout: Duration,
+    /// The most bytes that are held in memory because they came before their turn; 128 MiB where none is given.
+    pub memory: ByteSize,
     /// Links outside the root: absolute path of the link → what it leads to.
     pub custom_links: BTreeMap<PathBuf, PathBuf>,
     /// Which versions are kept.

@@ -69,11 +69,15 @@ publish:
 deploy:
   root: {root}
   # sources: [local]         # read in this order; a list in the list is a tier of equals
+  # connections: 4           # to each source at once
+  # bandwidth: 50MiB/s       # over all of them; unset: as fast as they are
+  # stall_timeout: 30s       # a connection over which nothing comes for so long is given up
+  # memory: 128MiB           # what may wait in memory for its turn to be unpacked
   # custom_links: {{/app/models: {example}}}
   keep: {{last: 5}}            # what `version cleanup` leaves; days: 30 keeps what was current since
 
 # The cache of packages on this machine.
-# store: {{path: ~/.cache/deploy-tool, max_size: 50GiB}}
+# store: {{path: ~/.cache/deploy-tool, max_size: 50GiB}}   # 0: packages are not kept
 ",
         name = scalar(&found.project),
         records = path(&found.records),
@@ -154,8 +158,20 @@ mod tests {
         assert_eq!(config.publish.default, ["local"]);
         // What is commented out is valid where it is taken in.
         let lines: Vec<_> = text.lines().collect();
-        let examples =
-            ["description:", "root: .", "level:", "exclude:", "branch:", "sources:", "custom_links:", "store:"];
+        let examples = [
+            "description:",
+            "root: .",
+            "level:",
+            "exclude:",
+            "branch:",
+            "sources:",
+            "connections:",
+            "bandwidth:",
+            "stall_timeout:",
+            "memory:",
+            "custom_links:",
+            "store:",
+        ];
         for key in examples {
             let is_it = |line: &&str| line.trim_start().strip_prefix("# ").is_some_and(|rest| rest.starts_with(key));
             let at = lines.iter().position(is_it).expect(key);

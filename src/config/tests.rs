@@ -1,6 +1,7 @@
 //! The configuration as a whole: the reference example, the defaults, every refusal with its place.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -111,8 +112,23 @@ fn an_empty_file_has_every_default() {
     assert_eq!((config.records.repository.as_deref(), config.deploy.root.as_deref()), (None, None));
     assert_eq!((config.records.repository, config.deploy.root), (None, None));
     assert_eq!(config.deploy.keep, Keep { last: 5, days: None });
+    assert_eq!((config.deploy.connections, config.deploy.bandwidth), (4, None));
+    assert_eq!((config.deploy.stall_timeout, config.deploy.memory), (Duration::from_secs(30), ByteSize(128 << 20)));
     assert_eq!(config.store.path, Path::new("/home/mei/.cache/deploy-tool"));
     assert_eq!(config.pack.exclude, DEFAULT_EXCLUDES);
+}
+
+#[test]
+fn how_packages_are_fetched() {
+    let text = "deploy: {connections: 8, bandwidth: 50MiB/s, stall_timeout: 2m, memory: 64MiB}";
+    let deploy = good(text).deploy;
+    assert_eq!((deploy.connections, deploy.bandwidth), (8, Some(ByteSize(50 << 20))));
+    assert_eq!((deploy.stall_timeout, deploy.memory), (Duration::from_secs(120), ByteSize(64 << 20)));
+    assert_eq!(good("deploy: {bandwidth: 1MB}").deploy.bandwidth, Some(ByteSize(1_000_000)));
+    let value = |value: &str| value.to_owned();
+    refused("deploy: {bandwidth: 0}", 1, 21, "deploy.bandwidth", Problem::Size { value: value("0") });
+    refused("deploy: {stall_timeout: fast}", 1, 25, "deploy.stall_timeout", Problem::Span { value: value("fast") });
+    refused("deploy: {stall_timeout: 0s}", 1, 25, "deploy.stall_timeout", Problem::Span { value: value("0s") });
 }
 
 #[test]
@@ -202,7 +218,7 @@ fn unknown_keys_name_the_nearest_one() {
     let pack = ["output", "compression", "level", "exclude", "threads"];
     let text = "pack:\n  output: x\n  compresion: gzip\n";
     refused(text, 3, 3, "pack.compresion", unknown("compresion", Some("compression"), &pack));
-    let deploy = ["root", "sources", "custom_links", "keep"];
+    let deploy = ["root", "sources", "connections", "bandwidth", "stall_timeout", "memory", "custom_links", "keep"];
     refused("deploy: {hooks: {}}", 1, 10, "deploy.hooks", unknown("hooks", None, &deploy));
     let known = ["source", "description", "compression", "mutable", "depends", "mtime", "exclude", "platform"];
     let text = "components:\n  model: {mode: '0750'}";

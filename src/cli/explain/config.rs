@@ -30,6 +30,7 @@ impl Explain for Error {
                 .with("value", value)
                 .with("allowed", list(allowed)),
             Problem::Size { value } => Phrase::usage("config.size").with("value", value),
+            Problem::Span { value } => Phrase::usage("config.span").with("value", value),
             Problem::ComponentType { name, reason } => {
                 Phrase::usage("config.component-type").with("name", name).with("reason", reason)
             }
