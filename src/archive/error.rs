@@ -164,6 +164,9 @@ pub enum UnpackError {
         /// The package's.
         package: crate::model::Compression,
     },
+    /// The package cannot be taken apart, so it does not come in pieces.
+    #[error("the package is one piece")]
+    Whole,
     /// The files hold more bytes than are allowed.
     #[error("the archive unpacks to more than {limit} bytes")]
     TooMuch {

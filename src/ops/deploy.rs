@@ -6,17 +6,17 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::change::{self, details};
-use super::{Error, OnProgress, Phase, Progress, Site, fetch, record};
-use crate::archive::{self, Expected, Source, UnpackError, UnpackOptions};
+use super::fetch::{self, Supply};
+use super::stage::Staging;
+use super::{Error, OnProgress, Site, record};
 use crate::deploy::{
-    Action, EntryComponent, Error as DeployError, Install, Plan, Receipt, ReceiptRecord, Recovery, Request as Wanted,
-    State, View, execute, plan,
+    Action, EntryComponent, Error as DeployError, Install, Plan, Receipt, Recovery, Request as Wanted, State, View,
+    execute, plan,
 };
 use crate::fsx;
-use crate::model::{ComponentType, Index, MAX_HOLE_BYTES, Reference, Version};
+use crate::model::{ComponentType, Reference, Version};
 use crate::records::{Published, read_file};
-use crate::store::Store;
-use crate::transfer::Attempt;
+use crate::transfer::{Attempt, Given};
 
 /// What is to be deployed.
 #[derive(Debug, Clone)]
@@ -47,10 +47,14 @@ pub struct Component {
     pub version: Version,
     /// How it came to be installed.
     pub how: How,
-    /// The target its package came from; absent where the store had it, or it was present.
+    /// The source that most of it came from; absent where the store had it, or it was present.
     pub source: Option<String>,
     /// Bytes that were fetched, or would be.
     pub fetched: u64,
+    /// The same by source, the most first; of a dry run what is to be expected.
+    pub sources: Vec<Given>,
+    /// Bytes that an earlier fetch had left.
+    pub resumed: u64,
     /// Files in it.
     pub files: u64,
     /// Bytes of content in it.
@@ -60,6 +64,21 @@ pub struct Component {
     /// Sources that failed before one did not.
     #[serde(skip)]
     pub failed: Vec<Attempt>,
+}
+
+impl Component {
+    /// Adds what sources gave, or would.
+    pub(super) fn came_from(&mut self, given: Vec<Given>) {
+        for Given { name, bytes } in given {
+            self.fetched += bytes;
+            match self.sources.iter_mut().find(|known| known.name == name) {
+                Some(known) => known.bytes += bytes,
+                None => self.sources.push(Given { name, bytes }),
+            }
+        }
+        self.sources.sort_by_key(|given| std::cmp::Reverse(given.bytes));
+        self.source = self.sources.first().map(|given| given.name.clone());
+    }
 }
 
 /// What `deploy` did, or would do.
@@ -92,13 +111,11 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
             true => (State::default(), None),
         };
         let plan = plan_for(site, view.as_ref(), &state, &wanted)?;
-        let store = site.store_reader()?;
         let mut components = Vec::new();
         for published in &wanted {
             let mut component = present(published, &plan);
-            let package = &published.manifest.package;
-            if component.how == How::Unpacked && store.size(&package.checksum.value)? != Some(package.size) {
-                component.fetched = package.size;
+            if component.how == How::Unpacked {
+                component.came_from(fetch::expected(site, published, top.as_deref())?);
             }
             components.push(component);
         }
@@ -113,14 +130,17 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
     let mut components: Vec<Component> = wanted.iter().map(|published| present(published, &plan)).collect();
     if !plan.is_empty() {
         let store = site.store()?;
-        let rejected = root.layout().rejected();
+        let supply = Supply::new(site, &store, top.as_deref(), &root.layout().rejected());
+        let unpacked = wanted.iter().zip(&components).filter(|(_, component)| component.how == How::Unpacked);
+        let unpacked: Vec<_> = unpacked.map(|(published, _)| published).collect();
+        let mut staging = Staging::prepare(site, &store, supply, &unpacked, progress)?;
         let mut stage = |install: &Install, dir: &Path| -> Result<Receipt, Error> {
             let found = wanted.iter().zip(&mut components).find(|(p, _)| *p.component() == install.component);
             let Some((published, component)) = found else {
                 return Err(Error::NoSuchComponent { component: install.component.clone() });
             };
             let started = Instant::now();
-            let receipt = stage(site, &store, published, top.as_deref(), &rejected, dir, component, progress)?;
+            let receipt = staging.stage(published, dir, component)?;
             component.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             Ok(receipt)
         };
@@ -265,123 +285,11 @@ fn present(published: &Published, plan: &Plan) -> Component {
         how: if unpacks { How::Unpacked } else { How::Present },
         source: None,
         fetched: 0,
+        sources: Vec::new(),
+        resumed: 0,
         files: 0,
         bytes: 0,
         milliseconds: 0,
         failed: Vec::new(),
-    }
-}
-
-/// Fetches, checks and unpacks one version into its staging directory.
-#[allow(clippy::too_many_arguments)]
-fn stage(
-    site: &Site,
-    store: &Store,
-    published: &Published,
-    top: Option<&Path>,
-    rejected: &Path,
-    dir: &Path,
-    component: &mut Component,
-    progress: OnProgress<'_>,
-) -> Result<Receipt, Error> {
-    let brought = fetch::bring(site, store, published, top, rejected, progress)?;
-    component.source.clone_from(&brought.source);
-    component.fetched = brought.bytes;
-    if let Some(index) = &brought.index {
-        room(&site.root, index.stored_size(), index.entries.len() as u64)?;
-    }
-    let manifest = &published.manifest;
-    let sha256 = published.package_sha256();
-    let unpack = |brought: &fetch::Brought| unpack(site, store, published, brought, dir, progress);
-    let unpacked = match unpack(&brought) {
-        // The store's copy may have rotted since it was checked: then it is thrown away and fetched again, once.
-        Err(error) if store.digest(&sha256)? != Some(sha256) => {
-            store.discard(&sha256)?;
-            let again = fetch::bring(site, store, published, top, rejected, progress).map_err(|_| error)?;
-            fsx::remove_tree(dir)?;
-            fsx::create_dir(dir)?;
-            component.source.clone_from(&again.source);
-            component.fetched += again.bytes;
-            unpack(&again)?
-        }
-        other => other?,
-    };
-    if let Some(expected) = manifest.package.tree.filter(|tree| *tree != unpacked.tree) {
-        return Err(Error::OtherTree {
-            component: published.component().clone(),
-            version: published.version().clone(),
-            expected: expected.to_string(),
-            found: unpacked.tree.to_string(),
-        });
-    }
-    component.files = unpacked.files;
-    component.bytes = unpacked.bytes;
-    component.failed = brought.failed;
-    Ok(Receipt {
-        component: published.component().clone(),
-        version: published.version().clone(),
-        package: sha256,
-        tree: unpacked.tree,
-        files: unpacked.files,
-        bytes: unpacked.bytes,
-        installed_at: site.caller.now,
-        record: ReceiptRecord { manifest: published.manifest_sha256, commit: published.commit.clone() },
-        mutable: manifest.mutable,
-        dependencies: manifest.dependencies.clone(),
-    })
-}
-
-fn unpack(
-    site: &Site,
-    store: &Store,
-    published: &Published,
-    brought: &fetch::Brought,
-    dir: &Path,
-    progress: OnProgress<'_>,
-) -> Result<archive::Unpacked, Error> {
-    let package = &published.manifest.package;
-    let sha256 = package.checksum.value;
-    let what = || format!("{}@{}", published.component(), published.version());
-    let path = store.path(&sha256)?;
-    let path = path.ok_or_else(|| Error::StoreDamaged { what: what(), path: store.directory().into() })?;
-    let total = brought.index.as_ref().map(Index::content_size);
-    let told = |done: u64| {
-        progress(Progress { component: published.component(), phase: Phase::Unpack, done, total });
-    };
-    // The index, pinned by the manifest, pins every byte of the package: they are not hashed once more.
-    let expected = brought.index.is_none().then_some(Expected { size: package.size, sha256 });
-    let options = UnpackOptions {
-        threads: site.config.pack.threads.unwrap_or(0),
-        keep_write_bits: published.manifest.mutable,
-        mode_mask: None,
-        expected,
-        // With an index it is known that there is room.
-        max_bytes: match brought.index {
-            Some(_) => None,
-            None => Some(fsx::space(&site.root)?.bytes),
-        },
-        max_holes: MAX_HOLE_BYTES,
-        progress: &told,
-    };
-    let file = fsx::open(&path)?;
-    archive::unpack(Source::File(&file), package.algorithm, brought.index.as_ref(), dir, &options).map_err(|error| {
-        match error {
-            UnpackError::TooMuch { limit: free } => {
-                Error::NoSpaceUnsaid { what: what(), path: site.root.clone(), free }
-            }
-            source => Error::Unpack { what: what(), package: path, source: Box::new(source) },
-        }
-    })
-}
-
-/// Whether the root's file system has room for what will be unpacked, before the first byte is written.
-fn room(root: &Path, bytes: u64, entries: u64) -> Result<(), Error> {
-    let space = fsx::space(root)?;
-    if space.bytes < bytes {
-        return Err(Error::NoSpace { path: root.to_owned(), needed: bytes, free: space.bytes });
-    }
-    match space.inodes {
-        Some(free) if free < entries => Err(Error::NoInodes { path: root.to_owned(), needed: entries, free }),
-        _ => Ok(()),
     }
 }

@@ -9,20 +9,10 @@ use crate::model::{Index, Place, Sha256};
 use crate::records::Published;
 use crate::store::Store;
 use crate::target::{self, Target};
-use crate::transfer::{Attempt, Fetcher, Refused, Source, Wanted, source};
+use crate::transfer::{self, Fetched, Fetcher, Given, Options, Refused, Sink, Source, Wanted, source};
 
-/// The package of a published version in the store, and where it came from.
-#[derive(Debug)]
-pub(super) struct Brought {
-    /// The index, where the manifest names one.
-    pub index: Option<Index>,
-    /// The target it came from; `None` where the store had it.
-    pub source: Option<String>,
-    /// Bytes that were fetched.
-    pub bytes: u64,
-    /// Attempts that failed before one did not.
-    pub failed: Vec<Attempt>,
-}
+/// Below this, one request for the whole costs less than several for its pieces.
+pub(super) const ONE_STREAM: u64 = 4 << 20;
 
 /// The configured targets, in order. `top` is the work tree of the records repository, if there is one.
 pub(super) fn targets(site: &Site, top: Option<&Path>) -> Result<Vec<Arc<dyn Target>>, Error> {
@@ -30,44 +20,58 @@ pub(super) fn targets(site: &Site, top: Option<&Path>) -> Result<Vec<Arc<dyn Tar
     Ok(targets.map(|target| target::open(target, &site.ambient, top)).collect::<Result<_, _>>()?)
 }
 
-/// The files of a version that this host may read, in the order of the configured tiers; and the locations it may not.
+/// The files of a version that this host may read, in the configured tiers; and the locations it may not.
 fn sources(
     site: &Site,
     published: &Published,
     wanted: target::Wanted<'_>,
     top: Option<&Path>,
-) -> Result<(Vec<Source>, Vec<Refused>), Error> {
+) -> Result<(Vec<Vec<Source>>, Vec<Refused>), Error> {
     let mut targets = targets(site, top)?;
     if let Some(top) = top {
         // Relative places are read without any configured target, too.
         targets.push(Arc::new(target::Filesystem::new("records", top)?.with_records(top, true)));
     }
     let anonymous = |name: &str, place: &Place| target::anonymous(name, place, &site.ambient);
-    let (mut found, mut refused) = (Vec::new(), Vec::new());
+    let tiers = &site.config.deploy.sources;
+    // What is in no tier comes last.
+    let mut found: Vec<Vec<Source>> = vec![Vec::new(); tiers.len() + 1];
+    let mut refused = Vec::new();
     for location in &published.record.locations {
         match source(location, wanted, &targets, &anonymous) {
-            Ok(source) => found.push(source),
+            Ok(source) => {
+                let tier = tiers.iter().position(|tier| tier.contains(&source.name)).unwrap_or(tiers.len());
+                found.get_mut(tier).into_iter().for_each(|tier| tier.push(source.clone()));
+            }
             Err(why) => refused.push(why),
         }
     }
-    let tiers = &site.config.deploy.sources;
-    let tier = |source: &Source| {
-        let of = tiers.iter().position(|tier| tier.contains(&source.name));
-        of.unwrap_or(tiers.len())
-    };
-    found.sort_by_key(tier);
+    found.retain(|tier| !tier.is_empty());
     Ok((found, refused))
 }
 
-/// What one version's files are brought with.
-struct Bring<'a> {
+/// The bytes that would be fetched of a package that the store lacks, by source; what an earlier fetch left counts as had.
+pub(super) fn expected(site: &Site, published: &Published, top: Option<&Path>) -> Result<Vec<Given>, Error> {
+    let (store, package) = (site.store_reader()?, &published.manifest.package);
+    let sha256 = package.checksum.value;
+    if store.size(&sha256)? == Some(package.size) {
+        return Ok(Vec::new());
+    }
+    let named = target::Wanted { file: &package.file, sha256 };
+    let (tiers, refused) = sources(site, published, named, top)?;
+    if tiers.is_empty() {
+        return Err(Error::NoAllowedLocation { what: what(published), refused });
+    }
+    let bytes = package.size.saturating_sub(store.left_behind(&sha256, package.size)?);
+    Ok(transfer::expected(&store, bytes, &tiers))
+}
+
+/// Brings files of published versions to this machine, in one run.
+pub(super) struct Supply<'a> {
     site: &'a Site,
     store: &'a Store,
-    published: &'a Published,
     top: Option<&'a Path>,
     fetcher: Fetcher<'a>,
-    told: &'a (dyn Fn(u64) + Sync),
-    brought: Brought,
 }
 
 /// Brings package and index of a published version into the store. `top` is the work tree that relative locations start
@@ -79,18 +83,12 @@ pub(super) fn bring(
     top: Option<&Path>,
     rejected: &Path,
     progress: OnProgress<'_>,
-) -> Result<Brought, Error> {
-    let package = &published.manifest.package;
-    let total = package.size + published.manifest.index.as_ref().map_or(0, |index| index.size);
-    let done = AtomicU64::new(0);
-    let told = |bytes: u64| {
-        let done = done.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        progress(Progress { component: published.component(), phase: Phase::Fetch, done, total: Some(total) });
-    };
-    let mut bring = Bring::new(site, store, published, top, rejected, &told);
-    bring.brought.index = bring.index()?;
-    bring.get(&package.file, Wanted { sha256: package.checksum.value, size: package.size })?;
-    Ok(bring.brought)
+) -> Result<(), Error> {
+    let supply = Supply::new(site, store, top, rejected);
+    let told = Told::new(published, progress);
+    let (index, _) = supply.index(published, &|bytes| told.tell(bytes))?;
+    supply.package(published, index.as_ref(), &|bytes| told.tell(bytes))?;
+    Ok(())
 }
 
 /// The index of a published version: from the store as it is, else brought into it; `None` where the version has none.
@@ -99,68 +97,142 @@ pub(super) fn bring_index(site: &Site, published: &Published, top: Option<&Path>
     if let Some(path) = site.store_reader()?.path(&reference.checksum.value)? {
         let bytes = crate::fsx::read(&path)?;
         if Sha256::of(&bytes) == reference.checksum.value {
-            let what = || format!("{}@{}", published.component(), published.version());
-            return Index::parse(&bytes).map(Some).map_err(|source| Error::Index { what: what(), source });
+            return Index::parse(&bytes).map(Some).map_err(|source| Error::Index { what: what(published), source });
         }
     }
     let store = site.store()?;
-    Bring::new(site, &store, published, top, &store.directory().join("rejected"), &|_| {}).index()
+    let supply = Supply::new(site, &store, top, &store.directory().join("rejected"));
+    Ok(supply.index(published, &|_| {})?.0)
 }
 
-impl<'a> Bring<'a> {
-    fn new(
-        site: &'a Site,
-        store: &'a Store,
-        published: &'a Published,
-        top: Option<&'a Path>,
-        rejected: &'a Path,
-        told: &'a (dyn Fn(u64) + Sync),
-    ) -> Self {
-        let brought = Brought { index: None, source: None, bytes: 0, failed: Vec::new() };
-        Self { site, store, published, top, fetcher: Fetcher::new(store, rejected), told, brought }
+/// Adds up the bytes that come of one version.
+pub(super) struct Told<'a> {
+    published: &'a Published,
+    progress: OnProgress<'a>,
+    total: u64,
+    done: AtomicU64,
+}
+
+impl<'a> Told<'a> {
+    pub fn new(published: &'a Published, progress: OnProgress<'a>) -> Self {
+        let manifest = &published.manifest;
+        let total = manifest.package.size + manifest.index.as_ref().map_or(0, |index| index.size);
+        Self { published, progress, total, done: AtomicU64::new(0) }
+    }
+
+    pub fn tell(&self, bytes: u64) {
+        let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let (component, total) = (self.published.component(), Some(self.total));
+        (self.progress)(Progress { component, phase: Phase::Fetch, done, total });
+    }
+}
+
+impl<'a> Supply<'a> {
+    /// A run that fetches into `store`; see [`bring`].
+    pub fn new(site: &'a Site, store: &'a Store, top: Option<&'a Path>, rejected: &Path) -> Self {
+        let deploy = &site.config.deploy;
+        let options = Options {
+            connections: deploy.connections,
+            stall: deploy.stall_timeout,
+            bandwidth: deploy.bandwidth,
+            memory: deploy.memory,
+            ..Options::default()
+        };
+        Self { site, store, top, fetcher: Fetcher::new(store, rejected, options) }
+    }
+
+    /// The index of a version, brought into the store if need be. A copy there that has rotted is thrown away and
+    /// fetched again, once.
+    pub fn index(&self, published: &Published, told: &(dyn Fn(u64) + Sync)) -> Result<(Option<Index>, Fetched), Error> {
+        let Some(reference) = &published.manifest.index else { return Ok((None, Fetched::default())) };
+        let wanted = Wanted { sha256: reference.checksum.value, size: reference.size };
+        let fetched = self.get(published, &reference.file, wanted, told)?;
+        match self.read(published, &wanted.sha256) {
+            Err(Error::StoreDamaged { .. }) => {
+                let fetched = self.get(published, &reference.file, wanted, told)?;
+                Ok((self.read(published, &wanted.sha256)?, fetched))
+            }
+            other => Ok((other?, fetched)),
+        }
+    }
+
+    /// Whether the store has the package.
+    pub fn has(&self, published: &Published) -> Result<bool, Error> {
+        let package = &published.manifest.package;
+        Ok(self.fetcher.has(&Wanted { sha256: package.checksum.value, size: package.size })?)
+    }
+
+    /// Brings the package into the store, in pieces where its index has them.
+    pub fn package(
+        &self,
+        published: &Published,
+        index: Option<&Index>,
+        told: &(dyn Fn(u64) + Sync),
+    ) -> Result<Fetched, Error> {
+        let package = &published.manifest.package;
+        match index.filter(|_| package.size > ONE_STREAM) {
+            Some(index) if !index.whole => match self.has(published)? {
+                true => Ok(Fetched::default()),
+                false => self.pieces(published, index, true, &mut |_| Ok(()), told),
+            },
+            _ => {
+                let wanted = Wanted { sha256: package.checksum.value, size: package.size };
+                self.get(published, &package.file, wanted, told)
+            }
+        }
+    }
+
+    /// Fetches the package's pieces for `sink`; with `keep` it is in the store afterwards.
+    pub fn pieces(
+        &self,
+        published: &Published,
+        index: &Index,
+        keep: bool,
+        sink: &mut Sink<'_>,
+        told: &(dyn Fn(u64) + Sync),
+    ) -> Result<Fetched, Error> {
+        let package = &published.manifest.package;
+        let wanted = Wanted { sha256: package.checksum.value, size: package.size };
+        let tiers = self.tiers(published, &package.file, wanted)?;
+        Ok(self.fetcher.fetch_pieces(&wanted, index, &tiers, keep, sink, told)?)
     }
 
     /// Brings one file of the version into the store.
-    fn get(&mut self, file: &str, wanted: Wanted) -> Result<(), Error> {
+    fn get(
+        &self,
+        published: &Published,
+        file: &str,
+        wanted: Wanted,
+        told: &(dyn Fn(u64) + Sync),
+    ) -> Result<Fetched, Error> {
+        if self.fetcher.has(&wanted)? {
+            return Ok(Fetched::default());
+        }
+        let tiers = self.tiers(published, file, wanted)?;
+        Ok(self.fetcher.fetch(&wanted, &tiers, told)?)
+    }
+
+    fn tiers(&self, published: &Published, file: &str, wanted: Wanted) -> Result<Vec<Vec<Source>>, Error> {
         let named = target::Wanted { file, sha256: wanted.sha256 };
-        let (sources, refused) = sources(self.site, self.published, named, self.top)?;
-        if sources.is_empty() && self.store.size(&wanted.sha256)? != Some(wanted.size) {
-            return Err(Error::NoAllowedLocation { what: self.what(), refused });
-        }
-        let fetched = self.fetcher.fetch(&wanted, &sources, self.told)?;
-        if let Some(source) = fetched.source {
-            self.brought.source = Some(source.name);
-            self.brought.bytes += wanted.size;
-        }
-        self.brought.failed.extend(fetched.failed);
-        Ok(())
-    }
-
-    /// Brings the index and reads it. A copy in the store that has rotted is thrown away and fetched again, once.
-    fn index(&mut self) -> Result<Option<Index>, Error> {
-        let Some(reference) = &self.published.manifest.index else { return Ok(None) };
-        let wanted = Wanted { sha256: reference.checksum.value, size: reference.size };
-        self.get(&reference.file, wanted)?;
-        match self.read(&wanted.sha256) {
-            Err(Error::StoreDamaged { .. }) => {
-                self.get(&reference.file, wanted)?;
-                self.read(&wanted.sha256)
-            }
-            other => other,
+        let (tiers, refused) = sources(self.site, published, named, self.top)?;
+        match tiers.is_empty() {
+            true => Err(Error::NoAllowedLocation { what: what(published), refused }),
+            false => Ok(tiers),
         }
     }
 
-    fn read(&self, sha256: &Sha256) -> Result<Option<Index>, Error> {
+    fn read(&self, published: &Published, sha256: &Sha256) -> Result<Option<Index>, Error> {
         let Some(path) = self.store.path(sha256)? else { return Ok(None) };
         let bytes = crate::fsx::read(&path)?;
         if Sha256::of(&bytes) != *sha256 {
             self.store.discard(sha256)?;
-            return Err(Error::StoreDamaged { what: self.what(), path });
+            return Err(Error::StoreDamaged { what: what(published), path });
         }
-        Index::parse(&bytes).map(Some).map_err(|source| Error::Index { what: self.what(), source })
+        Index::parse(&bytes).map(Some).map_err(|source| Error::Index { what: what(published), source })
     }
+}
 
-    fn what(&self) -> String {
-        format!("{}@{}", self.published.component(), self.published.version())
-    }
+/// What a version is called in messages.
+pub(super) fn what(published: &Published) -> String {
+    format!("{}@{}", published.component(), published.version())
 }

@@ -25,6 +25,20 @@ pub enum FetchError {
         /// Bytes free.
         free: ByteSize,
     },
+    /// No thread could be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] std::io::Error),
+    /// The consumer takes no more.
+    #[error("stopped")]
+    Stopped,
+    /// Every piece is what the index says, and the whole is not what the manifest says.
+    #[error("the pieces of the index make sha256 {found}, not {expected}")]
+    Disagree {
+        /// The announced digest.
+        expected: Sha256,
+        /// The digest of the pieces.
+        found: Sha256,
+    },
     /// There is no source to ask.
     #[error("no source for {sha256}")]
     NoSource {
@@ -79,6 +93,29 @@ pub enum Why {
         /// Their digest.
         found: Sha256,
     },
+    /// The source gave other bytes for one piece.
+    Piece {
+        /// The piece, from 0.
+        number: usize,
+        /// Where it begins in the file.
+        offset: u64,
+        /// Its length in bytes.
+        length: u64,
+    },
+    /// What the source gave before the first piece is not what the index says.
+    Head,
+    /// The source gave another part of the file than it was asked for.
+    OtherRange {
+        /// The first byte that was asked for.
+        asked: u64,
+        /// The first byte that it gave.
+        got: u64,
+    },
+    /// Nothing came for so long.
+    Silent {
+        /// How long was waited.
+        after: std::time::Duration,
+    },
     /// The source gave wrong bytes before in this run, so it was not asked.
     LeftOut,
 }
@@ -86,7 +123,15 @@ pub enum Why {
 impl Why {
     /// Whether the source gave bytes that were not the wanted ones.
     pub fn is_wrong_bytes(&self) -> bool {
-        matches!(self, Why::Truncated { .. } | Why::TooLong { .. } | Why::Digest { .. })
+        matches!(
+            self,
+            Why::Truncated { .. }
+                | Why::TooLong { .. }
+                | Why::Digest { .. }
+                | Why::Piece { .. }
+                | Why::Head
+                | Why::OtherRange { .. }
+        )
     }
 }
 

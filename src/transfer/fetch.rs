@@ -1,18 +1,28 @@
-//! Fetching one content into the store, from the first source that gives it.
+//! Fetching one content: which way, and what is remembered of its sources.
+//!
+//! A package with an index comes in pieces, anything small as one piece: several connections to several sources at once
+//! (`engine`). What is large and has no index comes as one stream (`whole`).
 
 use std::collections::BTreeSet;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use super::{Attempt, FetchError, Why, rejected};
+use serde::Serialize;
+
+use super::engine::{self, Done, Run, Sink};
+use super::plan::Layout;
+use super::speeds::Speeds;
+use super::{Attempt, FetchError, Why, rejected, whole};
 use crate::fsx;
-use crate::model::{ByteSize, Sha256};
-use crate::store::Store;
+use crate::model::{ByteSize, Index, Sha256};
+use crate::store::{Partial, Reader, Store};
 use crate::target::Target;
 
-/// What is read at once.
-const BUFFER: usize = 1 << 20;
+/// The largest file that is held in memory as one piece.
+const ONE_PIECE: u64 = 64 << 20;
+/// Pieces of indexes have at most 16 MiB: less memory than this would only wait.
+const LEAST_MEMORY: ByteSize = ByteSize(32 << 20);
 
 /// The content to fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,12 +44,54 @@ pub struct Source {
     pub key: String,
 }
 
+/// How to fetch.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Connections to each source; at least 1.
+    pub connections: usize,
+    /// A connection over which nothing has come for so long is given up.
+    pub stall: Duration,
+    /// The most bytes a second, over all connections.
+    pub bandwidth: Option<ByteSize>,
+    /// The most bytes of pieces in memory that wait for the consumer. Each connection holds one piece more.
+    pub memory: ByteSize,
+    /// The wait after the first failure of a source; it doubles with each.
+    pub pause: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            connections: 4,
+            stall: Duration::from_secs(30),
+            bandwidth: None,
+            memory: ByteSize(128 << 20),
+            pause: Duration::from_millis(500),
+        }
+    }
+}
+
+/// The consumer takes no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped;
+
+/// What one source gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Given {
+    /// The source's name.
+    pub name: String,
+    /// Bytes that were checked.
+    pub bytes: u64,
+}
+
 /// What a fetch did.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Fetched {
-    /// The source that gave the content; `None` where the store had it.
-    pub source: Option<Source>,
-    /// The attempts that failed before.
+    /// The sources that gave something, the most first; none where the store had it.
+    pub given: Vec<Given>,
+    /// Bytes that an earlier fetch had left.
+    pub reused: u64,
+    /// What failed and was made good.
     pub failed: Vec<Attempt>,
 }
 
@@ -47,21 +99,26 @@ pub struct Fetched {
 #[derive(Debug)]
 pub struct Fetcher<'a> {
     store: &'a Store,
-    rejected: &'a Path,
+    rejected: PathBuf,
+    options: Options,
+    speeds: Speeds,
     left_out: Mutex<BTreeSet<String>>,
 }
 
 impl<'a> Fetcher<'a> {
     /// A run that fetches into `store` and keeps wrong bytes in the directory `rejected`, made when needed.
-    pub fn new(store: &'a Store, rejected: &'a Path) -> Self {
-        Self { store, rejected, left_out: Mutex::default() }
+    pub fn new(store: &'a Store, rejected: &Path, mut options: Options) -> Self {
+        options.memory = options.memory.max(LEAST_MEMORY);
+        let speeds = Speeds::of(store.directory());
+        Self { store, rejected: rejected.to_owned(), options, speeds, left_out: Mutex::default() }
     }
 
-    /// Brings the wanted content into the store from the first of `sources`, in their order, that gives it. Does nothing
-    /// where the store has it. `progress` is told the number of bytes of each read, those of failed attempts included.
+    /// Brings the wanted content into the store; does nothing where the store has it. `tiers` are the sources, those to be
+    /// asked first in the first: the next tier is asked where all of one fail or nothing comes from it. `told` is told of
+    /// bytes that were checked or, of a file that is too large to be checked before it is whole, came.
     ///
-    /// A source that gives wrong bytes or fails in the middle is asked once more; wrong bytes are kept aside, and if they
-    /// come again the source is left out for the rest of the run.
+    /// A source that gives wrong bytes is asked once more past caches; wrong bytes are kept aside, and if they come again
+    /// the source is left out for the rest of the run.
     ///
     /// # Errors
     ///
@@ -70,91 +127,183 @@ impl<'a> Fetcher<'a> {
     pub fn fetch(
         &self,
         wanted: &Wanted,
-        sources: &[Source],
-        progress: &(dyn Fn(u64) + Sync),
+        tiers: &[Vec<Source>],
+        told: &(dyn Fn(u64) + Sync),
     ) -> Result<Fetched, FetchError> {
-        if self.store.size(&wanted.sha256)? == Some(wanted.size) && self.store.file(&wanted.sha256)?.is_some() {
-            return Ok(Fetched { source: None, failed: Vec::new() });
+        if self.has(wanted)? {
+            return Ok(Fetched::default());
         }
-        if sources.is_empty() {
+        let (tiers, left_out) = self.usable(wanted, tiers)?;
+        require_space(self.store, wanted.size)?;
+        if wanted.size > ONE_PIECE {
+            let asked = whole::Asked { store: self.store, rejected: &self.rejected, options: &self.options };
+            let sources: Vec<_> = tiers.into_iter().flatten().map(|(source, _)| source).collect();
+            let (outcome, liars) = asked.fetch(wanted, &sources, told);
+            self.leave_out(liars);
+            return with(outcome, left_out);
+        }
+        let mut incoming = self.store.incoming()?;
+        let mut failure = None;
+        let mut sink = |bytes: &mut crate::codec::Buffer| {
+            incoming.add(bytes.filled()).map_err(|error| {
+                failure = Some(error);
+                Stopped
+            })
+        };
+        let layout = Layout::single(wanted.sha256, wanted.size);
+        let fetched = self.run(wanted, layout, None, tiers, &mut sink, told);
+        if let Some(error) = failure {
+            return Err(error.into());
+        }
+        let fetched = with(fetched, left_out)?;
+        incoming.commit_expecting(&wanted.sha256, wanted.size)?;
+        Ok(fetched)
+    }
+
+    /// Fetches a package in the pieces that its `index` names and hands them to `sink` in order, each checked by its
+    /// digest before; with `keep`, the package is in the store afterwards. Of what an earlier run left in the store no
+    /// byte is fetched again that has its digest; a kill loses at most the piece that each connection was reading.
+    ///
+    /// `Ok` says that the whole package has the wanted sha256: until then `sink` has seen pieces of which the index, and
+    /// no more, says that they belong to it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fetcher::fetch`]; [`FetchError::Stopped`] where `sink` said so; [`FetchError::Disagree`].
+    pub fn fetch_pieces(
+        &self,
+        wanted: &Wanted,
+        index: &Index,
+        tiers: &[Vec<Source>],
+        keep: bool,
+        sink: &mut Sink<'_>,
+        told: &(dyn Fn(u64) + Sync),
+    ) -> Result<Fetched, FetchError> {
+        let (tiers, left_out) = self.usable(wanted, tiers)?;
+        let partial = match keep {
+            true => {
+                require_space(self.store, self.store.unreserved(&wanted.sha256, wanted.size)?)?;
+                Some(self.store.partial(&wanted.sha256, wanted.size)?)
+            }
+            false => None,
+        };
+        with(self.run(wanted, Layout::of(index), partial, tiers, sink, told), left_out)
+    }
+
+    fn run(
+        &self,
+        wanted: &Wanted,
+        layout: Layout,
+        partial: Option<Partial>,
+        tiers: Vec<Vec<(Source, Option<f64>)>>,
+        sink: &mut Sink<'_>,
+        told: &(dyn Fn(u64) + Sync),
+    ) -> Result<Fetched, FetchError> {
+        let (sha256, rejected) = (wanted.sha256, self.rejected.clone());
+        // That evidence could not be kept must not keep the next source from being asked.
+        let keep = Box::new(move |bytes: &[u8]| rejected::keep_bytes(&rejected, &sha256, bytes).ok().flatten());
+        let run = Run { sha256, layout, partial, tiers, options: self.options.clone(), keep };
+        let outcome = engine::run(run, sink, told);
+        self.leave_out(outcome.liars);
+        let Done { given, attempts, reused } = match outcome.result {
+            Err(FetchError::Disagree { expected, found }) => {
+                // Its pieces are right, and never will it be what is wanted.
+                self.store.forget_partial(&sha256)?;
+                return Err(FetchError::Disagree { expected, found });
+            }
+            result => result?,
+        };
+        if let Some(partial) = &outcome.shared.partial {
+            self.store.complete(partial, &sha256)?;
+        }
+        let measured =
+            given.iter().filter_map(|(source, bytes, speed)| Some((source.name.as_str(), *bytes, (*speed)?)));
+        self.speeds.note(measured);
+        let given = given.into_iter().filter(|(_, bytes, _)| *bytes > 0);
+        let mut given: Vec<_> = given.map(|(source, bytes, _)| Given { name: source.name, bytes }).collect();
+        given.sort_by_key(|given| std::cmp::Reverse(given.bytes));
+        Ok(Fetched { given, reused, failed: attempts })
+    }
+
+    /// Whether the store has the content, by its length.
+    pub fn has(&self, wanted: &Wanted) -> Result<bool, FetchError> {
+        Ok(self.store.size(&wanted.sha256)? == Some(wanted.size) && self.store.file(&wanted.sha256)?.is_some())
+    }
+
+    /// The sources with their remembered speeds, without those that gave wrong bytes in this run.
+    fn usable(&self, wanted: &Wanted, tiers: &[Vec<Source>]) -> Result<(Tiers, Vec<Attempt>), FetchError> {
+        if tiers.iter().all(Vec::is_empty) {
             return Err(FetchError::NoSource { sha256: wanted.sha256 });
         }
-        require_space(self.store, wanted.size)?;
-        let mut failed = Vec::new();
-        for source in sources {
-            if self.left_out.lock().unwrap_or_else(PoisonError::into_inner).contains(&source.name) {
-                failed.push(Attempt { source: source.clone(), why: Why::LeftOut, kept: None });
-                continue;
+        let speeds = self.speeds.read();
+        let left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut attempts = Vec::new();
+        let mut usable = Vec::new();
+        for tier in tiers {
+            let mut kept = Vec::new();
+            for source in tier {
+                match left_out.contains(&source.name) {
+                    true => attempts.push(Attempt { source: source.clone(), why: Why::LeftOut, kept: None }),
+                    false => kept.push((source.clone(), speeds.get(&source.name).map(|speed| *speed as f64))),
+                }
             }
-            if self.ask_twice(wanted, source, progress, &mut failed)? {
-                return Ok(Fetched { source: Some(source.clone()), failed });
-            }
+            usable.push(kept);
         }
-        Err(FetchError::AllFailed { sha256: wanted.sha256, attempts: failed })
+        match usable.iter().all(Vec::is_empty) {
+            true => Err(FetchError::AllFailed { sha256: wanted.sha256, attempts }),
+            false => Ok((usable, attempts)),
+        }
     }
 
-    /// Whether the source gave the content, at the first or the second time.
-    fn ask_twice(
-        &self,
-        wanted: &Wanted,
-        source: &Source,
-        progress: &(dyn Fn(u64) + Sync),
-        failed: &mut Vec<Attempt>,
-    ) -> Result<bool, FetchError> {
-        for last in [false, true] {
-            let Some((why, kept)) = self.ask(wanted, source, progress)? else { return Ok(true) };
-            if last && why.is_wrong_bytes() {
-                self.left_out.lock().unwrap_or_else(PoisonError::into_inner).insert(source.name.clone());
-            }
-            let again = why.is_wrong_bytes() || matches!(why, Why::Unreadable(_) | Why::Broken(_));
-            failed.push(Attempt { source: source.clone(), why, kept });
-            if !again {
-                break;
-            }
-        }
-        Ok(false)
+    fn leave_out(&self, liars: BTreeSet<String>) {
+        self.left_out.lock().unwrap_or_else(PoisonError::into_inner).extend(liars);
     }
+}
 
-    /// Copies from the source into the store; `None` is success.
-    fn ask(
-        &self,
-        wanted: &Wanted,
-        source: &Source,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<Option<(Why, Option<PathBuf>)>, FetchError> {
-        let body = match source.target.read(&source.key, None) {
-            Ok(reading) => reading.body,
-            Err(e) if e.is_missing() => return Ok(Some((Why::Missing, None))),
-            Err(e) => return Ok(Some((Why::Unreadable(e), None))),
-        };
-        // One byte more than wanted tells a file that is too long, whatever its length.
-        let mut reader = body.take(wanted.size.saturating_add(1));
-        let mut incoming = self.store.incoming()?;
-        let mut buffer = vec![0; BUFFER];
-        loop {
-            let count = match reader.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => return Ok(Some((Why::Broken(e), None))),
-            };
-            incoming.add(buffer.get(..count).unwrap_or(&buffer))?;
-            progress(count as u64);
+/// Sources with the bytes a second they gave at other times, in tiers.
+type Tiers = Vec<Vec<(Source, Option<f64>)>>;
+
+/// Tells of the sources that were not asked, too.
+fn with(outcome: Result<Fetched, FetchError>, mut left_out: Vec<Attempt>) -> Result<Fetched, FetchError> {
+    match outcome {
+        Ok(mut fetched) => {
+            left_out.append(&mut fetched.failed);
+            Ok(Fetched { failed: left_out, ..fetched })
         }
-        let (found, size) = incoming.digest();
-        let why = match size.cmp(&wanted.size) {
-            std::cmp::Ordering::Less => Why::Truncated { found: size, expected: wanted.size },
-            std::cmp::Ordering::Greater => Why::TooLong { expected: wanted.size },
-            std::cmp::Ordering::Equal if found != wanted.sha256 => Why::Digest { found },
-            std::cmp::Ordering::Equal => {
-                incoming.commit()?;
-                return Ok(None);
-            }
-        };
-        // That evidence could not be kept must not keep the next source from being asked.
-        let kept = rejected::keep(self.rejected, &wanted.sha256, incoming).ok().flatten();
-        Ok(Some((why, kept)))
+        Err(FetchError::AllFailed { sha256, mut attempts }) => {
+            left_out.append(&mut attempts);
+            Err(FetchError::AllFailed { sha256, attempts: left_out })
+        }
+        other => other,
     }
+}
+
+/// What each source would give of `bytes`, by what is known of them: one of this machine all, else those of the first tier
+/// in proportion to their speeds at other times. Where nothing goes wrong, no other tier is asked.
+pub fn expected(store: &Reader, bytes: u64, tiers: &[Vec<Source>]) -> Vec<Given> {
+    let Some(tier) = tiers.iter().find(|tier| !tier.is_empty()) else { return Vec::new() };
+    let locals: Vec<_> = tier.iter().filter(|source| source.target.is_local()).collect();
+    let asked = if locals.is_empty() { tier.iter().collect() } else { locals };
+    let speeds = Speeds::of(store.directory()).read();
+    let known: Vec<u64> = asked.iter().filter_map(|source| speeds.get(&source.name).copied()).collect();
+    let usual = known.iter().sum::<u64>().checked_div(known.len() as u64).unwrap_or(1).max(1);
+    let shares: Vec<u64> = asked.iter().map(|source| speeds.get(&source.name).map_or(usual, |s| (*s).max(1))).collect();
+    let all: u128 = shares.iter().map(|share| u128::from(*share)).sum();
+    let mut left = bytes;
+    let mut given: Vec<_> = asked
+        .iter()
+        .zip(shares)
+        .map(|(source, share)| {
+            let part = u64::try_from(u128::from(bytes) * u128::from(share) / all.max(1)).unwrap_or(bytes).min(left);
+            left -= part;
+            Given { name: source.name.clone(), bytes: part }
+        })
+        .collect();
+    given.sort_by_key(|given| std::cmp::Reverse(given.bytes));
+    // What rounding left.
+    given.first_mut().into_iter().for_each(|first| first.bytes += left);
+    given.retain(|given| given.bytes > 0);
+    given
 }
 
 /// Asks whether the store's file system has room for so many more bytes.
@@ -208,7 +357,11 @@ mod tests {
         }
 
         fn fetch(&self, sources: &[Source]) -> Result<Fetched, FetchError> {
-            Fetcher::new(&self.store, &self.rejected).fetch(&wanted(GOOD), sources, &|_| {})
+            self.fetcher().fetch(&wanted(GOOD), &one_after_the_other(sources), &|_| {})
+        }
+
+        fn fetcher(&self) -> Fetcher<'_> {
+            Fetcher::new(&self.store, &self.rejected, options())
         }
 
         fn leftovers(&self) -> usize {
@@ -216,12 +369,21 @@ mod tests {
         }
     }
 
+    fn options() -> Options {
+        Options { pause: Duration::from_millis(1), ..Options::default() }
+    }
+
+    /// Each source in a tier of its own.
+    fn one_after_the_other(sources: &[Source]) -> Vec<Vec<Source>> {
+        sources.iter().map(|source| vec![source.clone()]).collect()
+    }
+
     fn wanted(bytes: &[u8]) -> Wanted {
         Wanted { sha256: Sha256::of(bytes), size: bytes.len() as u64 }
     }
 
     fn name(fetched: &Fetched) -> Option<&str> {
-        fetched.source.as_ref().map(|source| source.name.as_str())
+        fetched.given.first().map(|given| given.name.as_str())
     }
 
     fn whys(attempts: &[Attempt]) -> Vec<String> {
@@ -233,17 +395,18 @@ mod tests {
         let bench = Bench::new();
         let (absent, good) = (bench.absent("absent"), bench.source("good", GOOD));
         let seen = AtomicU64::new(0);
-        let fetcher = Fetcher::new(&bench.store, &bench.rejected);
+        let fetcher = bench.fetcher();
         let count = |bytes| {
             seen.fetch_add(bytes, Ordering::Relaxed);
         };
-        let fetched = fetcher.fetch(&wanted(GOOD), &[absent, good.clone()], &count).expect("fetched");
+        let fetched =
+            fetcher.fetch(&wanted(GOOD), &one_after_the_other(&[absent, good.clone()]), &count).expect("fetched");
         assert_eq!(name(&fetched), Some("good"));
         assert_eq!(whys(&fetched.failed), ["absent: Missing"]);
         assert_eq!(seen.load(Ordering::Relaxed), GOOD.len() as u64);
         assert_eq!(bench.store.size(&Sha256::of(GOOD)).expect("readable"), Some(GOOD.len() as u64));
         let again = fetcher.fetch(&wanted(GOOD), &[], &count).expect("had");
-        assert!(again.source.is_none());
+        assert!(again.given.is_empty());
         assert_eq!(seen.load(Ordering::Relaxed), GOOD.len() as u64);
         assert_eq!(fsx::inspect(&bench.rejected).expect("readable"), None);
     }
@@ -252,9 +415,9 @@ mod tests {
     fn a_liar_is_asked_twice_named_left_out_and_its_bytes_are_kept() {
         let bench = Bench::new();
         let (liar, good) = (bench.source("liar", b"THE package"), bench.source("good", GOOD));
-        let fetcher = Fetcher::new(&bench.store, &bench.rejected);
+        let fetcher = bench.fetcher();
         let sources = [liar, good];
-        let fetched = fetcher.fetch(&wanted(GOOD), &sources, &|_| {}).expect("fetched");
+        let fetched = fetcher.fetch(&wanted(GOOD), &one_after_the_other(&sources), &|_| {}).expect("fetched");
         assert_eq!(name(&fetched), Some("good"));
         let lie = format!("liar: Digest {{ found: {:?} }}", Sha256::of(b"THE package"));
         assert_eq!(whys(&fetched.failed), [lie.clone(), lie]);
@@ -264,7 +427,9 @@ mod tests {
         assert_eq!(bench.leftovers(), 0);
 
         let next = wanted(b"another");
-        let error = fetcher.fetch(&next, &sources[..1], &|_| {}).expect_err("the only source is left out");
+        let error = fetcher
+            .fetch(&next, &one_after_the_other(&sources[..1]), &|_| {})
+            .expect_err("the only source is left out");
         assert!(
             matches!(&error, FetchError::AllFailed { attempts, .. } if whys(attempts) == ["liar: LeftOut"]),
             "{error:?}"
@@ -301,22 +466,6 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_was_mended_in_between_is_used() {
-        let bench = Bench::new();
-        let source = bench.source("flaky", b"THE package");
-        let path = Path::new(&source.key);
-        let calls = AtomicU64::new(0);
-        let mend = |_| {
-            if calls.fetch_add(1, Ordering::Relaxed) == 0 {
-                fsx::write_atomic(path, GOOD).expect("mended");
-            }
-        };
-        let fetcher = Fetcher::new(&bench.store, &bench.rejected);
-        let fetched = fetcher.fetch(&wanted(GOOD), std::slice::from_ref(&source), &mend).expect("at the second time");
-        assert_eq!(fetched.failed.len(), 1);
-    }
-
-    #[test]
     fn wrong_bytes_are_kept_up_to_a_bound() {
         let bench = Bench::new();
         fsx::create_dir_all(&bench.rejected).expect("made");
@@ -336,9 +485,9 @@ mod tests {
         let bench = Bench::new();
         let blocked = bench.dir.path().join("file");
         fsx::write_new(&blocked, b"").expect("written");
-        let fetcher = Fetcher::new(&bench.store, &blocked);
+        let fetcher = Fetcher::new(&bench.store, &blocked, options());
         let sources = [bench.source("liar", b"lie"), bench.source("good", GOOD)];
-        let fetched = fetcher.fetch(&wanted(GOOD), &sources, &|_| {}).expect("fetched");
+        let fetched = fetcher.fetch(&wanted(GOOD), &one_after_the_other(&sources), &|_| {}).expect("fetched");
         assert!(fetched.failed.iter().all(|attempt| attempt.kept.is_none()));
     }
 
@@ -359,8 +508,8 @@ mod tests {
         let bench = Bench::new();
         let source = bench.source("huge", GOOD);
         let wanted = Wanted { sha256: Sha256::of(GOOD), size: u64::MAX };
-        let fetcher = Fetcher::new(&bench.store, &bench.rejected);
-        let error = fetcher.fetch(&wanted, &[source], &|_| panic!("a byte was read")).expect_err("no room");
+        let fetcher = bench.fetcher();
+        let error = fetcher.fetch(&wanted, &[vec![source]], &|_| panic!("a byte was read")).expect_err("no room");
         assert!(matches!(error, FetchError::NoSpace { needed: ByteSize(u64::MAX), .. }), "{error:?}");
     }
 }

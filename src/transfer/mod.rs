@@ -5,13 +5,28 @@
 //! of a record is only read where the host's own configuration allows it; an upload says of each target what came of it.
 //! Must not know: records and references, roots, what is in a package.
 
+mod claim;
+mod connection;
+mod consume;
+mod engine;
 mod error;
 mod fetch;
+mod peer;
+mod plan;
 mod rejected;
+mod retry;
+mod shared;
 mod sources;
+mod speeds;
+mod state;
+#[cfg(test)]
+mod tests;
+mod throttle;
 mod upload;
+mod whole;
 
+pub use engine::Sink;
 pub use error::{Attempt, FetchError, UploadError, Why};
-pub use fetch::{Fetched, Fetcher, Source, Wanted, require_space};
+pub use fetch::{Fetched, Fetcher, Given, Options, Source, Stopped, Wanted, expected, require_space};
 pub use sources::{Anonymous, Refused, source};
 pub use upload::{Uploaded, upload};

@@ -1,6 +1,6 @@
 //! Bytes that were not the wanted ones, kept for inspection.
 //!
-//! `<dir>/<first 16 of the wanted sha256>-<first 16 of the found sha256>`; the newest [`MAX_FILES`] of them stay, as far
+//! `<dir>/<first 16 of the wanted sha256>-<first 16 of the sha256 of what came>`, a file or a piece of one; the newest [`MAX_FILES`] of them stay, as far
 //! as they take no more than [`MAX_BYTES`] together.
 
 use std::cmp::Reverse;
@@ -27,6 +27,18 @@ pub(super) fn keep(dir: &Path, wanted: &Sha256, incoming: Incoming<'_>) -> store
         fsx::touch(&path)?;
     } else {
         incoming.move_out(&path)?;
+    }
+    trim(dir, &path)?;
+    Ok(Some(path))
+}
+
+/// Keeps `bytes`, which came in place of the wanted content or of a part of it, and says where.
+pub(super) fn keep_bytes(dir: &Path, wanted: &Sha256, bytes: &[u8]) -> fsx::Result<Option<PathBuf>> {
+    fsx::create_dir_all(dir)?;
+    let path = dir.join(format!("{}-{}", wanted.short(), Sha256::of(bytes).short()));
+    match fsx::inspect(&path)? {
+        Some(_) => fsx::touch(&path)?,
+        None => fsx::write_atomic(&path, bytes)?,
     }
     trim(dir, &path)?;
     Ok(Some(path))

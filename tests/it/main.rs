@@ -11,6 +11,7 @@ mod crash;
 mod crash_publish;
 mod env;
 mod fault_server;
+mod fetch;
 mod foreign;
 mod full_disk;
 mod http_target;

@@ -19,6 +19,8 @@ use super::error::UnpackError;
 use crate::codec::Trailing;
 use crate::model::{Blake3, Compression, EntryKind, Index, IndexEntry, IndexParts, Piece, Sha256};
 use deposit::Deposit;
+use feed::Feed;
+pub use feed::Pieces;
 pub use source::Source;
 use source::Tally;
 use stream::Limits;
@@ -91,7 +93,7 @@ pub fn unpack(
             if index.whole {
                 whole(source, index, &deposit, options)?;
             } else {
-                pieces::unpack(source, index, &deposit, options)?;
+                pieces::unpack(Feed::new(source, index, options)?, index, &deposit, options)?;
             }
             Ok(count(&index.entries, index.tree_digest()))
         }
@@ -105,6 +107,31 @@ pub fn unpack(
             Ok(count(&found.entries, stream::digest(&found.entries)))
         }
     }
+}
+
+/// Unpacks, as [`unpack`] does, a package whose checked pieces come from elsewhere, in the order of `index`; its `expected`
+/// is for who gives them to check.
+///
+/// # Errors
+///
+/// As [`unpack`]; [`UnpackError::Whole`].
+pub fn unpack_pieces(
+    pieces: &dyn Pieces,
+    compression: Compression,
+    index: &Index,
+    into: &Path,
+    options: &UnpackOptions<'_>,
+) -> Result<Unpacked, UnpackError> {
+    same_compression(index, compression)?;
+    if index.whole {
+        return Err(UnpackError::Whole);
+    }
+    if let Some(limit) = options.max_bytes.filter(|limit| index.stored_size() > *limit) {
+        return Err(UnpackError::TooMuch { limit });
+    }
+    let deposit = Deposit::new(into, options)?;
+    pieces::unpack(Feed::checked(pieces, index), index, &deposit, options)?;
+    Ok(count(&index.entries, index.tree_digest()))
 }
 
 /// Reads a package back with the plain reader and compares every entry, every byte and every offset with its index.

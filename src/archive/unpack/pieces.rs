@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::UnpackOptions;
 use super::deposit::{Deposit, Hand};
 use super::feed::{Feed, lock};
 use super::stream::compare;
-use super::{Source, UnpackOptions};
 use crate::archive::error::UnpackError;
 use crate::archive::pack::NORMALIZED_MTIME;
 use crate::archive::tar::{BLOCK, TarError, next_member, only_zeros};
@@ -21,17 +21,16 @@ use crate::codec::{self, Buffer};
 use crate::model::{Blake3, Entry, EntryKind, Index, TreePath};
 
 /// Unpacks every piece of `index`.
-pub(super) fn unpack(
-    source: Source<'_>,
-    index: &Index,
-    deposit: &Deposit,
-    options: &UnpackOptions<'_>,
+pub(super) fn unpack<'a>(
+    feed: Feed<'a>,
+    index: &'a Index,
+    deposit: &'a Deposit,
+    options: &'a UnpackOptions<'_>,
 ) -> Result<(), UnpackError> {
     let end = index.entries.last().map_or(0, |last| last.end());
     if index.tar_size < end + BLOCK as u64 {
         return Err(TarError::CutShort.into());
     }
-    let feed = Feed::new(source, index, options)?;
     let directories = make_directories(index, deposit)?;
     let job = Job {
         index,
@@ -153,7 +152,7 @@ impl Job<'_> {
         while !self.failed.load(Ordering::Relaxed) {
             let Some(number) = self.feed.next(&mut packed)? else { break };
             let piece = self.index.pieces[number];
-            let found = Blake3::of(packed.filled());
+            let found = if self.feed.is_checked() { piece.packed } else { Blake3::of(packed.filled()) };
             if found != piece.packed {
                 let (offset, length, expected) = (piece.offset, piece.length, piece.packed);
                 return Err(UnpackError::Piece { piece: number, offset, length, expected, found });

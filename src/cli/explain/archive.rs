@@ -65,6 +65,7 @@ impl Explain for UnpackError {
             UnpackError::Compression { index, package } => {
                 Phrase::refused("archive.compression").with("index", index.name()).with("package", package.name())
             }
+            UnpackError::Whole => Phrase::refused("archive.whole"),
             UnpackError::TooMuch { limit } => Phrase::refused("archive.too-much").with("limit", limit),
             UnpackError::Holes { path, found, limit } => Phrase::refused("archive.holes")
                 .with("path", path)

@@ -16,6 +16,11 @@ impl Explain for FetchError {
                 .with("needed", needed)
                 .with("free", free)
                 .with("missing", ByteSize(needed.0.saturating_sub(free.0))),
+            FetchError::Thread(e) => Phrase::failed("transfer.thread").with("reason", e),
+            FetchError::Stopped => Phrase::failed("transfer.stopped"),
+            FetchError::Disagree { expected, found } => {
+                Phrase::refused("transfer.disagree").with("expected", expected).with("found", found)
+            }
             FetchError::NoSource { sha256 } => Phrase::failed("transfer.no-source").with("sha256", sha256),
             FetchError::AllFailed { sha256, attempts } => {
                 let wrong =
@@ -74,6 +79,20 @@ fn sentence(attempt: &Attempt) -> String {
         Why::Digest { found } => {
             args.push(("found", found.to_string()));
             "transfer.attempt.digest"
+        }
+        Why::Piece { number, offset, length } => {
+            args.extend([("number", number.to_string()), ("offset", offset.to_string())]);
+            args.push(("length", ByteSize(*length).to_string()));
+            "transfer.attempt.piece"
+        }
+        Why::Head => "transfer.attempt.head",
+        Why::OtherRange { asked, got } => {
+            args.extend([("asked", asked.to_string()), ("got", got.to_string())]);
+            "transfer.attempt.other-range"
+        }
+        Why::Silent { after } => {
+            args.push(("seconds", after.as_secs().to_string()));
+            "transfer.attempt.silent"
         }
         Why::LeftOut => "transfer.attempt.left-out",
     };

@@ -18,7 +18,6 @@ use object_store::client::{HttpResponseBody, HttpService};
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Method, StatusCode, Url};
 
-use crate::target::STALL_TIMEOUT;
 use crate::target::client::{self, Ambient};
 use crate::target::{Error, Fault, Result};
 

@@ -1,0 +1,538 @@
+//! The engine against sources that cut, lie, stall, refuse and know no ranges.
+
+use std::io::{self, Read};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::engine::{self, Outcome, Run};
+use super::plan::{Check, Layout, Part};
+use super::{FetchError, Options, Source, Stopped, Why};
+use crate::codec::Buffer;
+use crate::model::{Blake3, ByteSize, Place, Sha256};
+use crate::store::Store;
+use crate::target::{self, Doing, Fault, Listed, Parcel, Placed, Reading, Target, Wanted};
+
+const PIECE: usize = 1000;
+
+/// What a source does with one request.
+#[derive(Debug, Clone)]
+enum Act {
+    Well,
+    /// Answers with a refusal.
+    Refuse(Fault),
+    /// Breaks after so many bytes, with an error or as if that were all.
+    Cut(u64, bool),
+    /// One byte of every answer is another.
+    Lie,
+    /// Gives so many bytes, and then nothing.
+    Stall(u64),
+    /// Gives the whole file whatever was asked for.
+    Whole,
+    /// Says that the file is longer.
+    Longer,
+    /// Waits so long before each 100 bytes.
+    Slow(Duration),
+    /// Gives another part than was asked for.
+    Elsewhere,
+}
+
+/// A source that does what a test says.
+struct Fake {
+    name: String,
+    bytes: Vec<u8>,
+    /// By the number of the request, and whether it goes past caches.
+    act: Box<dyn Fn(usize, bool) -> Act + Send + Sync>,
+    requests: AtomicUsize,
+    given: Arc<AtomicU64>,
+    at_once: Mutex<Vec<Range<u64>>>,
+}
+
+impl std::fmt::Debug for Fake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl Fake {
+    fn answer(&self, range: Option<Range<u64>>, fresh: bool) -> target::Result<Reading> {
+        let number = self.requests.fetch_add(1, Ordering::SeqCst);
+        let total = self.bytes.len() as u64;
+        let mut range = range.unwrap_or(0..total);
+        self.at_once.lock().expect("free").push(range.clone());
+        let act = (self.act)(number, fresh);
+        let refuse = |fault| {
+            Err(target::Error::Remote {
+                target: self.name.clone(),
+                doing: Doing::Read,
+                place: "here".to_owned(),
+                fault,
+            })
+        };
+        let mut said = Some(total);
+        let (mut limit, mut end) = (u64::MAX, End::Well);
+        let mut lie = false;
+        let mut pace = Duration::ZERO;
+        match act {
+            Act::Well => {}
+            Act::Refuse(fault) => return refuse(fault),
+            Act::Cut(after, cleanly) => {
+                (limit, end, said) = (after, if cleanly { End::Well } else { End::Broken }, None);
+            }
+            Act::Lie => lie = true,
+            Act::Stall(after) => (limit, end) = (after, End::Stalled),
+            Act::Whole => range = 0..total,
+            Act::Longer => said = Some(total + 1),
+            Act::Slow(each) => pace = each,
+            Act::Elsewhere => range.start = (range.start + 1).min(range.end - 1),
+        }
+        let mut bytes = self.bytes[range.start as usize..range.end as usize].to_vec();
+        if lie && let Some(byte) = bytes.last_mut() {
+            *byte ^= 1;
+        }
+        bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let end = if limit == u64::MAX { End::Well } else { end };
+        let body = FakeBody { bytes: io::Cursor::new(bytes), end, pace, given: self.given.clone() };
+        Ok(Reading { start: range.start, total: said, body: Box::new(body) })
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Well,
+    Broken,
+    Stalled,
+}
+
+struct FakeBody {
+    bytes: io::Cursor<Vec<u8>>,
+    end: End,
+    pace: Duration,
+    given: Arc<AtomicU64>,
+}
+
+impl Read for FakeBody {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let some = out.len().min(100);
+        let count = self.bytes.read(&mut out[..some])?;
+        if count == 0 && !out.is_empty() {
+            match self.end {
+                End::Well => {}
+                End::Broken => return Err(io::ErrorKind::ConnectionReset.into()),
+                End::Stalled => loop {
+                    std::thread::park();
+                },
+            }
+        }
+        if !self.pace.is_zero() {
+            std::thread::sleep(self.pace);
+        }
+        self.given.fetch_add(count as u64, Ordering::SeqCst);
+        Ok(count)
+    }
+}
+
+impl Target for Fake {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn shown(&self, key: &str) -> String {
+        key.to_owned()
+    }
+
+    fn locate(&self, _: &Place, _: Wanted<'_>) -> Option<String> {
+        None
+    }
+
+    fn size(&self, _: &str) -> target::Result<Option<u64>> {
+        Ok(Some(self.bytes.len() as u64))
+    }
+
+    fn read(&self, _: &str, range: Option<Range<u64>>) -> target::Result<Reading> {
+        self.answer(range, false)
+    }
+
+    fn read_fresh(&self, _: &str, range: Option<Range<u64>>) -> target::Result<Reading> {
+        self.answer(range, true)
+    }
+
+    fn put(&self, _: &Parcel<'_>, _: &(dyn Fn(u64) + Sync)) -> target::Result<Placed> {
+        Err(target::Error::ReadOnly { target: self.name.clone() })
+    }
+
+    fn list(&self, _: &str) -> target::Result<Vec<Listed>> {
+        Ok(Vec::new())
+    }
+
+    fn delete(&self, _: &str) -> target::Result<()> {
+        Err(target::Error::ReadOnly { target: self.name.clone() })
+    }
+
+    fn presign(&self, _: &str, _: Duration) -> target::Result<Option<String>> {
+        Ok(None)
+    }
+}
+
+/// Bytes of which no two pieces are the same.
+fn content(pieces: usize) -> Vec<u8> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"content");
+    let mut bytes = vec![0; pieces * PIECE];
+    hasher.finalize_xof().fill(&mut bytes);
+    bytes
+}
+
+/// The same as pieces, the first 3 bytes a head and the last 2 a tail.
+fn layout(bytes: &[u8]) -> Layout {
+    let body = &bytes[3..bytes.len() - 2];
+    let mut at = 3;
+    let parts = body.chunks(PIECE).map(|piece| {
+        let part = Part { offset: at, length: piece.len() as u64, check: Check::Blake3(Blake3::of(piece)) };
+        at = part.end();
+        part
+    });
+    let parts = parts.collect();
+    let (head, tail) = (bytes[..3].to_vec(), bytes[bytes.len() - 2..].to_vec());
+    Layout { size: bytes.len() as u64, head, parts, tail }
+}
+
+fn fake(name: &str, bytes: &[u8], act: impl Fn(usize, bool) -> Act + Send + Sync + 'static) -> Arc<Fake> {
+    Arc::new(Fake {
+        name: name.to_owned(),
+        bytes: bytes.to_vec(),
+        act: Box::new(act),
+        requests: AtomicUsize::new(0),
+        given: Arc::default(),
+        at_once: Mutex::default(),
+    })
+}
+
+fn options() -> Options {
+    Options {
+        connections: 3,
+        stall: Duration::from_millis(300),
+        bandwidth: None,
+        memory: ByteSize(10 * PIECE as u64),
+        pause: Duration::from_millis(1),
+    }
+}
+
+/// A run and what came out of it, in order.
+fn fetch(bytes: &[u8], tiers: &[&[&Arc<Fake>]], options: Options, store: Option<&Store>) -> (Outcome, Vec<u8>) {
+    let source = |fake: &&Arc<Fake>| {
+        let target: Arc<dyn Target> = (*fake).clone();
+        (Source { name: fake.name.clone(), target, key: "package".to_owned() }, None)
+    };
+    let sha256 = Sha256::of(bytes);
+    let run = Run {
+        sha256,
+        layout: layout(bytes),
+        partial: store.map(|store| store.partial(&sha256, bytes.len() as u64).expect("made")),
+        tiers: tiers.iter().map(|tier| tier.iter().map(source).collect()).collect(),
+        options,
+        keep: Box::new(|_| None),
+    };
+    let mut out = bytes[..3].to_vec();
+    let told = AtomicU64::new(0);
+    let outcome = engine::run(
+        run,
+        &mut |piece: &mut Buffer| {
+            out.extend_from_slice(piece.filled());
+            Ok(())
+        },
+        &|count| {
+            told.fetch_add(count, Ordering::Relaxed);
+        },
+    );
+    out.extend_from_slice(&bytes[bytes.len() - 2..]);
+    if outcome.result.is_ok() {
+        assert!(out == bytes, "other bytes came out");
+        assert_eq!(told.into_inner(), bytes.len() as u64 - 5, "what was told");
+    }
+    (outcome, out)
+}
+
+fn given(outcome: &Outcome, name: &str) -> u64 {
+    let done = outcome.result.as_ref().expect("fetched");
+    done.given.iter().filter(|(source, ..)| source.name == name).map(|(_, bytes, _)| *bytes).sum()
+}
+
+fn whys(outcome: &Outcome) -> Vec<String> {
+    let attempts = match &outcome.result {
+        Ok(done) => &done.attempts,
+        Err(FetchError::AllFailed { attempts, .. }) => attempts,
+        Err(other) => panic!("{other:?}"),
+    };
+    attempts.iter().map(|attempt| format!("{}: {:?}", attempt.source.name, attempt.why)).collect()
+}
+
+fn store() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::open(&dir.path().join("store"), Duration::ZERO).expect("created");
+    (dir, store)
+}
+
+#[test]
+fn one_source_gives_all_once() {
+    let bytes = content(40);
+    let good = fake("good", &bytes, |_, _| Act::Well);
+    let (outcome, _) = fetch(&bytes, &[&[&good]], options(), None);
+    assert_eq!(given(&outcome, "good"), bytes.len() as u64 - 5);
+    assert!(whys(&outcome).is_empty());
+    assert_eq!(good.given.load(Ordering::SeqCst), bytes.len() as u64 - 5, "nothing twice");
+}
+
+#[test]
+fn every_fault_of_one_source_is_made_good_by_itself_or_by_another() {
+    let bytes = content(30);
+    let busy = || Fault::Busy { status: 429, retry_after: Some(Duration::from_millis(5)) };
+    let passing: [fn() -> Act; 6] = [
+        || Act::Refuse(Fault::Server { status: 500 }),
+        || Act::Refuse(Fault::Connection { reason: "reset".to_owned() }),
+        || Act::Cut(1500, false),
+        || Act::Cut(2500, true),
+        || Act::Stall(500),
+        || Act::Refuse(Fault::Server { status: 408 }),
+    ];
+    for act in passing {
+        let flaky = fake("flaky", &bytes, move |number, _| if number < 2 { act() } else { Act::Well });
+        let (outcome, _) = fetch(&bytes, &[&[&flaky]], options(), None);
+        assert!(outcome.result.is_ok(), "{:?}: {:?}", act(), outcome.result);
+        assert!(outcome.liars.is_empty());
+    }
+    let waits = fake("waits", &bytes, move |number, _| if number == 0 { Act::Refuse(busy()) } else { Act::Well });
+    assert!(fetch(&bytes, &[&[&waits]], options(), None).0.result.is_ok());
+
+    let lasting: [fn() -> Act; 8] = [
+        || Act::Refuse(Fault::Missing),
+        || Act::Refuse(Fault::Denied { status: 403 }),
+        || Act::Refuse(Fault::Server { status: 500 }),
+        || Act::Refuse(Fault::Status { status: 416 }),
+        || Act::Lie,
+        || Act::Longer,
+        || Act::Elsewhere,
+        || Act::Cut(0, true),
+    ];
+    for act in lasting {
+        let bad = fake("bad", &bytes, move |_, _| act());
+        let good = fake("good", &bytes, |_, _| Act::Well);
+        let (outcome, _) = fetch(&bytes, &[&[&bad], &[&good]], options(), None);
+        assert!(outcome.result.is_ok(), "{:?}: {:?}", act(), outcome.result);
+        assert!(whys(&outcome).iter().any(|why| why.starts_with("bad: ")), "{:?}: {:?}", act(), whys(&outcome));
+        let (outcome, _) = fetch(&bytes, &[&[&bad]], options(), None);
+        assert!(matches!(outcome.result, Err(FetchError::AllFailed { .. })), "{:?}: {:?}", act(), outcome.result);
+    }
+}
+
+#[test]
+fn what_is_not_worth_asking_again_is_not_asked_again() {
+    let bytes = content(10);
+    let denied = fake("denied", &bytes, |_, _| Act::Refuse(Fault::Denied { status: 403 }));
+    let one = Options { connections: 1, ..options() };
+    assert!(fetch(&bytes, &[&[&denied]], one.clone(), None).0.result.is_err());
+    assert_eq!(denied.requests.load(Ordering::SeqCst), 1);
+    let failing = fake("failing", &bytes, |_, _| Act::Refuse(Fault::Server { status: 500 }));
+    assert!(fetch(&bytes, &[&[&failing]], one, None).0.result.is_err());
+    assert_eq!(failing.requests.load(Ordering::SeqCst), 5);
+}
+
+#[test]
+fn wrong_bytes_are_asked_for_once_more_past_caches() {
+    let bytes = content(10);
+    let cached = fake("cached", &bytes, |_, fresh| if fresh { Act::Well } else { Act::Lie });
+    let (outcome, _) = fetch(&bytes, &[&[&cached]], Options { connections: 1, ..options() }, None);
+    assert_eq!(whys(&outcome).len(), 1, "{:?}", whys(&outcome));
+    assert!(outcome.liars.is_empty());
+    let liar = fake("liar", &bytes, |_, _| Act::Lie);
+    let (outcome, _) = fetch(&bytes, &[&[&liar]], Options { connections: 1, ..options() }, None);
+    assert_eq!(whys(&outcome).len(), 2, "{:?}", whys(&outcome));
+    assert_eq!(outcome.liars.into_iter().collect::<Vec<_>>(), ["liar"]);
+}
+
+#[test]
+fn a_source_that_knows_no_ranges_is_read_once_from_its_beginning() {
+    let bytes = content(50);
+    let whole = fake("whole", &bytes, |_, _| Act::Whole);
+    let (outcome, _) = fetch(&bytes, &[&[&whole]], options(), None);
+    assert_eq!(given(&outcome, "whole"), bytes.len() as u64 - 5);
+    // Connections that were under way when it showed may have begun to read, too; none after them.
+    assert!(whole.requests.load(Ordering::SeqCst) <= 3);
+}
+
+#[test]
+fn two_sources_share_the_work_and_a_far_slower_one_does_not_hold_it_up() {
+    let bytes = content(60);
+    let pace = Duration::from_millis(1);
+    let (a, b) = (fake("a", &bytes, move |_, _| Act::Slow(pace)), fake("b", &bytes, move |_, _| Act::Slow(pace)));
+    let (outcome, _) = fetch(&bytes, &[&[&a, &b]], options(), None);
+    assert!(given(&outcome, "a") > 0 && given(&outcome, "b") > 0);
+    let fast = fake("fast", &bytes, |_, _| Act::Well);
+    let silent = fake("silent", &bytes, |_, _| Act::Stall(10));
+    let begun = Instant::now();
+    let options = Options { stall: Duration::from_secs(60), ..options() };
+    let (outcome, _) = fetch(&bytes, &[&[&silent, &fast]], options, None);
+    assert_eq!(given(&outcome, "fast"), bytes.len() as u64 - 5);
+    assert!(begun.elapsed() < Duration::from_secs(30), "the stall timeout was not waited for");
+}
+
+#[test]
+fn the_next_tier_is_asked_only_where_the_first_gives_nothing() {
+    let bytes = content(20);
+    let (first, second) = (fake("first", &bytes, |_, _| Act::Well), fake("second", &bytes, |_, _| Act::Well));
+    let (outcome, _) = fetch(&bytes, &[&[&first], &[&second]], options(), None);
+    assert!(outcome.result.is_ok());
+    assert_eq!(second.requests.load(Ordering::SeqCst), 0);
+    let down = fake("down", &bytes, |_, _| Act::Refuse(Fault::Connection { reason: "refused".to_owned() }));
+    let (outcome, _) = fetch(&bytes, &[&[&down], &[&second]], options(), None);
+    assert_eq!(given(&outcome, "second"), bytes.len() as u64 - 5);
+}
+
+#[test]
+fn what_is_on_the_disk_is_checked_and_not_fetched_again() {
+    let bytes = content(300);
+    let (_dir, store) = store();
+    let sha256 = Sha256::of(&bytes);
+    let layout = layout(&bytes);
+    {
+        let partial = store.partial(&sha256, bytes.len() as u64).expect("made");
+        for (number, part) in layout.parts.iter().enumerate() {
+            let piece = &bytes[part.offset as usize..part.end() as usize];
+            match number {
+                7 | 100 | 299 => {}
+                9 => partial.write(part.offset, &vec![1; piece.len()]).expect("rotten"),
+                _ => partial.write(part.offset, piece).expect("written"),
+            }
+        }
+    }
+    let good = fake("good", &bytes, |_, _| Act::Well);
+    let (outcome, _) = fetch(&bytes, &[&[&good]], options(), Some(&store));
+    let missing: u64 = [7, 9, 100, 299].iter().map(|number: &usize| layout.parts[*number].length).sum();
+    assert_eq!(good.given.load(Ordering::SeqCst), missing);
+    assert_eq!(outcome.result.as_ref().expect("fetched").reused, bytes.len() as u64 - 5 - missing);
+}
+
+#[test]
+fn two_runs_into_one_file_at_once_both_end_well() {
+    let bytes = content(200);
+    let (_dir, store) = store();
+    std::thread::scope(|scope| {
+        for name in ["one", "two"] {
+            let (bytes, store) = (&bytes, &store);
+            scope.spawn(move || {
+                let source =
+                    fake(name, bytes, |number, _| if number % 5 == 3 { Act::Cut(700, false) } else { Act::Well });
+                let (outcome, _) = fetch(bytes, &[&[&source]], options(), Some(store));
+                outcome.result.expect("fetched");
+                store.complete(outcome.shared.partial.as_ref().expect("there"), &Sha256::of(bytes)).expect("kept");
+            });
+        }
+    });
+    assert_eq!(store.digest(&Sha256::of(&bytes)).expect("read"), Some(Sha256::of(&bytes)));
+}
+
+#[test]
+fn a_consumer_that_takes_no_more_ends_the_run() {
+    let bytes = content(100);
+    let good = fake("good", &bytes, |_, _| Act::Well);
+    let target: Arc<dyn Target> = good;
+    let run = Run {
+        sha256: Sha256::of(&bytes),
+        layout: layout(&bytes),
+        partial: None,
+        tiers: vec![vec![(Source { name: "good".to_owned(), target, key: String::new() }, None)]],
+        options: options(),
+        keep: Box::new(|_| None),
+    };
+    let mut taken = 0;
+    let mut sink = |_: &mut Buffer| {
+        taken += 1;
+        if taken < 5 { Ok(()) } else { Err(Stopped) }
+    };
+    let outcome = engine::run(run, &mut sink, &|_| {});
+    assert!(matches!(outcome.result, Err(FetchError::Stopped)));
+}
+
+#[test]
+fn pieces_that_make_another_package_are_refused() {
+    let bytes = content(10);
+    let good = fake("good", &bytes, |_, _| Act::Well);
+    let target: Arc<dyn Target> = good;
+    let run = Run {
+        sha256: Sha256::of(b"another"),
+        layout: layout(&bytes),
+        partial: None,
+        tiers: vec![vec![(Source { name: "good".to_owned(), target, key: String::new() }, None)]],
+        options: options(),
+        keep: Box::new(|_| None),
+    };
+    let outcome = engine::run(run, &mut |_| Ok(()), &|_| {});
+    assert!(matches!(outcome.result, Err(FetchError::Disagree { .. })), "{:?}", outcome.result);
+}
+
+#[test]
+fn what_is_in_memory_keeps_to_its_bound() {
+    let bytes = content(400);
+    let good = fake("good", &bytes, |_, _| Act::Well);
+    let (outcome, _) = fetch(&bytes, &[&[&good]], Options { connections: 8, ..options() }, None);
+    assert!(outcome.result.is_ok());
+    // Without a partial file nothing is asked for that lies farther ahead than the memory reaches: the requests overlap so.
+    let mut most = 0;
+    for range in good.at_once.lock().expect("free").iter() {
+        most = most.max(range.end - range.start);
+    }
+    assert!(most <= options().memory.0, "{most}");
+}
+
+fn acts() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => Just(Act::Well),
+        1 => Just(Act::Refuse(Fault::Server { status: 503 })),
+        1 => Just(Act::Refuse(Fault::Denied { status: 403 })),
+        1 => (0u64..3000, any::<bool>()).prop_map(|(after, cleanly)| Act::Cut(after, cleanly)),
+        1 => Just(Act::Lie),
+        1 => (0u64..3000).prop_map(Act::Stall),
+        1 => Just(Act::Whole),
+        1 => Just(Act::Longer),
+        1 => Just(Act::Elsewhere),
+        1 => Just(Act::Slow(Duration::from_micros(50))),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Whatever sources do, what comes out is the package or an error; with one good source, the package.
+    #[test]
+    fn only_the_package_or_an_error(
+        pieces in 1usize..40,
+        scripts in prop::collection::vec((prop::collection::vec(acts(), 1..5), 0usize..2), 1..4),
+        with_good: bool,
+        with_store: bool,
+    ) {
+        let bytes = content(pieces);
+        let (_dir, store) = store();
+        let mut tiers: [Vec<Arc<Fake>>; 2] = Default::default();
+        for (number, (script, tier)) in scripts.into_iter().enumerate() {
+            let act = move |number: usize, _: bool| script[number % script.len()].clone();
+            tiers[tier].push(fake(&number.to_string(), &bytes, act));
+        }
+        if with_good {
+            tiers[1].push(fake("good", &bytes, |_, _| Act::Well));
+        }
+        let tiers: Vec<Vec<&Arc<Fake>>> = tiers.iter().map(|tier| tier.iter().collect()).collect();
+        let tiers: Vec<&[&Arc<Fake>]> = tiers.iter().map(Vec::as_slice).collect();
+        let (outcome, _) = fetch(&bytes, &tiers, options(), with_store.then_some(&store));
+        match outcome.result {
+            Ok(_) => {}
+            Err(FetchError::AllFailed { attempts, .. }) => {
+                prop_assert!(!with_good, "{attempts:?}");
+                prop_assert!(!attempts.iter().any(|attempt| matches!(attempt.why, Why::LeftOut)));
+            }
+            Err(other) => prop_assert!(false, "{other:?}"),
+        }
+    }
+}
