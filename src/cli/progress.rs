@@ -1,4 +1,4 @@
-//! Progress on stderr: one line for each component and phase, and nothing at all where stderr is no terminal.
+//! Progress on stderr: one line for each component and phase, one for the sum of several fetches, and nothing at all where stderr is no terminal.
 
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
@@ -20,7 +20,15 @@ const WITHOUT: &str = "{msg} {binary_bytes} {binary_bytes_per_sec}";
 pub(super) struct Lines {
     shown: bool,
     all: MultiProgress,
-    bars: Mutex<HashMap<(ComponentType, Phase), ProgressBar>>,
+    bars: Mutex<Bars>,
+}
+
+#[derive(Default)]
+struct Bars {
+    each: HashMap<(ComponentType, Phase), ProgressBar>,
+    /// Bytes done and in all of what is fetched, once that is more than one component.
+    fetched: HashMap<ComponentType, (u64, u64)>,
+    sum: Option<ProgressBar>,
 }
 
 impl Lines {
@@ -37,27 +45,48 @@ impl Lines {
         }
         let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (progress.component.clone(), progress.phase);
-        let bar = bars.entry(key).or_insert_with(|| self.line(&progress));
+        let bar = bars.each.entry(key).or_insert_with(|| self.line(&progress));
         bar.set_position(progress.done.min(progress.total.unwrap_or(u64::MAX)));
         if progress.total.is_some_and(|total| progress.done >= total) {
+            bar.finish_and_clear();
+        }
+        if let (Phase::Fetch, Some(total)) = (progress.phase, progress.total) {
+            bars.fetched.insert(progress.component.clone(), (progress.done.min(total), total));
+            self.sum(&mut bars);
+        }
+    }
+
+    fn sum(&self, bars: &mut Bars) {
+        if bars.fetched.len() < 2 {
+            return;
+        }
+        let sum = |part: fn(&(u64, u64)) -> u64| bars.fetched.values().map(part).sum::<u64>();
+        let (done, total) = (sum(|fetched| fetched.0), sum(|fetched| fetched.1));
+        let bar = bars.sum.get_or_insert_with(|| self.bar(Some(total), say("progress.sum", &[])));
+        bar.set_length(total);
+        bar.set_position(done);
+        if done >= total {
             bar.finish_and_clear();
         }
     }
 
     fn line(&self, progress: &Progress<'_>) -> ProgressBar {
-        let bar = match progress.total {
-            Some(total) => ProgressBar::new(total),
-            None => ProgressBar::new_spinner(),
-        };
-        let template = if progress.total.is_some() { WITH_TOTAL } else { WITHOUT };
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let key = match progress.phase {
             Phase::Pack => "progress.pack",
             Phase::Fetch => "progress.fetch",
             Phase::Unpack => "progress.unpack",
         };
+        self.bar(progress.total, say(key, &[("component", progress.component.to_string())]))
+    }
+
+    fn bar(&self, total: Option<u64>, message: String) -> ProgressBar {
+        let (bar, template) = match total {
+            Some(total) => (ProgressBar::new(total), WITH_TOTAL),
+            None => (ProgressBar::new_spinner(), WITHOUT),
+        };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = self.all.add(bar).with_style(style);
-        bar.set_message(say(key, &[("component", progress.component.to_string())]));
+        bar.set_message(message);
         bar.enable_steady_tick(Duration::from_millis(200));
         bar
     }
@@ -65,7 +94,8 @@ impl Lines {
 
 impl Drop for Lines {
     fn drop(&mut self) {
-        for bar in self.bars.lock().unwrap_or_else(PoisonError::into_inner).values() {
+        let bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
+        for bar in bars.each.values().chain(&bars.sum) {
             bar.finish_and_clear();
         }
     }

@@ -120,6 +120,12 @@ impl<'a> Told<'a> {
         Self { published, progress, total, done: AtomicU64::new(0) }
     }
 
+    /// The index counts as fetched, wherever it was.
+    pub fn index_is_there(&self) {
+        let index = self.published.manifest.index.as_ref().map_or(0, |index| index.size);
+        self.tell(index.saturating_sub(self.done.load(Ordering::Relaxed)));
+    }
+
     pub fn tell(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let (component, total) = (self.published.component(), Some(self.total));

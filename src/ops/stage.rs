@@ -23,7 +23,14 @@ pub(super) struct Staging<'a> {
     store: &'a Store,
     supply: Supply<'a>,
     progress: OnProgress<'a>,
-    indexes: BTreeMap<ComponentType, (Option<Index>, Fetched)>,
+    prepared: BTreeMap<ComponentType, Prepared<'a>>,
+}
+
+/// A version whose index is there.
+struct Prepared<'a> {
+    index: Option<Index>,
+    fetched: Fetched,
+    told: Told<'a>,
 }
 
 impl<'a> Staging<'a> {
@@ -36,10 +43,10 @@ impl<'a> Staging<'a> {
         site: &'a Site,
         store: &'a Store,
         supply: Supply<'a>,
-        wanted: &[&Published],
+        wanted: &[&'a Published],
         progress: OnProgress<'a>,
     ) -> Result<Self, Error> {
-        let mut staging = Self { site, store, supply, progress, indexes: BTreeMap::new() };
+        let mut staging = Self { site, store, supply, progress, prepared: BTreeMap::new() };
         let (mut needs, mut packages) = (Vec::new(), 0u64);
         for published in wanted {
             let told = Told::new(published, progress);
@@ -48,10 +55,14 @@ impl<'a> Staging<'a> {
                 needs.push(Need::of_tree(&site.root, index));
             }
             let package = &published.manifest.package;
-            if !staging.supply.has(published)? && !staging.streams_only(published, index.as_ref()) {
-                packages = packages.saturating_add(store.unreserved(&package.checksum.value, package.size)?);
+            if !staging.supply.has(published)? {
+                // All lines are there before the first byte of a package, so that their sum is right from the start.
+                told.index_is_there();
+                if !staging.streams_only(published, index.as_ref()) {
+                    packages = packages.saturating_add(store.unreserved(&package.checksum.value, package.size)?);
+                }
             }
-            staging.indexes.insert(published.component().clone(), (index, fetched));
+            staging.prepared.insert(published.component().clone(), Prepared { index, fetched, told });
         }
         transfer::require_space(store, packages)?;
         needs.push(Need { path: store.directory().to_owned(), bytes: packages, inodes: wanted.len() as u64 });
@@ -78,10 +89,8 @@ impl<'a> Staging<'a> {
     /// Fetches, checks and unpacks one version into its staging directory.
     pub fn stage(&mut self, published: &Published, dir: &Path, component: &mut Component) -> Result<Receipt, Error> {
         let sha256 = published.package_sha256();
-        let known = self.indexes.remove(published.component());
-        let (index, fetched) = match known {
-            Some(known) => known,
-            None => self.supply.index(published, &|_| {})?,
+        let Some(Prepared { index, fetched, told }) = self.prepared.remove(published.component()) else {
+            return Err(Error::NoSuchComponent { component: published.component().clone() });
         };
         note(component, fetched);
         let index = index.as_ref();
@@ -92,14 +101,14 @@ impl<'a> Staging<'a> {
                     self.store.discard(&sha256)?;
                     fsx::remove_tree(dir)?;
                     fsx::create_dir(dir)?;
-                    match self.fetch_and_unpack(published, index, dir, component) {
+                    match self.fetch_and_unpack(published, index, &told, dir, component) {
                         Err(Error::Fetch(_) | Error::NoAllowedLocation { .. }) => return Err(error),
                         other => other?,
                     }
                 }
                 other => other?,
             },
-            false => self.fetch_and_unpack(published, index, dir, component)?,
+            false => self.fetch_and_unpack(published, index, &told, dir, component)?,
         };
         let manifest = &published.manifest;
         if let Some(expected) = manifest.package.tree.filter(|tree| *tree != unpacked.tree) {
@@ -130,13 +139,13 @@ impl<'a> Staging<'a> {
         &self,
         published: &Published,
         index: Option<&Index>,
+        told: &Told<'_>,
         dir: &Path,
         component: &mut Component,
     ) -> Result<Unpacked, Error> {
         if let Some(index) = self.streams(published, index) {
-            return self.stream(published, index, dir, component);
+            return self.stream(published, index, told, dir, component);
         }
-        let told = Told::new(published, self.progress);
         let fetched = self.supply.package(published, index, &|bytes| told.tell(bytes))?;
         note(component, fetched);
         let unpacked = self.unpack_stored(published, index, dir);
@@ -151,10 +160,11 @@ impl<'a> Staging<'a> {
         &self,
         published: &Published,
         index: &Index,
+        told: &Told<'_>,
         dir: &Path,
         component: &mut Component,
     ) -> Result<Unpacked, Error> {
-        let (relay, told) = (Relay::default(), Told::new(published, self.progress));
+        let relay = Relay::default();
         let (fetched, unpacked) = std::thread::scope(|scope| {
             let fetching = scope.spawn(|| {
                 let push = &mut |bytes: &mut crate::codec::Buffer| relay.push(bytes);

@@ -141,7 +141,8 @@ impl Stream<'_> {
     fn fill(&mut self, number: usize, out: &mut [u8]) -> Result<usize, End> {
         let mut filled = 0;
         while let Some(room) = out.get_mut(filled..).filter(|room| !room.is_empty()) {
-            let some = room.len().min(CHUNK);
+            let some =
+                room.len().min(self.shared.throttle.as_ref().map_or(CHUNK, |throttle| throttle.part().min(CHUNK)));
             let count = self.read(room.get_mut(..some).unwrap_or_default())?;
             if count == 0 {
                 break;

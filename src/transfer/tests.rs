@@ -474,6 +474,15 @@ fn pieces_that_make_another_package_are_refused() {
 }
 
 #[test]
+fn a_bound_on_the_bandwidth_makes_no_connection_seem_silent() {
+    let bytes = content(20);
+    let good = fake("good", &bytes, |_, _| Act::Well);
+    let (outcome, _) = fetch(&bytes, &[&[&good]], Options { bandwidth: Some(ByteSize(40_000)), ..options() }, None);
+    assert_eq!(given(&outcome, "good"), bytes.len() as u64 - 5);
+    assert!(whys(&outcome).is_empty());
+}
+
+#[test]
 fn what_is_in_memory_keeps_to_its_bound() {
     let bytes = content(400);
     let good = fake("good", &bytes, |_, _| Act::Well);

@@ -20,6 +20,11 @@ impl Throttle {
         Self { bytes_per_second: bytes_per_second.max(1), paid: Mutex::new(Instant::now()) }
     }
 
+    /// How much should be read at once, so that no connection waits for its turn until it seems silent.
+    pub fn part(&self) -> usize {
+        usize::try_from(self.bytes_per_second / 64).unwrap_or(usize::MAX).max(1)
+    }
+
     /// Waits until `bytes` more may pass.
     pub fn pass(&self, bytes: usize) {
         let wait = self.book(bytes, Instant::now());

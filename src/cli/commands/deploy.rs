@@ -59,6 +59,10 @@ pub(super) fn text(report: &deploy::Report) -> String {
             ("seconds", format!("{:.1}", component.milliseconds as f64 / 1000.0)),
         ];
         lines.push(say(key, &args));
+        if component.sources.len() > 1 {
+            let each = component.sources.iter().map(|given| format!("`{}` {}", given.name, ByteSize(given.bytes)));
+            lines.push(say("deploy.by-source", &[("sources", each.collect::<Vec<_>>().join(", "))]));
+        }
     }
     lines.push(release::text(&report.change));
     lines.join("\n")
