@@ -34,7 +34,8 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (d
     std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| (*error).source())
 }
 
+/// Looks into I/O errors, which hide what they were made from even from [`StdError::source`].
 fn is_tls(error: &(dyn StdError + 'static)) -> bool {
     let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.is::<rustls::Error>() || within.is_some_and(|error| error.is::<rustls::Error>())
+    error.is::<rustls::Error>() || within.is_some_and(|error| is_tls(error))
 }

@@ -255,6 +255,20 @@ mod tests {
     }
 
     #[test]
+    fn a_server_without_tls_is_not_asked_without_it() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("https://{}/b/k", listener.local_addr().expect("bound")).parse().expect("a URL");
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            std::io::Write::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").expect("answered");
+        });
+        let web = Web::new("t", &Ambient::default()).expect("a client");
+        let sent = block_on(web.send(Method::GET, url, HeaderMap::new(), Vec::new())).expect("a runtime");
+        assert!(matches!(sent, Err(Fault::Tls { .. })), "{sent:?}");
+        server.join().expect("no panic");
+    }
+
+    #[test]
     fn answers_mean_what_the_stores_say() {
         let xml = |code: &str| format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>x</Message></Error>");
         let refused = |status, code: &str| Fault::Refused { status, code: code.to_owned() };
