@@ -288,10 +288,10 @@ fn foreign_directories_and_newer_stores_are_refused() {
     assert!(matches!(refused, Err(Error::Newer { found: 2, known: 1, .. })), "{refused:?}");
 }
 
-/// The time files of this test have, or a little later.
+/// The time by the clock that stamps files, or a little later.
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
-    at(since.as_secs() as i64 + 1)
+    let file = tempfile::NamedTempFile::new().expect("made");
+    at(fsx::inspect(file.path()).expect("readable").expect("there").mtime + 1)
 }
 
 #[test]
