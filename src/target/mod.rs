@@ -17,6 +17,7 @@ mod filesystem;
 mod http;
 mod location;
 mod objects;
+mod oci;
 mod open;
 mod runtime;
 mod web;

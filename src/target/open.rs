@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::http::Http;
+use super::oci::Oci;
 use super::{Ambient, Error, Filesystem, Result, Target, objects};
 use crate::config::{self, TargetPlace};
 use crate::model::Place;
@@ -14,9 +15,6 @@ use crate::model::Place;
 ///
 /// [`Error::Settings`], [`Error::Relative`], [`Error::NotText`]; a file with a login that cannot be read.
 pub fn open(target: &config::Target, ambient: &Ambient, records: Option<&Path>) -> Result<Arc<dyn Target>> {
-    if let Some(objects) = objects::open(&target.name, &target.place, ambient)? {
-        return Ok(Arc::new(objects));
-    }
     match &target.place {
         TargetPlace::Filesystem { path, relative, .. } => {
             let target = Filesystem::new(&target.name, path)?;
@@ -26,7 +24,11 @@ pub fn open(target: &config::Target, ambient: &Ambient, records: Option<&Path>) 
             }))
         }
         TargetPlace::Http(settings) => Ok(Arc::new(Http::new(&target.name, settings, ambient)?)),
-        _ => Err(Error::Settings { target: target.name.clone(), reason: "not in this build".to_owned() }),
+        TargetPlace::Oci(settings) => Ok(Arc::new(Oci::new(&target.name, settings, ambient)?)),
+        place => match objects::open(&target.name, place, ambient)? {
+            Some(objects) => Ok(Arc::new(objects)),
+            None => Err(Error::Settings { target: target.name.clone(), reason: "of no known type".to_owned() }),
+        },
     }
 }
 
@@ -38,6 +40,7 @@ pub fn open(target: &config::Target, ambient: &Ambient, records: Option<&Path>) 
 pub fn anonymous(name: &str, place: &Place, ambient: &Ambient) -> Result<Option<Arc<dyn Target>>> {
     Ok(match place {
         Place::Http(place) => Some(Arc::new(Http::anonymous(name, &place.url, ambient)?)),
+        Place::Oci(place) => Some(Arc::new(Oci::anonymous(name, place, ambient)?)),
         other => objects::anonymous(name, other, ambient)?.map(|objects| Arc::new(objects) as Arc<dyn Target>),
     })
 }

@@ -23,6 +23,7 @@ mod matrix;
 mod memory;
 mod object_servers;
 mod object_stores;
+mod oci_target;
 mod odd_tree;
 mod pack;
 #[path = "../shared/programs.rs"]
