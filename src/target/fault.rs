@@ -34,7 +34,7 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (d
     std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| (*error).source())
 }
 
-/// Looks into I/O errors, which hide what they were made from even from [`StdError::source`].
+/// Whether TLS failed. An `io::Error` hides what it was made from from its own `source`, and one may be in another.
 fn is_tls(error: &(dyn StdError + 'static)) -> bool {
     let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     error.is::<rustls::Error>() || within.is_some_and(|error| is_tls(error))
