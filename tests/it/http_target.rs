@@ -9,7 +9,7 @@ use deploy_tool::config::{self, Secret, TargetPlace};
 use deploy_tool::model::{HttpPlace, Place, Sha256};
 use deploy_tool::target::{self, Ambient, Error, Fault, Target, Wanted};
 
-use super::fault_server::{Server, Way};
+use super::fault_server::{Certificate, Server, Way};
 
 const PATH: &str = "/packages/model/1.0.0/model-1.0.0.tar.zst";
 
@@ -162,6 +162,28 @@ impl TcpPort {
     fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.0)
     }
+}
+
+#[test]
+fn what_no_header_tells_is_left_to_digests() {
+    let wrong = |got| matches!(got, Got::Bytes(1_000, got) if got.len() == 89_000 && got != bytes()[1_000..90_000]);
+    assert!(wrong(part(Way::WrongByte(5_000))));
+    assert!(matches!(part(Way::Empty), Got::Bytes(0, got) if got.is_empty()));
+    assert!(matches!(part(Way::Page), Got::Bytes(0, got) if got.starts_with(b"<html>")));
+    assert!(matches!(part(Way::Slow(45_000)), Got::Bytes(1_000, got) if got == bytes()[1_000..90_000]));
+    let server = server();
+    server.misbehave(Way::Swapped, usize::MAX);
+    let target = target(&server.url("/packages/"), None);
+    let part = || read(target.as_ref(), &server.url(PATH), Some(1_000..90_000));
+    assert!(!wrong(part()) && wrong(part()));
+}
+
+#[test]
+fn a_server_that_cannot_prove_who_it_is_is_refused() {
+    let server = Server::start_tls(&[(PATH, &bytes())], &Certificate::new(&["127.0.0.1"]));
+    let got = read(target(&server.url("/packages/"), Some("s3cret")).as_ref(), &server.url(PATH), None);
+    assert!(matches!(got, Got::Refused(Fault::Tls { .. })), "{got:?}");
+    assert!(server.seen().is_empty(), "it got no request, so no login");
 }
 
 #[test]

@@ -199,7 +199,7 @@ fn a_login_goes_nowhere_but_to_its_own_store() {
             variables: [("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY)]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
-            home: None,
+            ..Ambient::default()
         };
         let target = anonymous("remote", &place, &ambient).expect("opened").expect("of this kind");
         assert_eq!(target.locate(&place, wanted).as_deref(), Some(key));

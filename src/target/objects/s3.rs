@@ -189,7 +189,7 @@ mod tests {
 
     fn ambient(variables: &[(&str, &str)]) -> Ambient {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Ambient { variables, home: None }
+        Ambient { variables, ..Ambient::default() }
     }
 
     fn pair(access_key: &str) -> KeyPair {
