@@ -22,6 +22,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod together;
 mod upload;
 mod whole;
 
