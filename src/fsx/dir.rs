@@ -142,6 +142,12 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).at(Action::SetMode, path)
 }
 
+/// Gives a file or directory to the group of this number.
+pub fn set_group(path: &Path, group: u32) -> Result<()> {
+    fault::point(Action::SetMode, path)?;
+    std::os::unix::fs::chown(path, None, Some(group)).at(Action::SetMode, path)
+}
+
 /// Removes an empty directory.
 pub fn remove_dir(path: &Path) -> Result<()> {
     fault::point(Action::Remove, path)?;

@@ -20,7 +20,7 @@ mod space;
 pub use beneath::Dir;
 pub use dir::{
     DirEntry, FileKind, canonical, create_dir, create_dir_all, disk_usage, list, remove_dir, remove_tree, rename,
-    rename_new, set_mode, without_parents,
+    rename_new, set_group, set_mode, without_parents,
 };
 pub use draft::{Draft, copy_atomic};
 pub use error::{Action, Error, Result};
@@ -32,4 +32,4 @@ pub use file::{
 pub use flush::{Filesystem, flush_dir, flush_file};
 pub use link::{hard_link, read_link, read_link_opt, replace_link, symlink};
 pub use lock::{Lock, LockError, Mode};
-pub use space::{Space, may_write, space, try_reserve, user};
+pub use space::{Space, group, may_write, space, try_reserve, user};

@@ -22,9 +22,10 @@ use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use super::{Error, Listed, Parcel, Placed, Reading, Result, Target, Upload, Wanted, Warning, is_file_name};
 use sha2::Digest as _;
 
+use super::access::Access;
+use super::{Error, Listed, Parcel, Placed, Reading, Result, Target, Upload, Wanted, Warning, is_file_name};
 use crate::fsx::{self, Action, FileKind};
 use crate::model::{Place, Sha256};
 
@@ -38,6 +39,8 @@ pub struct Filesystem {
     path: PathBuf,
     records: Option<PathBuf>,
     relative: bool,
+    mode: Option<u32>,
+    group: Option<String>,
 }
 
 /// What stands under a name.
@@ -70,7 +73,7 @@ impl Filesystem {
         if path.to_str().is_none() {
             return Err(Error::NotText { name: name.to_owned(), path });
         }
-        Ok(Self { name: name.to_owned(), path, records: None, relative: false })
+        Ok(Self { name: name.to_owned(), path, records: None, relative: false, mode: None, group: None })
     }
 
     /// Reads places that are relative to `records`, the top of the records repository's work tree, and, if
@@ -79,6 +82,29 @@ impl Filesystem {
         self.records = Some(records.to_owned());
         self.relative = relative;
         self
+    }
+
+    /// Gives published files these permission bits, and files and folders to this group, by name or number.
+    pub fn with_access(mut self, mode: Option<u32>, group: Option<String>) -> Self {
+        self.mode = mode;
+        self.group = group;
+        self
+    }
+
+    fn access(&self) -> Result<Access> {
+        let number = |group: &String| {
+            let reason = || format!("this machine has no group `{group}`");
+            fsx::group(group).ok_or_else(|| Error::Settings { target: self.name.clone(), reason: reason() })
+        };
+        Ok(Access { mode: self.mode, group: self.group.as_ref().map(number).transpose()? })
+    }
+
+    /// Makes a folder of this target. The target's own directory is left as it is where it exists.
+    fn folder(&self, dir: &Path, access: Access) -> Result<()> {
+        let top_is_new = fsx::inspect_followed(&self.path)?.is_none();
+        fsx::create_dir_all(dir)?;
+        let ours = |path: &&Path| path.starts_with(&self.path) && (top_is_new || *path != self.path);
+        dir.ancestors().take_while(ours).try_for_each(|path| access.folder(path))
     }
 
     /// The target's directory, without `..`.
@@ -94,15 +120,16 @@ impl Filesystem {
             return Err(Error::FileName { file: bad.to_owned() });
         }
         let plain = self.path.join(parcel.component.as_str()).join(parcel.version.as_str());
-        fsx::create_dir_all(&plain)?;
+        let access = self.access()?;
+        self.folder(&plain, access)?;
         let (dir, package_new) = if self.is_of_another_set(&plain, parcel)? {
-            place_aside(&plain, &parcel.package, told)?
+            place_aside(&plain, &parcel.package, access, told)?
         } else {
-            place_or_aside(&plain, &parcel.package, told)?
+            place_or_aside(&plain, &parcel.package, access, told)?
         };
         let mut already_there = !package_new;
         for upload in parcel.beside {
-            let (_, new) = place_or_aside(&dir, upload, told)?;
+            let (_, new) = place_or_aside(&dir, upload, access, told)?;
             already_there &= !new;
         }
         let warnings = self.warnings(&dir)?;
@@ -210,8 +237,14 @@ impl Target for Filesystem {
         Ok(path.parent().map_or(Ok(()), fsx::flush_dir)?)
     }
 
-    fn presign(&self, _: &str, _: Duration) -> Result<Option<String>> {
-        Ok(None)
+    fn presign(&self, key: &str, _: Duration) -> Result<Option<String>> {
+        Ok(Some(super::location::file_url(Path::new(key))))
+    }
+
+    fn place_beside(&self, key: &str, file: &str) -> Option<Place> {
+        let records = self.records.as_deref().filter(|_| self.relative);
+        let place = super::location::place(Path::new(key).parent()?, file, records);
+        place.ok().map(Place::Filesystem)
     }
 }
 
@@ -223,31 +256,43 @@ fn is_temporary(path: &Path) -> bool {
 
 /// Places a file in `dir`, or, where other bytes stand there, in the folder named by its digest. Says where it is now and
 /// whether it is new.
-fn place_or_aside(dir: &Path, upload: &Upload<'_>, told: &(dyn Fn(u64) + Sync)) -> Result<(PathBuf, bool)> {
-    match place(dir, upload, told)? {
-        Outcome::Taken => place_aside(dir, upload, told),
+fn place_or_aside(
+    dir: &Path,
+    upload: &Upload<'_>,
+    access: Access,
+    told: &(dyn Fn(u64) + Sync),
+) -> Result<(PathBuf, bool)> {
+    match place(dir, upload, access, told)? {
+        Outcome::Taken => place_aside(dir, upload, access, told),
         outcome => Ok((dir.to_owned(), outcome == Outcome::New)),
     }
 }
 
-fn place_aside(dir: &Path, upload: &Upload<'_>, told: &(dyn Fn(u64) + Sync)) -> Result<(PathBuf, bool)> {
+fn place_aside(
+    dir: &Path,
+    upload: &Upload<'_>,
+    access: Access,
+    told: &(dyn Fn(u64) + Sync),
+) -> Result<(PathBuf, bool)> {
     let aside = dir.join(upload.sha256.short());
     fsx::create_dir_all(&aside)?;
-    match place(&aside, upload, told)? {
+    access.folder(&aside)?;
+    match place(&aside, upload, access, told)? {
         Outcome::Taken => Err(Error::Taken { place: aside.join(upload.file).display().to_string() }),
         outcome => Ok((aside, outcome == Outcome::New)),
     }
 }
 
 /// Places a file in `dir` unless something is there.
-fn place(dir: &Path, upload: &Upload<'_>, told: &(dyn Fn(u64) + Sync)) -> Result<Outcome> {
+fn place(dir: &Path, upload: &Upload<'_>, access: Access, told: &(dyn Fn(u64) + Sync)) -> Result<Outcome> {
     let path = dir.join(upload.file);
     let outcome = match standing(dir, upload)? {
         Standing::Other => return Ok(Outcome::Taken),
         Standing::Same => Outcome::WasThere,
         Standing::Nothing => {
             let (temporary, file) = fsx::create_beside(&path)?;
-            let filled = fill(&temporary, file, upload, &path, told);
+            // Before the first byte: nobody reads meanwhile who may not read later.
+            let filled = access.file(&temporary).and_then(|()| fill(&temporary, file, upload, &path, told));
             match filled.and_then(|()| Ok(fsx::rename_new(&temporary, &path)?)) {
                 Ok(()) => Outcome::New,
                 Err(error) => {
@@ -366,6 +411,10 @@ mod tests {
         }
 
         fn put(&self, set: &Set, file: &str) -> Result<Placed> {
+            self.put_on(&self.target(), set, file)
+        }
+
+        fn put_on(&self, target: &Filesystem, set: &Set, file: &str) -> Result<Placed> {
             let [package, manifest] = &set.bytes;
             fn upload<'a>(file: &'a str, content: &'a Disk, bytes: &[u8]) -> Upload<'a> {
                 Upload { file, content, sha256: Sha256::of(bytes), size: bytes.len() as u64 }
@@ -380,7 +429,7 @@ mod tests {
                 beside: &beside,
                 unfinished: None,
             };
-            self.target().put(&parcel, &|_| {})
+            target.put(&parcel, &|_| {})
         }
 
         /// Every file below the target, with its bytes.
@@ -507,6 +556,51 @@ mod tests {
             matches!(bench.put(&set, "m.tar"), Err(Error::Taken { place }) if Path::new(&place) == aside.join("m.tar"))
         );
         assert_eq!(fsx::read(&aside.join("m.tar")).expect("there"), b"garbage");
+    }
+
+    #[test]
+    fn files_and_folders_get_the_configured_mode_and_group_and_what_was_there_keeps_its_own() {
+        let bench = Bench::new();
+        let packages = bench.dir.path().join("packages");
+        fsx::create_dir_all(&packages).expect("made");
+        fsx::set_mode(&packages, 0o2711).expect("set");
+        let own = fsx::inspect(&packages).expect("readable").expect("there").gid;
+        // Only root may give a file to a group it is not in.
+        let group = if fsx::user() == 0 { 4242 } else { own };
+        let target = bench.target().with_access(Some(0o640), Some(group.to_string()));
+        for set in [bench.set("a", b"package a", b"manifest a"), bench.set("b", b"package b", b"manifest b")] {
+            bench.put_on(&target, &set, "m.tar").expect("placed");
+        }
+        let is = |path: &str| {
+            let stat = fsx::inspect(&packages.join(path)).expect("readable").expect("there");
+            (stat.mode & 0o777, stat.gid)
+        };
+        let aside = format!("model/1.0.0/{}", Sha256::of(b"package b").short());
+        for folder in ["model", "model/1.0.0", aside.as_str()] {
+            assert_eq!(is(folder), (0o750, group), "{folder}");
+        }
+        for file in ["model/1.0.0/m.tar".to_owned(), "model/1.0.0/manifest.json".to_owned(), format!("{aside}/m.tar")] {
+            assert_eq!(is(&file), (0o640, group), "{file}");
+        }
+        assert_eq!(is(""), (0o711, own));
+        let target = bench.target().with_access(None, Some("no-such-group".to_owned()));
+        match bench.put_on(&target, &bench.set("c", b"package c", b"manifest c"), "m.tar") {
+            Err(Error::Settings { reason, .. }) => assert!(reason.contains("no-such-group")),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn from_a_listed_manifest_its_package_is_found() {
+        let bench = Bench::new();
+        let placed = bench.put(&bench.set("a", b"package", b"manifest"), "m.tar").expect("placed");
+        let target = bench.target();
+        let listed = target.list("").expect("listed");
+        let names: Vec<_> = listed.iter().map(|file| file.key.rsplit('/').next().unwrap_or_default()).collect();
+        assert_eq!(names, ["m.tar", "manifest.json"]);
+        assert_eq!(target.place_beside(&listed[1].key, "m.tar"), Some(placed.place.clone()));
+        let key = target.locate(&placed.place, Wanted { file: "m.tar", sha256: Sha256::of(b"package") });
+        assert_eq!(key.as_deref(), Some(listed[0].key.as_str()));
     }
 
     #[test]

@@ -23,9 +23,14 @@ pub(super) fn place(dir: &Path, file: &str, records: Option<&Path>) -> Result<Fi
     };
     let (path, url) = match inside {
         Some(path) => (directory(&path), None),
-        None => (directory(dir), Some(format!("file://{}", percent_encoded(&dir.join(file))))),
+        None => (directory(dir), Some(file_url(&dir.join(file)))),
     };
     Ok(FilesystemPlace { path, url, extra: Default::default() })
+}
+
+/// The URL of an absolute path. Source: RFC 8089.
+pub(super) fn file_url(path: &Path) -> String {
+    format!("file://{}", percent_encoded(path))
 }
 
 /// The path with a final slash. Never lossy: [`Filesystem::new`] takes UTF-8 only and all below it is named by us.

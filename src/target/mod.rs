@@ -10,6 +10,7 @@
 //! and bucket it was configured for and nowhere else, and stands in no error. Must not know: the store, the records
 //! repository, which target is asked first. Here alone is known that some of it is asynchronous.
 
+mod access;
 mod client;
 mod error;
 mod fault;
@@ -80,6 +81,13 @@ pub trait Target: fmt::Debug + Send + Sync {
 
     /// A URL that lets anybody read `key` until `expires` has passed; `None` where this kind of target has none.
     fn presign(&self, key: &str, expires: Duration) -> Result<Option<String>>;
+
+    /// What a record says of the package `file` that lies beside the file `key` of a list; `None` where that cannot be
+    /// told. Whether it does lie there is another question: [`Target::locate`] finds it from the place.
+    fn place_beside(&self, key: &str, file: &str) -> Option<Place> {
+        let _ = (key, file);
+        None
+    }
 }
 
 /// A file to be found: by its name, or by its digest where a target keeps files by digest.

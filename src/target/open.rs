@@ -16,8 +16,8 @@ use crate::model::Place;
 /// [`Error::Settings`], [`Error::Relative`], [`Error::NotText`]; a file with a login that cannot be read.
 pub fn open(target: &config::Target, ambient: &Ambient, records: Option<&Path>) -> Result<Arc<dyn Target>> {
     match &target.place {
-        TargetPlace::Filesystem { path, relative, .. } => {
-            let target = Filesystem::new(&target.name, path)?;
+        TargetPlace::Filesystem { path, relative, mode, group } => {
+            let target = Filesystem::new(&target.name, path)?.with_access(*mode, group.clone());
             Ok(Arc::new(match records {
                 Some(records) => target.with_records(records, *relative),
                 None => target,
