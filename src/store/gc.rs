@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::packed;
 use super::{Entry, Held, Reader, Result};
+use super::{packed, uploads};
 use crate::fsx::{self, FileKind};
 use crate::model::{ByteSize, ComponentType, Sha256, Timestamp, Version};
 
@@ -95,7 +95,9 @@ impl Reader {
         let notes = packed::all(self.directory())?.into_iter();
         let notes = notes.filter(|(_, _, note)| note.published.is_some() && !staying.contains(&note.package));
         let notes = notes.map(|(component, version, _)| (component, version)).collect();
-        Ok(Plan { kept, removed, leftovers: self.leftovers()?, notes, excess })
+        let mut leftovers = self.leftovers()?;
+        leftovers.extend(uploads::leftovers(self.directory(), |package| staying.contains(package))?);
+        Ok(Plan { kept, removed, leftovers, notes, excess })
     }
 
     fn leftovers(&self) -> Result<Vec<Leftover>> {

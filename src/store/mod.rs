@@ -7,6 +7,7 @@
 //!   sha256/ab/<hex>   content, named by its digest, mode 0444; only ever renamed in, whole
 //!   partial/<hex>     content that is being fetched piece by piece, or was when its fetcher was killed (see `partial`)
 //!   tmp/              unfinished writes; what is there while nobody holds the lock is nobody's
+//!   uploads/          notes of unfinished uploads; they go with their package
 //!   packed/<type>/<version>.json    what `pack` made of a version; a root for gc until it is published
 //!   corrupt/<hex>     content that was found not to match its name and set aside; never removed by the program
 //! ```
@@ -32,6 +33,7 @@ mod reader;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod uploads;
 mod verify;
 
 pub use error::{Error, Result};

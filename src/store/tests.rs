@@ -345,3 +345,28 @@ fn gc_counts_what_is_unfinished_and_gives_it_up_in_the_end() {
     assert_eq!(store.collect(&given_up).expect("collected").files, 1);
     assert!(store.unfinished().expect("listed").is_empty());
 }
+
+#[test]
+fn notes_of_uploads_are_replaced_and_go_with_their_package() {
+    let bench = tempfile::tempdir().expect("a directory");
+    let store = Store::open(&bench.path().join("store"), Duration::ZERO).expect("created");
+    let (kept, gone) = (store.put_bytes(b"kept").expect("put"), Sha256::of(b"gone"));
+    assert_eq!(store.upload_note(&kept, "s3://b/k").expect("read"), None);
+    for note in ["one", "two"] {
+        store.note_upload(&kept, "s3://b/k", note.as_bytes()).expect("noted");
+    }
+    store.note_upload(&kept, "s3://b/other", b"three").expect("noted");
+    store.note_upload(&gone, "s3://b/k", b"four").expect("noted");
+    store.forget_upload(&kept, "s3://b/other").expect("forgotten");
+    store.forget_upload(&kept, "s3://b/other").expect("forgotten before");
+    drop(store);
+    let store = Exclusive::open(&bench.path().join("store"), "test", Duration::ZERO).expect("alone");
+    let keep = HashSet::new();
+    let plan = store.plan_gc(Rules { max_size: None, keep: &keep, now: now() }).expect("planned");
+    store.collect(&plan).expect("collected");
+    assert_eq!(store.upload_note(&kept, "s3://b/k").expect("read").as_deref(), Some(&b"two"[..]));
+    assert_eq!(store.upload_note(&gone, "s3://b/k").expect("read"), None);
+    let plan = store.plan_gc(Rules { max_size: Some(ByteSize(0)), keep: &keep, now: now() }).expect("planned");
+    store.collect(&plan).expect("collected");
+    assert_eq!(store.upload_note(&kept, "s3://b/k").expect("read"), None);
+}
