@@ -73,6 +73,7 @@ impl Lines {
     fn line(&self, progress: &Progress<'_>) -> ProgressBar {
         let key = match progress.phase {
             Phase::Pack => "progress.pack",
+            Phase::Publish => "progress.publish",
             Phase::Fetch => "progress.fetch",
             Phase::Unpack => "progress.unpack",
         };

@@ -150,6 +150,14 @@ pub enum Error {
         /// The configured ones.
         known: Vec<String>,
     },
+    /// Two targets that are one place, so that two copies would be one.
+    #[error("targets `{first}` and `{second}` are the same place")]
+    SamePlace {
+        /// One of them.
+        first: String,
+        /// The other one.
+        second: String,
+    },
     /// Nothing was published yet.
     #[error("nothing is published in `{}`", repository.display())]
     NothingPublished {

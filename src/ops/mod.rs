@@ -5,6 +5,7 @@
 
 pub mod adopt;
 pub mod change;
+mod choose;
 pub mod deploy;
 pub mod diff;
 mod error;
@@ -24,6 +25,7 @@ mod site;
 mod stage;
 pub mod status;
 pub mod store;
+mod upload;
 pub mod versions;
 
 pub use error::Error;

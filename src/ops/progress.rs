@@ -7,6 +7,8 @@ use crate::model::ComponentType;
 pub enum Phase {
     /// Packing its tree; how much is to come is not known, since packing does not scan first.
     Pack,
+    /// Uploading its package, index and manifest, to all targets together.
+    Publish,
     /// Fetching its package.
     Fetch,
     /// Unpacking its package.

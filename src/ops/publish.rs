@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Error, Site, fetch};
+use super::{Error, OnProgress, Site, choose, fetch, upload};
 use crate::archive;
 use crate::fsx;
 use crate::model::{
@@ -14,8 +14,8 @@ use crate::model::{
 };
 use crate::records::{Published, publish_change};
 use crate::store::{Reader, Store};
-use crate::target::{self, Disk, Parcel, Upload};
-use crate::transfer::{self, Uploaded};
+use crate::target;
+use crate::transfer::Uploaded;
 
 /// What is to be published.
 #[derive(Debug, Clone)]
@@ -68,14 +68,14 @@ pub struct Report {
 }
 
 /// A version in the store, with the bytes of its manifest.
-struct Local {
-    manifest: Manifest,
-    bytes: Vec<u8>,
-    package: PathBuf,
-    index: Option<PathBuf>,
+pub(super) struct Local {
+    pub manifest: Manifest,
+    pub bytes: Vec<u8>,
+    pub package: PathBuf,
+    pub index: Option<PathBuf>,
 }
 
-/// `publish`: copies package, index and manifest to the targets (`to`, or the configured ones), reads each copy back, and
+/// `publish`: copies package, index and manifest to the targets (`to`, or the configured ones) at once, checks each copy, and
 /// commits manifest and record once enough targets hold them.
 ///
 /// The same content again is no error: what is missing is added, and nothing is committed where nothing is.
@@ -83,8 +83,14 @@ struct Local {
 /// # Errors
 ///
 /// [`Error::OtherContent`] where the version is published with other content.
-pub fn publish(site: &Site, what: &What, to: &[String], dry_run: bool) -> Result<Report, Error> {
-    let targets = targets(site, to)?;
+pub fn publish(
+    site: &Site,
+    what: &What,
+    to: &[String],
+    dry_run: bool,
+    progress: OnProgress<'_>,
+) -> Result<Report, Error> {
+    let targets = choose::targets(site, to)?;
     let (bytes, manifest) = match (manifest(&site.store_reader()?, what), what) {
         // The committed bytes stand: what is published already need not be packed here.
         (Err(not_packed @ Error::NotPacked { .. }), What::Packed(component, version)) => {
@@ -119,13 +125,13 @@ pub fn publish(site: &Site, what: &What, to: &[String], dry_run: bool) -> Result
     }
     let store = site.store()?;
     let local = match (&before, what) {
-        (Some(published), _) => committed(site, &store, published)?,
+        (Some(published), _) => committed(site, &store, published, progress)?,
         (None, What::Packed(component, version)) => from_store(&store, component, version, bytes, manifest)?,
         (None, What::File(path)) => from_file(&store, path, bytes, manifest)?,
     };
     check(&store, &local)?;
     let repository = site.repository()?;
-    let uploaded = upload(site, &local, &targets)?;
+    let uploaded = upload::upload(site, &store, &local, &targets, progress)?;
     let record = record(site, &local, before.as_ref(), &targets, &uploaded);
     let change = publish_change(&local.bytes, &record, before.as_ref())?;
     let committed = repository.commit(&change, &site.author())?;
@@ -137,18 +143,6 @@ pub fn publish(site: &Site, what: &What, to: &[String], dry_run: bool) -> Result
     report.commit = Some(committed.commit);
     report.branch = Some(committed.branch);
     Ok(report)
-}
-
-fn targets(site: &Site, to: &[String]) -> Result<Vec<Arc<dyn target::Target>>, Error> {
-    let top = if site.own_repository { site.repository.clone() } else { site.repository()?.root().to_owned() };
-    let all = fetch::targets(site, Some(&top))?;
-    let names = if to.is_empty() { &site.config.publish.default } else { to };
-    let find = |name: &String| {
-        let known = || all.iter().map(|target| target.name().to_owned()).collect();
-        let target = all.iter().find(|target| target.name() == name).cloned();
-        target.ok_or_else(|| Error::NoSuchTarget { name: name.clone(), known: known() })
-    };
-    names.iter().map(find).collect()
 }
 
 /// What the records say of the version; nothing where no repository is there yet.
@@ -253,10 +247,10 @@ fn same_content(published: &Published, manifest: &Manifest) -> Result<(), Error>
 }
 
 /// The version is published already: the committed manifest and package stand, and are brought into the store.
-fn committed(site: &Site, store: &Store, published: &Published) -> Result<Local, Error> {
+fn committed(site: &Site, store: &Store, published: &Published, progress: OnProgress<'_>) -> Result<Local, Error> {
     let repository = site.repository()?;
     let rejected = store.directory().join("rejected");
-    fetch::bring(site, store, published, Some(repository.root()), &rejected, &|_| {})?;
+    fetch::bring(site, store, published, Some(repository.root()), &rejected, progress)?;
     let path = |digest: &Sha256| {
         let what = || format!("{}@{}", published.component(), published.version());
         store.path(digest)?.ok_or_else(|| Error::StoreDamaged { what: what(), path: store.directory().into() })
@@ -294,28 +288,6 @@ fn check(store: &Store, local: &Local) -> Result<(), Error> {
             what: format!("tree digest {found}, not {pinned}"),
         }),
     }
-}
-
-fn upload(site: &Site, local: &Local, targets: &[Arc<dyn target::Target>]) -> Result<Vec<Uploaded>, Error> {
-    let Local { manifest, bytes, .. } = local;
-    let (component, version) = (&manifest.component.kind, &manifest.component.version);
-    let package = &manifest.package;
-    let manifest_sha256 = Sha256::of(bytes);
-    let store = site.store()?;
-    store.put_bytes(bytes)?;
-    let manifest_file = Disk::open(&store.path(&manifest_sha256)?.unwrap_or_default())?;
-    let index_file = local.index.as_deref().map(Disk::open).transpose()?;
-    let package_file = Disk::open(&local.package)?;
-    let size = bytes.len() as u64;
-    let mut beside = vec![Upload { file: "manifest.json", content: &manifest_file, sha256: manifest_sha256, size }];
-    if let (Some(index), Some(content)) = (&manifest.index, &index_file) {
-        beside.push(Upload { file: &index.file, content, sha256: index.checksum.value, size: index.size });
-    }
-    let (sha256, size) = (package.checksum.value, package.size);
-    let package = Upload { file: &package.file, content: &package_file, sha256, size };
-    let parcel = Parcel { component, version, package, beside: &beside, unfinished: None };
-    let required = site.config.publish.require.min(targets.len());
-    Ok(transfer::upload(targets, &parcel, required, &|_| {})?)
 }
 
 fn record(

@@ -14,7 +14,7 @@ use super::env::{Env, PROGRAM, Ran};
 
 /// Runs a script in a mount namespace with an empty file system of one megabyte at `small`. `None` where namespaces are not
 /// allowed, which is a failure in CI.
-fn on_small_disk(env: &Env, script: &str) -> Option<Ran> {
+pub fn on_small_disk(env: &Env, script: &str) -> Option<Ran> {
     fs::create_dir_all(env.path("small")).expect("made");
     let mut command = env.hermetic("unshare");
     command.args(["--user", "--map-root-user", "--mount", "sh", "-euc"]);
@@ -35,7 +35,7 @@ fn on_small_disk(env: &Env, script: &str) -> Option<Ran> {
 }
 
 /// 3 MB that gzip can do nothing about.
-fn noise() -> Vec<u8> {
+pub fn noise() -> Vec<u8> {
     let mut state = 1u64;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -32,6 +32,7 @@ mod publish;
 mod publish_git;
 #[path = "../shared/raw_tar.rs"]
 mod raw_tar;
+mod publish_many;
 mod reader;
 mod readers_see;
 mod readme;

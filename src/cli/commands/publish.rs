@@ -6,14 +6,16 @@ use crate::cli::args::Publish;
 use crate::cli::explain::{self, Explain as _};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
+use crate::cli::progress::Lines;
 use crate::cli::settings;
 use crate::cli::words::{Phrase, say};
 use crate::model::{ByteSize, Place, Reference, Selector};
 use crate::ops::Site;
 use crate::ops::publish::{self, What};
 
-pub(super) fn run(site: &Site, args: &Publish, output: &Output) -> Result<(), Failure> {
-    let report = publish::publish(site, &what(&args.what)?, &args.to, args.dry.dry_run)?;
+pub(super) fn run(site: &Site, args: &Publish, lines: &Lines, output: &Output) -> Result<(), Failure> {
+    let report =
+        publish::publish(site, &what(&args.what)?, &args.to, args.dry.dry_run, &|progress| lines.tell(progress))?;
     warnings(&report, output);
     output.report(&report, text);
     Ok(())

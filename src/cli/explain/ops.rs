@@ -66,6 +66,9 @@ impl Explain for Error {
             Error::NoSuchTarget { name, known } => {
                 Phrase::not_found("ops.no-such-target").with("name", name).with("known", known.join(", "))
             }
+            Error::SamePlace { first, second } => {
+                Phrase::usage("ops.same-place").with("first", first).with("second", second)
+            }
             Error::NothingPublished { repository } => {
                 Phrase::not_found("ops.nothing-published").path("repository", repository)
             }

@@ -1,0 +1,44 @@
+//! A version in the store to its targets.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::publish::Local;
+use super::{Error, OnProgress, Phase, Progress, Site};
+use crate::store::Store;
+use crate::target::{Disk, Parcel, Target, Upload};
+use crate::transfer::{self, Uploaded};
+
+/// Uploads package, index and manifest to all `targets` at once. Progress counts the bytes of all of them together.
+pub(super) fn upload(
+    site: &Site,
+    store: &Store,
+    local: &Local,
+    targets: &[Arc<dyn Target>],
+    progress: OnProgress<'_>,
+) -> Result<Vec<Uploaded>, Error> {
+    let Local { manifest, bytes, .. } = local;
+    let (component, version) = (&manifest.component.kind, &manifest.component.version);
+    let package = &manifest.package;
+    let manifest_sha256 = store.put_bytes(bytes)?;
+    let manifest_file = Disk::open(&store.path(&manifest_sha256)?.unwrap_or_default())?;
+    let index_file = local.index.as_deref().map(Disk::open).transpose()?;
+    let package_file = Disk::open(&local.package)?;
+    let size = bytes.len() as u64;
+    let mut beside = vec![Upload { file: "manifest.json", content: &manifest_file, sha256: manifest_sha256, size }];
+    if let (Some(index), Some(content)) = (&manifest.index, &index_file) {
+        beside.push(Upload { file: &index.file, content, sha256: index.checksum.value, size: index.size });
+    }
+    let (sha256, size) = (package.checksum.value, package.size);
+    let package = Upload { file: &package.file, content: &package_file, sha256, size };
+    let parcel = Parcel { component, version, package, beside: &beside, unfinished: None };
+    let each: u64 = beside.iter().map(|upload| upload.size).sum::<u64>() + size;
+    let total = each * targets.len() as u64;
+    let done = AtomicU64::new(0);
+    let told = |bytes: u64| {
+        let done = done.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        progress(Progress { component, phase: Phase::Publish, done, total: Some(total) });
+    };
+    let required = site.config.publish.require.min(targets.len());
+    Ok(transfer::upload(targets, &parcel, required, &told)?)
+}
