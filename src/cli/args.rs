@@ -1,11 +1,12 @@
 //! The arguments of every command, as types. Their words are in the catalogue (`help.…`), put in by [`command`].
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Arg, Args, Command, CommandFactory, Parser, Subcommand};
 
 use super::words::say_opt;
-use crate::model::{Choice, ComponentType, Reference, Span, Timestamp, Version};
+use crate::model::{Choice, ComponentType, Reference, Span, SpanError, Timestamp, Version};
 
 #[derive(Debug, Parser)]
 #[command(name = "deploy-tool", version, disable_help_subcommand = true)]
@@ -196,6 +197,8 @@ pub(super) enum RecordCommands {
     List(RecordList),
     Show(RecordShow),
     Diff(RecordDiff),
+    Url(RecordUrl),
+    Import(RecordImport),
 }
 
 #[derive(Debug, Args)]
@@ -214,6 +217,28 @@ pub(super) struct RecordDiff {
     pub to: Reference,
     #[arg(long, value_name = "COMMIT")]
     pub at: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RecordUrl {
+    #[arg(value_name = "TYPE@VERSION")]
+    pub reference: Reference,
+    #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = expiry)]
+    pub expires: Span,
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
+    #[arg(long, value_name = "COMMIT")]
+    pub at: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RecordImport {
+    #[command(flatten)]
+    pub dry: DryRun,
+    #[arg(long, value_name = "NAME")]
+    pub from: String,
+    #[arg(long = "type", value_name = "TYPE")]
+    pub component: Option<ComponentType>,
 }
 
 #[derive(Debug, Args)]
@@ -251,6 +276,14 @@ pub(super) struct StoreGc {
 
 fn compression(text: &str) -> Result<Choice, String> {
     Choice::named(text).ok_or_else(|| Choice::names().collect::<Vec<_>>().join(", "))
+}
+
+/// How long a URL may be good for: object stores sign for a week at most.
+fn expiry(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse().map_err(|e: SpanError| e.to_string())?;
+    let week = Duration::from_secs(7 * 86_400);
+    let bounds = || say_opt("url.expiry").unwrap_or_default();
+    if span.0.is_zero() || span.0 > week { Err(bounds()) } else { Ok(span) }
 }
 
 /// The command with every word of its help from the catalogue.

@@ -46,7 +46,7 @@ pub(super) fn print_json(status: u8, message: &str, hint: Option<&str>) {
 }
 
 /// The exit status of each kind of failure.
-fn status(kind: Kind) -> u8 {
+pub(super) fn status(kind: Kind) -> u8 {
     match kind {
         Kind::Failed => 1,
         Kind::Usage => 2,

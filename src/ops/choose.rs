@@ -32,6 +32,15 @@ pub(super) fn targets(site: &Site, to: &[String]) -> Result<Vec<Arc<dyn Target>>
     chosen.into_iter().map(|target| open(site, target)).collect()
 }
 
+/// The target of this name.
+///
+/// # Errors
+///
+/// There is none.
+pub(super) fn target(site: &Site, name: &str) -> Result<Arc<dyn Target>, Error> {
+    open(site, named(site, name)?)
+}
+
 fn named<'s>(site: &'s Site, name: &str) -> Result<&'s config::Target, Error> {
     site.config.target(name).ok_or_else(|| Error::NoSuchTarget {
         name: name.to_owned(),

@@ -158,6 +158,26 @@ pub enum Error {
         /// The other one.
         second: String,
     },
+    /// The version does not lie at a place of this name.
+    #[error("{component}@{version} is not at `{name}`")]
+    NotThere {
+        /// The component.
+        component: ComponentType,
+        /// The version.
+        version: Version,
+        /// The name.
+        name: String,
+        /// The names of the places where it is.
+        known: Vec<String>,
+    },
+    /// None of the places of a version gives out URLs.
+    #[error("no URL leads to {component}@{version}")]
+    NoUrl {
+        /// The component.
+        component: ComponentType,
+        /// The version.
+        version: Version,
+    },
     /// Nothing was published yet.
     #[error("nothing is published in `{}`", repository.display())]
     NothingPublished {

@@ -21,7 +21,7 @@ pub(super) fn targets(site: &Site, top: Option<&Path>) -> Result<Vec<Arc<dyn Tar
 }
 
 /// The files of a version that this host may read, in the configured tiers; and the locations it may not.
-fn sources(
+pub(super) fn sources(
     site: &Site,
     published: &Published,
     wanted: target::Wanted<'_>,

@@ -10,6 +10,7 @@ pub mod deploy;
 pub mod diff;
 mod error;
 mod fetch;
+pub mod import;
 pub mod init;
 pub mod links;
 mod manifest;
@@ -26,6 +27,7 @@ mod stage;
 pub mod status;
 pub mod store;
 mod upload;
+pub mod url;
 pub mod versions;
 
 pub use error::Error;

@@ -32,6 +32,12 @@ impl Change {
         Self { message: format!("{}\n", message.trim()), files: BTreeMap::new() }
     }
 
+    /// One change that does what all of `changes` do, for one commit.
+    pub fn all(subject: &str, body: &str, changes: impl IntoIterator<Item = Change>) -> Self {
+        let files = changes.into_iter().flat_map(|change| change.files).collect();
+        Self { files, ..Self::new(subject, body) }
+    }
+
     /// Adds a file, by its path inside the records directory; `was` is what it replaces, `None` for a new file.
     ///
     /// # Errors

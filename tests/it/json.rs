@@ -17,6 +17,7 @@ fn busy() -> Env {
     env.publish("1.0.1");
     env.ok(&["pack", "--type", "config", "--version", "1.0.0"]);
     env.ok(&["publish", "config@1.0.0"]);
+    env.git_init("rebuilt");
     env.ok(&["deploy", "model@1.0.0"]);
     env.ok(&["deploy", "model@1.0.1"]);
     env.write("project/models/bert/config.json", "{\"layers\": 24}\n");
@@ -41,6 +42,7 @@ const CHANGING: &[&[&str]] = &[
     &["rollback", "model"],
     &["rollback", "--to", "1"],
     &["links", "repair"],
+    &["record", "import", "--from", "near", "--records", "../rebuilt"],
     &["store", "gc", "--max-size", "0"],
     &["store", "verify", "--set-aside"],
     &["ship"],
@@ -60,6 +62,7 @@ const READING: &[&[&str]] = &[
     &["record", "show", "model"],
     &["record", "show", "model", "--files"],
     &["record", "diff", "model@1.0.0", "model"],
+    &["record", "url", "model"],
     &["store", "list"],
     &["store", "verify"],
 ];
@@ -82,6 +85,8 @@ const FAILING: &[(i32, &[&str])] = &[
     (3, &["links", "list", "--root", "nowhere"]),
     (3, &["links", "repair", "--root", "nowhere"]),
     (3, &["record", "show", "model@9"]),
+    (3, &["record", "url", "model@9"]),
+    (3, &["record", "import", "--from", "nowhere"]),
     (2, &["record", "list", "--records", "nowhere"]),
     (2, &["store", "gc", "--max-size", "much"]),
     (2, &["store", "list", "--store", "models"]),

@@ -36,6 +36,8 @@ mod publish_many;
 mod reader;
 mod readers_see;
 mod readme;
+mod record_import;
+mod record_url;
 mod records_cli;
 mod scene;
 mod store_cli;

@@ -2,6 +2,7 @@
 
 mod deploy;
 mod history;
+mod import;
 mod init;
 mod links;
 mod pack;
@@ -11,6 +12,7 @@ mod release;
 mod ship;
 mod status;
 mod store;
+mod url;
 mod version;
 
 use std::process::ExitCode;
@@ -39,7 +41,7 @@ pub(super) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Commands::History(args) => history::run(&here("history")?, &args, &output),
         Commands::Version(args) => version::run(&here("version")?, &args, &output),
         Commands::Links(args) => return links::run(&here("links")?, &args, &output),
-        Commands::Record(args) => record::run(&here("record")?, &args, &output),
+        Commands::Record(args) => return record::run(&here("record")?, &args, &output),
         Commands::Store(args) => return store::run(&here("store")?, &args, &output),
     };
     done.map(|()| ExitCode::SUCCESS)

@@ -1,7 +1,10 @@
-//! `record list|show`
+//! `record list|show|diff|url|import`
+
+use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::{import, url};
 use crate::cli::args::RecordCommands;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, table};
@@ -11,7 +14,7 @@ use crate::ops::diff::{self, Change, File};
 use crate::ops::{Site, record};
 use crate::records::Published;
 
-pub(super) fn run(site: &Site, args: &RecordCommands, output: &Output) -> Result<(), Failure> {
+pub(super) fn run(site: &Site, args: &RecordCommands, output: &Output) -> Result<ExitCode, Failure> {
     match args {
         RecordCommands::List(args) => {
             let listed = record::list(site, args.component.as_ref(), args.at.as_deref())?;
@@ -32,8 +35,10 @@ pub(super) fn run(site: &Site, args: &RecordCommands, output: &Output) -> Result
             let json = document(&published);
             output.report(&json, |_| show(&published));
         }
+        RecordCommands::Url(args) => url::run(site, args, output)?,
+        RecordCommands::Import(args) => return import::run(site, args, output),
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn document(published: &Published) -> serde_json::Value {

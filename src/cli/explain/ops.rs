@@ -69,6 +69,14 @@ impl Explain for Error {
             Error::SamePlace { first, second } => {
                 Phrase::usage("ops.same-place").with("first", first).with("second", second)
             }
+            Error::NotThere { component, version, name, known } => Phrase::not_found("ops.not-there")
+                .with("component", component)
+                .with("version", version)
+                .with("name", name)
+                .with("known", known.join(", ")),
+            Error::NoUrl { component, version } => {
+                Phrase::not_found("ops.no-url").with("component", component).with("version", version)
+            }
             Error::NothingPublished { repository } => {
                 Phrase::not_found("ops.nothing-published").path("repository", repository)
             }

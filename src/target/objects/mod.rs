@@ -207,4 +207,12 @@ impl Target for Objects {
         }
         self.bucket.sign(key, expires).map_err(|fault| self.remote(Doing::Sign, key, fault))
     }
+
+    fn place_beside(&self, key: &str, file: &str) -> Option<Place> {
+        let key = match key.rsplit_once('/') {
+            Some((folder, _)) => format!("{folder}/{file}"),
+            None => file.to_owned(),
+        };
+        (is_file_name(file) && library::is_key(&key)).then(|| place::at(&self.home, &key))
+    }
 }
