@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::publish::Local;
 use super::{Error, OnProgress, Phase, Progress, Site};
+use crate::model::Sha256;
 use crate::store::Store;
-use crate::target::{Disk, Parcel, Target, Upload};
+use crate::target::{Disk, Parcel, Target, Unfinished, Upload};
 use crate::transfer::{self, Uploaded};
 
 /// Uploads package, index and manifest to all `targets` at once. Progress counts the bytes of all of them together.
@@ -31,7 +32,8 @@ pub(super) fn upload(
     }
     let (sha256, size) = (package.checksum.value, package.size);
     let package = Upload { file: &package.file, content: &package_file, sha256, size };
-    let parcel = Parcel { component, version, package, beside: &beside, unfinished: None };
+    let notes = Notes { store, package: sha256 };
+    let parcel = Parcel { component, version, package, beside: &beside, unfinished: Some(&notes) };
     let each: u64 = beside.iter().map(|upload| upload.size).sum::<u64>() + size;
     let total = each * targets.len() as u64;
     let done = AtomicU64::new(0);
@@ -41,4 +43,25 @@ pub(super) fn upload(
     };
     let required = site.config.publish.require.min(targets.len());
     Ok(transfer::upload(targets, &parcel, required, &told)?)
+}
+
+/// The store's notes about the uploads of one package. What cannot be noted is not worth failing for: without its note an
+/// upload starts over.
+struct Notes<'a> {
+    store: &'a Store,
+    package: Sha256,
+}
+
+impl Unfinished for Notes<'_> {
+    fn load(&self, place: &str) -> Option<Vec<u8>> {
+        self.store.upload_note(&self.package, place).ok().flatten()
+    }
+
+    fn save(&self, place: &str, note: &[u8]) {
+        let _ = self.store.note_upload(&self.package, place, note);
+    }
+
+    fn clear(&self, place: &str) {
+        let _ = self.store.forget_upload(&self.package, place);
+    }
 }
