@@ -120,6 +120,8 @@ pub(super) struct Deploy {
     pub at: Option<String>,
     #[arg(long, value_name = "FILE", conflicts_with_all = ["references", "at"])]
     pub record: Vec<PathBuf>,
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
 }
 
 #[derive(Debug, Args)]

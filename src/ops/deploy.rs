@@ -16,6 +16,7 @@ use crate::deploy::{
 use crate::fsx;
 use crate::model::{ComponentType, Reference, Version};
 use crate::records::{Published, read_file};
+use crate::target;
 use crate::transfer::{Attempt, Given};
 
 /// What is to be deployed.
@@ -99,6 +100,10 @@ pub struct Report {
 ///
 /// Nothing is changed then, except where a deploy error says that the release is committed.
 pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>) -> Result<Report, Error> {
+    if let Some(url) = &site.url {
+        // One that cannot be used is refused before anything is changed.
+        target::from_url(fetch::GIVEN, url.expose(), &site.ambient)?;
+    }
     let (wanted, top) = resolve(site, what)?;
     let commit = wanted.first().and_then(|published| published.commit.clone());
     for published in &wanted {

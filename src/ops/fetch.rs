@@ -11,6 +11,9 @@ use crate::store::Store;
 use crate::target::{self, Target};
 use crate::transfer::{self, Fetched, Fetcher, Given, Options, Refused, Sink, Source, Wanted, source};
 
+/// The name of the source that is a URL given by the caller; no target can be called so.
+pub(super) const GIVEN: &str = "--url";
+
 /// Below this, one request for the whole costs less than several for its pieces.
 pub(super) const ONE_STREAM: u64 = 4 << 20;
 
@@ -46,8 +49,16 @@ pub(super) fn sources(
             Err(why) => refused.push(why),
         }
     }
+    found.insert(0, given(site, published, wanted)?.into_iter().collect());
     found.retain(|tier| !tier.is_empty());
     Ok((found, refused))
+}
+
+/// The source that the caller gave the URL of: for the package and nothing else, since a signed URL leads to one file.
+fn given(site: &Site, published: &Published, wanted: target::Wanted<'_>) -> Result<Option<Source>, Error> {
+    let Some(url) = site.url.as_ref().filter(|_| wanted.sha256 == published.package_sha256()) else { return Ok(None) };
+    let (target, key) = target::from_url(GIVEN, url.expose(), &site.ambient)?;
+    Ok(Some(Source { name: GIVEN.to_owned(), target, key }))
 }
 
 /// The bytes that would be fetched of a package that the store lacks, by source; what an earlier fetch left counts as had.
@@ -152,7 +163,13 @@ impl<'a> Supply<'a> {
     pub fn index(&self, published: &Published, told: &(dyn Fn(u64) + Sync)) -> Result<(Option<Index>, Fetched), Error> {
         let Some(reference) = &published.manifest.index else { return Ok((None, Fetched::default())) };
         let wanted = Wanted { sha256: reference.checksum.value, size: reference.size };
-        let fetched = self.get(published, &reference.file, wanted, told)?;
+        let fetched = match self.get(published, &reference.file, wanted, told) {
+            // Who was given a URL of the package may reach nothing else: it is taken as a whole then.
+            Err(Error::NoAllowedLocation { .. } | Error::Fetch(_)) if self.site.url.is_some() => {
+                return Ok((None, Fetched::default()));
+            }
+            other => other?,
+        };
         match self.read(published, &wanted.sha256) {
             Err(Error::StoreDamaged { .. }) => {
                 let fetched = self.get(published, &reference.file, wanted, told)?;

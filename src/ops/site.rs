@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Error;
-use crate::config::{Config, Target, TargetPlace};
+use crate::config::{Config, Secret, Target, TargetPlace};
 use crate::deploy::{CustomLink, Recovery, Root, View};
 use crate::fsx;
 use crate::model::{ComponentType, Timestamp};
@@ -40,6 +40,9 @@ pub struct Site {
     pub own_repository: bool,
     /// The store.
     pub store: PathBuf,
+    /// A URL that leads to the package of the one version that is asked for, and is asked first. It may be signed, and is
+    /// shown without its query.
+    pub url: Option<Secret>,
     /// What targets look up outside the configuration.
     pub ambient: Ambient,
     /// Who asks.
@@ -76,6 +79,7 @@ impl Site {
             own_repository: repository.is_none(),
             repository: plain(&repository.unwrap_or_else(|| own.join("records"))),
             store: plain(&overrides.store.unwrap_or_else(|| config.store.path.clone())),
+            url: None,
             config,
             ambient,
             caller,

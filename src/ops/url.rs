@@ -65,7 +65,7 @@ pub fn url(
         return Err(Error::NoAllowedLocation { what: format!("{component}@{version}"), refused });
     }
     let mut report = Report { component, version, file: package.file.clone(), urls: Vec::new(), failed: Vec::new() };
-    for source in sources {
+    for source in sources.into_iter().flatten() {
         let location = published.record.locations.iter().find(|location| location.name == source.name);
         let (plain, stays) = match location.map(|location| &location.place) {
             Some(Place::Http(place)) => (Some(place.url.clone()), true),

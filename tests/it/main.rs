@@ -9,6 +9,7 @@ mod bad_input;
 mod contract;
 mod crash;
 mod crash_publish;
+mod deploy_url;
 mod env;
 mod fault_server;
 mod fetch;

@@ -9,19 +9,26 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::progress::Lines;
 use crate::cli::settings;
-use crate::cli::words::say;
+use crate::cli::words::{Phrase, say};
+use crate::config::Secret;
 use crate::fsx;
 use crate::model::ByteSize;
 use crate::ops::Site;
 use crate::ops::deploy::{self, How, What};
 
-pub(super) fn run(site: &Site, args: &Deploy, lines: &Lines, output: &Output) -> Result<(), Failure> {
+pub(super) fn run(mut site: Site, args: &Deploy, lines: &Lines, output: &Output) -> Result<(), Failure> {
     let here = settings::working_directory()?;
     let what = match args.record.is_empty() {
         true => What::References(args.references.clone(), args.at.clone()),
         false => What::Records(args.record.iter().map(|path| plain(&here.join(path))).collect()),
     };
-    let report = deploy::deploy(site, &what, args.dry.dry_run, &|progress| lines.tell(progress))?;
+    if let Some(url) = &args.url {
+        if args.references.len() + args.record.len() != 1 {
+            return Err(Failure::of(Phrase::usage("deploy.url-of-one")));
+        }
+        site.url = Some(Secret::new(url.clone()));
+    }
+    let report = deploy::deploy(&site, &what, args.dry.dry_run, &|progress| lines.tell(progress))?;
     notes(&report, output);
     output.report(&report, text);
     Ok(())

@@ -34,7 +34,7 @@ pub(super) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Commands::Init(args) => init::run(&args, &output),
         Commands::Pack(args) => pack::run(&here("pack")?, &args, &lines, &output),
         Commands::Publish(args) => publish::run(&here("publish")?, &args, &lines, &output),
-        Commands::Deploy(args) => deploy::run(&here("deploy")?, &args, &lines, &output),
+        Commands::Deploy(args) => deploy::run(here("deploy")?, &args, &lines, &output),
         Commands::Ship(args) => ship::run(&cli.global, &args, &lines, &output),
         Commands::Rollback(args) => release::rollback(&here("rollback")?, &args, &output),
         Commands::Status => return status::run(&here("status")?, &output),
