@@ -41,6 +41,7 @@ mod record_import;
 mod record_url;
 mod records_cli;
 mod scene;
+mod secrets;
 mod store_cli;
 mod tree;
 mod versions;
