@@ -26,6 +26,7 @@ mod object_servers;
 mod object_stores;
 mod oci_target;
 mod odd_tree;
+mod on_servers;
 mod pack;
 #[path = "../shared/programs.rs"]
 mod programs;
@@ -40,8 +41,10 @@ mod readme;
 mod record_import;
 mod record_url;
 mod records_cli;
+mod relay;
 mod scene;
 mod secrets;
+mod servers;
 mod store_cli;
 mod tree;
 mod versions;
