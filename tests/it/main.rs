@@ -7,6 +7,7 @@ mod attacks;
 mod bad_disk;
 mod bad_input;
 mod contract;
+mod contract_on_servers;
 mod crash;
 mod crash_publish;
 mod deploy_url;
