@@ -11,6 +11,7 @@ mod contract_on_servers;
 mod crash;
 mod crash_publish;
 mod deploy_url;
+mod docs;
 mod env;
 mod fault_server;
 mod fetch;
