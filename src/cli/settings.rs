@@ -47,7 +47,8 @@ pub(super) fn site(global: &Global, start: &Path, command: &str, output: &Output
         }
         None => Config::default_for(start, &variable, home.as_deref()),
     };
-    let ambient = Ambient { variables: std::env::vars_os().filter_map(text).collect(), home, ..Ambient::default() };
+    let variables = std::env::vars_os().filter_map(text).collect();
+    let ambient = Ambient { variables, home, stall_timeout: config.deploy.stall_timeout };
     Ok(Site::new(config, overrides, ambient, caller(command)?))
 }
 

@@ -34,9 +34,9 @@ mod pack;
 mod programs;
 mod publish;
 mod publish_git;
+mod publish_many;
 #[path = "../shared/raw_tar.rs"]
 mod raw_tar;
-mod publish_many;
 mod reader;
 mod readers_see;
 mod readme;

@@ -13,8 +13,8 @@ use deploy_tool::model::{ComponentType, OciPlace, Place, Sha256, Version};
 use deploy_tool::target::{self, Ambient, Disk, Error, Fault, Parcel, Placed, Target, Upload, Wanted};
 
 use super::contract;
-use super::env::has;
 use super::fault_server::{Server, Way};
+use super::programs::has;
 
 /// Debian's registry, with its blobs in a directory of its own.
 struct Registry {
@@ -141,6 +141,7 @@ fn a_registry_holds_versions_and_gives_them_back() {
     let Some(registry) = Registry::start() else { return };
     let target = registry.target();
     // One request, and several parts.
+    let mut places = Vec::new();
     for (version, size) in [("1.0.0+cu121", 70_000), ("2.0.0", (40 << 20) + 3)] {
         let set = Set::new(version, made_up(size, 1));
         let placed = set.put(target.as_ref()).expect("placed");
@@ -157,8 +158,13 @@ fn a_registry_holds_versions_and_gives_them_back() {
         assert_eq!(target.shown(&key), format!("{}/demo/sentiment/model:{}/model.tar.gz", registry.host(), oci.tag));
         let again = set.put(target.as_ref()).expect("placed again");
         assert_eq!((&again.place, again.already_there), (&placed.place, true));
+        places.push(placed.place);
     }
     let listed = target.list("").expect("listed");
+    assert!(listed.iter().all(|listed| {
+        let place = target.place_beside(&listed.key, "model.tar.gz");
+        place.is_some_and(|place| places.contains(&place))
+    }));
     assert_eq!(listed.len(), 4);
     assert!(listed.iter().all(|listed| target.size(&listed.key).expect("answered") == Some(listed.size)));
     assert_eq!(listed.iter().filter(|listed| listed.key.ends_with("/manifest.json")).count(), 2);

@@ -141,11 +141,16 @@ impl Explain for UploadError {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
     use super::*;
     use crate::model::Sha256;
+    use crate::target::Filesystem;
 
     fn attempt(name: &str, why: Why) -> Attempt {
-        Attempt { source: Source::Filesystem { name: name.to_owned(), path: "/p".into() }, why, kept: None }
+        let target = Arc::new(Filesystem::new(name, Path::new("/")).expect("absolute"));
+        Attempt { source: Source { name: name.to_owned(), target, key: "/p".to_owned() }, why, kept: None }
     }
 
     #[test]

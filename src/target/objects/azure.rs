@@ -48,13 +48,18 @@ pub(super) fn open(name: &str, config: &Azure, ambient: &Ambient) -> Result<Obje
         }),
     };
     let store = builder.build().map_err(|e| settings(name, e))?;
-    Objects::new(name, Place::Azure(home), &config.prefix, Library::new(store, !config.anonymous, false))
+    Objects::new(
+        name,
+        Place::Azure(home),
+        &config.prefix,
+        Library::new(store, ambient.stall_timeout, !config.anonymous, false),
+    )
 }
 
 /// The store of a record's place, without a login.
 pub(super) fn anonymous(name: &str, place: &AzurePlace, ambient: &Ambient) -> Result<Objects> {
     let store = builder(name, place, ambient)?.with_skip_signature(true).build().map_err(|e| settings(name, e))?;
-    Objects::new(name, Place::Azure(place.clone()), "", Library::new(store, false, false))
+    Objects::new(name, Place::Azure(place.clone()), "", Library::new(store, ambient.stall_timeout, false, false))
 }
 
 fn builder(name: &str, place: &AzurePlace, ambient: &Ambient) -> Result<MicrosoftAzureBuilder> {

@@ -43,7 +43,12 @@ pub(super) fn open(name: &str, config: &Gcs, ambient: &Ambient) -> Result<Object
         }
     }
     let store = builder.build().map_err(|e| settings(name, e))?;
-    Objects::new(name, Place::Gcs(home), &config.prefix, Library::new(store, !config.anonymous, false).with_encoding())
+    Objects::new(
+        name,
+        Place::Gcs(home),
+        &config.prefix,
+        Library::new(store, ambient.stall_timeout, !config.anonymous, false).with_encoding(),
+    )
 }
 
 /// The store of a record's place, without a login.
@@ -51,7 +56,12 @@ pub(super) fn anonymous(name: &str, place: &GcsPlace, ambient: &Ambient) -> Resu
     let endpoint = place::extra(&place.extra, ENDPOINT);
     let builder = unsigned(builder(name, &place.bucket, endpoint.as_deref(), ambient)?);
     let store = builder.build().map_err(|e| settings(name, e))?;
-    Objects::new(name, Place::Gcs(place.clone()), "", Library::new(store, false, false).with_encoding())
+    Objects::new(
+        name,
+        Place::Gcs(place.clone()),
+        "",
+        Library::new(store, ambient.stall_timeout, false, false).with_encoding(),
+    )
 }
 
 fn builder(name: &str, bucket: &str, endpoint: Option<&str>, ambient: &Ambient) -> Result<GoogleCloudStorageBuilder> {

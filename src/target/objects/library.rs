@@ -14,7 +14,6 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutPa
 
 use super::bce;
 use super::bucket::{Answer, Bucket};
-use crate::target::STALL_TIMEOUT;
 use crate::target::runtime::{Body, block_on};
 use crate::target::{Fault, Listed, Reading};
 
@@ -29,6 +28,7 @@ impl<S: ObjectStore + MultipartStore + PaginatedListStore + Signer> Store for S 
 /// See the module.
 pub struct Library {
     store: Box<dyn Store>,
+    stall: Duration,
     signs: bool,
     checks: bool,
     encode: bool,
@@ -43,9 +43,9 @@ impl fmt::Debug for Library {
 
 impl Library {
     /// A store that signs its requests or does not, and that checks or does not check what it takes
-    /// ([`Bucket::checks`]).
-    pub fn new(store: impl Store, signs: bool, checks: bool) -> Self {
-        Self { store: Box::new(store), signs, checks, encode: false }
+    /// ([`Bucket::checks`]). Reading fails once nothing has come for `stall`.
+    pub fn new(store: impl Store, stall: Duration, signs: bool, checks: bool) -> Self {
+        Self { store: Box::new(store), stall, signs, checks, encode: false }
     }
 
     /// For a store whose part of the crate puts keys into signed URLs as they are.
@@ -105,7 +105,7 @@ impl Bucket for Library {
                 fault => std::io::Error::other(fault),
             })
         });
-        Ok(Reading { start, total, body: Box::new(Body::new(stream, STALL_TIMEOUT)) })
+        Ok(Reading { start, total, body: Box::new(Body::new(stream, self.stall)) })
     }
 
     fn put(&self, key: &str, bytes: Bytes) -> Answer<()> {

@@ -19,7 +19,6 @@ use super::library::steps;
 use super::web::{Web, whole};
 use crate::config::KeyPair;
 use crate::model::Sha256;
-use crate::target::STALL_TIMEOUT;
 use crate::target::runtime::{Body, block_on};
 use crate::target::{Fault, Listed, Reading};
 
@@ -172,7 +171,7 @@ impl Bucket for Native {
                 fault => std::io::Error::other(fault),
             })
         });
-        Ok(Reading { start, total, body: Box::new(Body::new(stream, STALL_TIMEOUT)) })
+        Ok(Reading { start, total, body: Box::new(Body::new(stream, self.web.stall())) })
     }
 
     fn put(&self, key: &str, bytes: Bytes) -> Answer<()> {

@@ -124,7 +124,7 @@ pub(super) fn bucket(name: &str, at: &Where<'_>, login: Login, ambient: &Ambient
         Login::Chain(keys) => keys.into_iter().fold(builder, |builder, (key, value)| builder.with_config(key, value)),
     };
     let store = builder.build().map_err(|e| settings(name, e))?;
-    Ok(Library::new(store, signs, signs))
+    Ok(Library::new(store, ambient.stall_timeout, signs, signs))
 }
 
 fn login(config: &S3, shared: Option<KeyPair>, ambient: &Ambient) -> Login {

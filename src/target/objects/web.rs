@@ -68,6 +68,11 @@ impl Web {
         })
     }
 
+    /// How long nothing may come.
+    pub fn stall(&self) -> Duration {
+        self.stall
+    }
+
     /// Sends a request; what is no success (2xx) is a fault.
     pub async fn send(
         &self,

@@ -54,6 +54,7 @@ pub(super) struct Oci {
 struct Key<'a> {
     repository: &'a str,
     tag: &'a str,
+    artifact: &'a str,
     blob: Sha256,
     file: &'a str,
 }
@@ -62,9 +63,9 @@ impl<'a> Key<'a> {
     fn parse(key: &'a str) -> Option<Self> {
         let (repository, rest) = key.split_once(':')?;
         let (tag, rest) = rest.split_once('@')?;
-        let (_, rest) = rest.split_once("/sha256:")?;
+        let (artifact, rest) = rest.split_once("/sha256:")?;
         let (blob, file) = rest.split_once('/')?;
-        Some(Self { repository, tag, blob: blob.parse().ok()?, file })
+        Some(Self { repository, tag, artifact, blob: blob.parse().ok()?, file })
     }
 }
 
@@ -291,6 +292,18 @@ impl Target for Oci {
 
     fn presign(&self, _: &str, _: Duration) -> Result<Option<String>> {
         Ok(None)
+    }
+
+    /// All files of an artifact lie beside each other, so the artifact is the place.
+    fn place_beside(&self, key: &str, _: &str) -> Option<Place> {
+        let Key { repository, tag, artifact, .. } = Key::parse(key)?;
+        Some(Place::Oci(OciPlace {
+            registry: self.shown.clone(),
+            repository: repository.to_owned(),
+            tag: tag.to_owned(),
+            digest: format!("sha256:{artifact}"),
+            extra: Default::default(),
+        }))
     }
 }
 
