@@ -38,7 +38,7 @@ const LARGEST_MANIFEST: u64 = 4 << 20;
 
 /// A registry that keeps its files in a directory fails with 500 where two publishers write the same one in the same
 /// moment, or one reads what another is writing. That is over at once: milliseconds between tries.
-const PAUSES: [u64; 5] = [50, 100, 200, 400, 800];
+const PAUSES: [u64; 7] = [50, 100, 200, 400, 800, 1600, 3200];
 
 /// An OCI registry.
 pub(super) struct Oci {
@@ -301,7 +301,7 @@ impl Target for Oci {
             registry: self.shown.clone(),
             repository: repository.to_owned(),
             tag: tag.to_owned(),
-            digest: format!("sha256:{artifact}"),
+            digest: artifact.to_owned(),
             extra: Default::default(),
         }))
     }
