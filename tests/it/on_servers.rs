@@ -206,7 +206,13 @@ fn deploying_needs_nobody_when_the_node_it_talks_to_dies() {
     let host = Host::new(&[garage_target("one", garage.nodes[0].port), garage_target("two", garage.nodes[1].port)]);
     host.env.configure("deploy:", "deploy: {root: ../root, sources: [one, two]}");
     host.big_model(SOME_PARTS);
-    host.publish("1.0.0");
+    // A node may not know of the bucket yet; publishing again adds what is missing.
+    for _ in 0..20 {
+        host.publish("1.0.0");
+        if host.record("1.0.0")["locations"].as_array().is_some_and(|locations| locations.len() == 2) {
+            break;
+        }
+    }
     let first = garage.nodes[0].process.clone();
     let relay = Relay::start(garage.nodes[0].port, None, A_THIRD, move || first.kill());
     move_location(&host, "1.0.0", garage.nodes[0].port, relay.port);
