@@ -8,13 +8,13 @@
 
 mod beneath;
 mod dir;
-mod draft;
 mod error;
 pub mod fault;
 mod file;
 mod flush;
 mod link;
 mod lock;
+mod place;
 mod space;
 
 pub use beneath::Dir;
@@ -22,7 +22,6 @@ pub use dir::{
     DirEntry, FileKind, canonical, create_dir, create_dir_all, disk_usage, list, remove_dir, remove_tree, rename,
     rename_new, set_group, set_mode, without_parents,
 };
-pub use draft::{Draft, copy_atomic};
 pub use error::{Action, Error, Result};
 pub use file::{
     Stat, allocate, append, create_beside, create_new, inspect, inspect_followed, open, open_or_create, read, read_opt,
@@ -32,4 +31,5 @@ pub use file::{
 pub use flush::{Filesystem, flush_dir, flush_file};
 pub use link::{hard_link, read_link, read_link_opt, replace_link, symlink};
 pub use lock::{Lock, LockError, Mode};
+pub use place::{copy_atomic, place_atomic};
 pub use space::{Space, group, may_write, space, try_reserve, user};

@@ -96,7 +96,7 @@ macro_rules! digest {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                s.collect_str(self)
+                s.serialize_str(std::str::from_utf8(&to_hex(&self.0)).unwrap_or_default())
             }
         }
 

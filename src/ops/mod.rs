@@ -14,7 +14,6 @@ pub mod import;
 pub mod init;
 pub mod links;
 mod manifest;
-mod outgoing;
 pub mod pack;
 mod progress;
 pub mod publish;

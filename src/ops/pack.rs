@@ -1,16 +1,15 @@
 //! `pack`: one archive of one component version, into the store and the output directory.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::manifest::Content;
-use super::outgoing::Outgoing;
 use super::{Error, OnProgress, Phase, Progress, Site};
 use crate::archive::{self, Mtime, PackError, PackOptions, Trap};
 use crate::config::{self, Component};
-use crate::fsx::{self, Draft};
+use crate::fsx;
 use crate::model::{Blake3, Choice, ComponentType, Compression, Sha256, Sha256Hasher, Timestamp, Version};
 use crate::records::source_state;
 use crate::store::Store;
@@ -70,7 +69,8 @@ pub struct Report {
 /// `pack`: makes package, index and manifest. Progress is in bytes of content.
 ///
 /// The package, its index and its manifest are whole in the store before the output directory gets its copies; a crash leaves
-/// nothing half made under a final name. The package's copy is mostly written along with it.
+/// nothing half made under a final name. The package in the output directory shares its blocks with the store's, or is a second
+/// name of it, where the file system can: it takes no space and no time, and nobody may write to it.
 pub fn pack(
     site: &Site,
     request: &Request,
@@ -88,12 +88,12 @@ pub fn pack(
     let tree = Tree::new(site, request)?;
     let store = site.store()?;
     let output = site.output();
-    let mut stored = pack_tree(site, &store, tree, request, Some(output), progress)?;
+    let stored = pack_tree(site, &store, tree, request, progress)?;
     let manifest = name(site, &store, &stored, version, created_at)?;
     fsx::create_dir_all(output)?;
     let file = output.join(package_name(component, version, stored.packed.compression));
     if let Some(from) = store.path(&stored.package.0)? {
-        Outgoing::place(stored.copy.take(), &from, &file)?;
+        fsx::place_atomic(&from, &file)?;
     }
     let place = |digest: &Sha256, name: &str| -> Result<PathBuf, Error> {
         let to = output.join(name);
@@ -119,27 +119,26 @@ pub(super) fn measure(
     Ok(archive::pack(&tree.options(site, request, &told), out)?)
 }
 
-/// Packs a tree into the store, without a version yet; with a copy for the directory `output`, if there is to be one.
+/// Packs a tree into the store, without a version yet.
 pub(super) fn pack_tree(
     site: &Site,
     store: &Store,
     tree: Tree,
     request: &Request,
-    output: Option<&Path>,
     progress: OnProgress<'_>,
 ) -> Result<Stored, Error> {
-    let mut outgoing = Outgoing::begin(store, output)?;
+    let mut incoming = store.incoming()?;
     let told = told(&request.component, progress);
-    let packed = archive::pack(&tree.options(site, request, &told), &mut outgoing);
+    let packed = archive::pack(&tree.options(site, request, &told), &mut incoming);
     let packed = packed.map_err(|error| match error {
         // The archive room knows no paths: where the package was written is known here.
         PackError::Write(source) => fsx::Error::new(fsx::Action::Write, store.directory(), source).into(),
         error => Error::from(error),
     })?;
-    let (package, copy) = outgoing.commit()?;
+    let package = incoming.commit()?;
     let index = packed.index.to_bytes();
     let index = (store.put_bytes(&index)?, index.len() as u64);
-    Ok(Stored { packed, package, copy, index, tree, kind: request.component.clone() })
+    Ok(Stored { packed, package, index, tree, kind: request.component.clone() })
 }
 
 /// Gives a stored tree its version: writes the manifest into the store and the note that `publish` finds. Returns the
@@ -177,7 +176,6 @@ pub(super) struct Stored {
     /// What packing found.
     pub packed: archive::Packed,
     package: (Sha256, u64),
-    copy: Option<Draft>,
     index: (Sha256, u64),
     tree: Tree,
     kind: ComponentType,

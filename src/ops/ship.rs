@@ -77,7 +77,7 @@ fn one(
     } else {
         let tree = pack::Tree::new(site, &request)?;
         let store = site.store()?;
-        let stored = pack::pack_tree(site, &store, tree, &request, None, progress)?;
+        let stored = pack::pack_tree(site, &store, tree, &request, progress)?;
         let unchanged = is_last(stored.packed.tree);
         let version = next(&last, unchanged);
         if !unchanged {

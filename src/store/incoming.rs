@@ -8,9 +8,6 @@ use super::{Error, Reader, Result};
 use crate::fsx::{self, Action};
 use crate::model::{Sha256, Sha256Hasher};
 
-/// So many bytes are hashed and written at the same time, by two threads; of fewer it is not worth it.
-const AT_ONCE: usize = 256 << 10;
-
 /// Content being written into `tmp/`, hashed as it comes. Dropping it removes the file.
 #[derive(Debug)]
 pub struct Incoming<'s> {
@@ -25,11 +22,6 @@ impl<'s> Incoming<'s> {
     pub(super) fn begin(store: &'s Reader) -> Result<Self> {
         let (path, file) = fsx::create_beside(&store.directory().join("tmp/incoming"))?;
         Ok(Self { store, file, path, hasher: Sha256Hasher::default(), moved: false })
-    }
-
-    /// The file being written, for asking what its file system can do.
-    pub fn file(&self) -> &File {
-        &self.file
     }
 
     /// Appends `bytes`; the error names the file.
@@ -98,18 +90,8 @@ impl<'s> Incoming<'s> {
 
 impl Write for Incoming<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.len() < AT_ONCE {
-            let count = self.file.write(bytes)?;
-            self.hasher.add(bytes.get(..count).unwrap_or(bytes));
-            return Ok(count);
-        }
-        let mut ahead = self.hasher.clone();
-        let (count, ()) = rayon::join(|| self.file.write(bytes), || ahead.add(bytes));
-        let count = count?;
-        match bytes.get(..count) {
-            Some(part) if count < bytes.len() => self.hasher.add(part),
-            _ => self.hasher = ahead,
-        }
+        let count = self.file.write(bytes)?;
+        self.hasher.add(bytes.get(..count).unwrap_or(bytes));
         Ok(count)
     }
 

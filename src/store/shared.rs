@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::packed::{self, Packed};
 use super::reader::FORMAT;
 use super::{Incoming, Reader, Result};
-use crate::fsx::{self, Draft, Lock, Mode};
+use crate::fsx::{self, Lock, Mode};
 use crate::model::{ComponentType, Sha256, Timestamp, Version};
 
 /// A store in use, shared with other users; while it is held no gc runs.
@@ -50,11 +50,6 @@ impl Store {
     /// A new content, to be written and committed.
     pub fn incoming(&self) -> Result<Incoming<'_>> {
         Incoming::begin(&self.reader)
-    }
-
-    /// A file for a place outside of the store, empty. What a crash leaves of it, gc removes.
-    pub fn outgoing(&self) -> Result<Draft> {
-        Ok(Draft::beside(&self.directory().join("tmp/outgoing"))?)
     }
 
     /// Puts `bytes` into the store; durable when it returns.

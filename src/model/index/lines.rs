@@ -21,6 +21,8 @@ use crate::model::{Blake3, Compression, Entry, EntryKind, TreePath};
 const ZSTD_LEVEL: i32 = 1;
 /// So many lines share a frame; frames are made on all cores.
 const FRAME_LINES: usize = 1 << 14;
+/// Most lines have fewer bytes.
+const USUAL_LINE: usize = 256;
 
 /// The first line of an index.
 #[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
@@ -254,7 +256,7 @@ pub(super) fn write(parts: &IndexParts) -> Vec<u8> {
 
 /// Lines as one frame of zstd.
 fn frame<'a>(lines: impl Iterator<Item = Line<'a>>) -> Vec<u8> {
-    let mut text = Vec::new();
+    let mut text = Vec::with_capacity(lines.size_hint().0 * USUAL_LINE);
     for line in lines {
         serde_json::to_writer(&mut text, &line).expect("into memory, and the lines have string keys only");
         text.push(b'\n');
