@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&[&str]; 7] = [
     &["model"],
     &["config"],
-    &["fsx", "codec"],
+    &["fsx", "codec", "process"],
     &["archive", "store", "target", "records", "trust"],
     &["transfer", "deploy"],
     &["ops"],
