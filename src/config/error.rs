@@ -233,6 +233,32 @@ pub enum Problem {
         /// The value as written.
         value: String,
     },
+    /// Not a web address without user, password and fragment.
+    #[error("`{value}` is not a web address")]
+    HealthUrl {
+        /// The value as written.
+        value: String,
+    },
+    /// Not `host:port`.
+    #[error("`{value}` is not a host and a port")]
+    Address {
+        /// The value as written.
+        value: String,
+    },
+    /// None, or more than one, of keys of which there has to be one.
+    #[error("exactly one of {names:?} is wanted")]
+    OneOf {
+        /// The keys.
+        names: &'static [&'static str],
+    },
+    /// A span of time that must be shorter than another.
+    #[error("`{value}` is not shorter than `{than}`")]
+    NotShorter {
+        /// The value as written.
+        value: String,
+        /// The key of the other one.
+        than: &'static str,
+    },
     /// Not permission bits in octal.
     #[error("`{value}` is not a mode")]
     Mode {

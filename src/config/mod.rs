@@ -1,7 +1,7 @@
 //! The configuration: `.deploy-tool.yaml`, its keys, their defaults and what they must obey.
 //!
 //! ```text
-//! text ── node ──▶ located tree ── reader, sections, places ──▶ Config
+//! text ── node ──▶ located tree ── reader, sections, places, checks ──▶ Config
 //!                      │                 └ interpolate: ${VAR}, in scalars only
 //!                      └ secrets ──▶ warnings
 //! ```
@@ -12,6 +12,7 @@
 
 use std::path::{Path, PathBuf};
 
+mod checks;
 mod error;
 mod interpolate;
 mod node;
@@ -26,6 +27,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use checks::{Health, Hook, Hooks, Probe, Program};
 pub use error::{Error, Place, Problem, Shape, Warning};
 pub use settings::{
     Component, Config, DEFAULT_EXCLUDES, Deploy, Keep, Mtime, Pack, Project, Publish, Records, Store, Target, levels,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
+use super::checks::{health, hooks};
 use super::error::{Error, Problem};
 use super::reader::{Context, Item, keys, path};
 use super::settings::{Deploy, Keep, Publish, Records, Store, Target};
@@ -96,8 +97,32 @@ fn names(items: Vec<Item<'_>>, targets: &[Target], seen: &mut HashSet<String>) -
 
 /// `deploy`; its sources are targets of `publish`.
 pub(super) fn deploy(item: Option<Item<'_>>, base: &Path, publish: &Publish) -> Result<Deploy, Error> {
-    let known = ["root", "sources", "connections", "bandwidth", "stall_timeout", "memory", "custom_links", "keep"];
-    let [root, sources, connections, bandwidth, stall_timeout, memory, custom_links, keep] = keys(item, known)?;
+    let known = [
+        "root",
+        "sources",
+        "connections",
+        "bandwidth",
+        "stall_timeout",
+        "memory",
+        "custom_links",
+        "keep",
+        "hooks",
+        "health",
+        "confirm",
+    ];
+    let [
+        root,
+        sources,
+        connections,
+        bandwidth,
+        stall_timeout,
+        memory,
+        custom_links,
+        keep,
+        hook_items,
+        health_item,
+        confirm,
+    ] = keys(item, known)?;
     let sources = match sources {
         Some(item) => tiers(item, &publish.targets)?,
         None => {
@@ -119,7 +144,10 @@ pub(super) fn deploy(item: Option<Item<'_>>, base: &Path, publish: &Publish) -> 
         },
         bandwidth: bandwidth.map(|item| self::bandwidth(&item)).transpose()?,
         stall_timeout: match stall_timeout {
-            Some(item) => span(&item)?,
+            Some(item) => match span(&item)? {
+                span if span < Duration::from_secs(1) => return Err(item.error(Problem::Span { value: item.shown() })),
+                span => span,
+            },
             None => DEFAULT_STALL,
         },
         memory: match memory {
@@ -127,6 +155,12 @@ pub(super) fn deploy(item: Option<Item<'_>>, base: &Path, publish: &Publish) -> 
             None => DEFAULT_MEMORY,
         },
         custom_links: links(custom_links, base)?,
+        hooks: hooks(hook_items, base)?,
+        health: health(health_item, base)?,
+        confirm: confirm
+            .map(|item| item.parse(|value, _| Problem::Span { value }))
+            .transpose()?
+            .filter(|Span(span)| !span.is_zero()),
         keep: Keep { last: count(last)?.unwrap_or(DEFAULT_KEEP), days: count(days)? },
     })
 }
@@ -139,8 +173,8 @@ fn bandwidth(item: &Item<'_>) -> Result<ByteSize, Error> {
     size.ok_or_else(|| item.error(Problem::Size { value: item.shown() }))
 }
 
-/// A time of at least a second.
-fn span(item: &Item<'_>) -> Result<Duration, Error> {
+/// A time that is not zero.
+pub(super) fn span(item: &Item<'_>) -> Result<Duration, Error> {
     let Span(span) = item.parse(|value, _| Problem::Span { value })?;
     if span.is_zero() { Err(item.error(Problem::Span { value: item.shown() })) } else { Ok(span) }
 }

@@ -159,6 +159,14 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// The text with its variables replaced, which may be empty where the file says so: `""`, or an empty variable.
+    pub fn text_or_empty(&self) -> Result<String, Error> {
+        match (self.text(), &self.node.value) {
+            (Err(e), Value::Text(_)) if *e.problem == Problem::Empty => Ok(String::new()),
+            (other, _) => other,
+        }
+    }
+
     /// The text with its variables replaced; `None` where it is empty or a variable is unset.
     pub fn text_if_given(&self) -> Result<Option<String>, Error> {
         match self.text() {

@@ -8,8 +8,9 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::targets::TargetPlace;
-use crate::model::{ByteSize, Choice, ComponentType, Compression, Dependency, Platform};
+use super::checks::{Health, Hooks};
+use super::targets::{Bos, S3, Secret, TargetPlace};
+use crate::model::{ByteSize, Choice, ComponentType, Compression, Dependency, Platform, Span};
 
 /// What is left out of every package, in gitignore syntax. Later patterns win: `!__pycache__/` in `pack.exclude` or in
 /// a component's takes it in again.
@@ -159,6 +160,12 @@ pub struct Deploy {
     pub memory: ByteSize,
     /// Links outside the root: absolute path of the link → what it leads to.
     pub custom_links: BTreeMap<PathBuf, PathBuf>,
+    /// What is run before and after a switch.
+    pub hooks: Hooks,
+    /// What has to answer after a switch; nothing where none is given.
+    pub health: Option<Health>,
+    /// For how long a deploy is on trial: it is undone where nobody confirms it in that time.
+    pub confirm: Option<Span>,
     /// Which versions are kept.
     pub keep: Keep,
 }
@@ -188,9 +195,29 @@ impl Config {
         self.components.get(kind).cloned().unwrap_or_else(|| Component::plain(kind, &self.project.root, &self.pack))
     }
 
+    /// The secrets of all targets.
+    pub fn secrets(&self) -> Vec<&Secret> {
+        self.publish.targets.iter().flat_map(|target| target.place.secrets()).flatten().collect()
+    }
+
     /// The target of this name.
     pub fn target(&self, name: &str) -> Option<&Target> {
         self.publish.targets.iter().find(|target| target.name == name)
+    }
+}
+
+impl TargetPlace {
+    fn secrets(&self) -> [Option<&Secret>; 2] {
+        match self {
+            TargetPlace::S3(S3 { credentials, .. }) | TargetPlace::Bos(Bos { credentials, .. }) => match credentials {
+                Some(keys) => [Some(&keys.secret_key), keys.session_token.as_ref()],
+                None => [None, None],
+            },
+            TargetPlace::Azure(azure) => [azure.access_key.as_ref(), azure.sas_token.as_ref()],
+            TargetPlace::Http(http) => [http.token.as_ref(), http.login.as_ref().map(|login| &login.password)],
+            TargetPlace::Oci(oci) => [oci.login.as_ref().map(|login| &login.password), None],
+            TargetPlace::Filesystem { .. } | TargetPlace::Gcs(_) => [None, None],
+        }
     }
 }
 

@@ -74,6 +74,9 @@ deploy:
   # stall_timeout: 30s       # a connection over which nothing comes for so long is given up
   # memory: 128MiB           # what may wait in memory for its turn to be unpacked
   # custom_links: {{/app/models: {example}}}
+  # hooks: {{pre_switch: [[./may-i]], post_switch: [[systemctl, --user, reload, app]]}}   # may the links move; they have
+  # health: {{http: \"http://127.0.0.1:8080/healthz\", timeout: 30s, healthy_for: 5s}}   # else it is undone
+  # confirm: 10m             # a deploy that nobody confirms in that time is undone
   keep: {{last: 5}}            # what `version cleanup` leaves; days: 30 keeps what was current since
 
 # The cache of packages on this machine.
@@ -170,6 +173,9 @@ mod tests {
             "stall_timeout:",
             "memory:",
             "custom_links:",
+            "hooks:",
+            "health:",
+            "confirm:",
             "store:",
         ];
         for key in examples {

@@ -54,6 +54,8 @@ deploy:
   root: /opt/deployments
   sources: [local, [mirror, cold]]
   custom_links: {/app/models: /opt/deployments/links/model}
+  hooks: {pre_switch: [], post_switch: [["systemctl", "--user", "reload", "app"]]}
+  health: {http: "http://127.0.0.1:8080/healthz", timeout: 30s, healthy_for: 5s}
   keep: {last: 4, days: 30}
 store:   {path: ~/.cache/deploy-tool, max_size: 20GiB}
 "#;
@@ -129,6 +131,71 @@ fn how_packages_are_fetched() {
     refused("deploy: {bandwidth: 0}", 1, 21, "deploy.bandwidth", Problem::Size { value: value("0") });
     refused("deploy: {stall_timeout: fast}", 1, 25, "deploy.stall_timeout", Problem::Span { value: value("fast") });
     refused("deploy: {stall_timeout: 0s}", 1, 25, "deploy.stall_timeout", Problem::Span { value: value("0s") });
+}
+
+#[test]
+fn hooks_are_argument_lists_and_a_shell_is_asked_for() {
+    let text = "deploy:\n  hooks:\n    pre_switch: [[./may-i, '${DATA}', ''], [~/bin/ask]]\n    post_switch:\n    \
+                - {run: [systemctl, reload, app], timeout: 500ms}\n    - {shell: 'kill $$(cat pid) || true'}\n";
+    let hooks = good(text).deploy.hooks;
+    let all = hooks.pre_switch.iter().chain(&hooks.post_switch);
+    let all: Vec<_> =
+        all.map(|h| (h.program.name.to_str().expect("UTF-8"), h.program.args.clone(), h.timeout)).collect();
+    let minute = Duration::from_secs(60);
+    let texts = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
+    assert_eq!(
+        all,
+        [
+            ("/p/may-i", texts(&["/data", ""]), minute),
+            ("/home/mei/bin/ask", texts(&[]), minute),
+            ("systemctl", texts(&["reload", "app"]), Duration::from_millis(500)),
+            ("sh", texts(&["-c", "kill $(cat pid) || true"]), minute),
+        ]
+    );
+    // Messages show what the file says, and no value of a variable.
+    assert_eq!(hooks.pre_switch[0].program.shown, "./may-i ${DATA} ");
+    assert_eq!(good("").deploy.hooks, Hooks::default());
+    let key = "deploy.hooks.post_switch[0]";
+    let shape = Problem::Shape { wanted: Shape::List, found: Shape::Scalar };
+    refused("deploy: {hooks: {post_switch: [reload app]}}", 1, 32, key, shape);
+    refused("deploy: {hooks: {post_switch: [[]]}}", 1, 32, key, Problem::Empty);
+    let one_of = Problem::OneOf { names: &["run", "shell"] };
+    refused("deploy: {hooks: {post_switch: [{timeout: 1s}]}}", 1, 32, key, one_of.clone());
+    refused("deploy: {hooks: {post_switch: [{run: [a], shell: b}]}}", 1, 32, key, one_of);
+    let never = Problem::Span { value: "0s".into() };
+    let text = "deploy: {hooks: {post_switch: [{run: [a], timeout: 0s}]}}";
+    refused(text, 1, 52, "deploy.hooks.post_switch[0].timeout", never);
+}
+
+#[test]
+fn health_is_one_probe_that_can_pass() {
+    let health = |text: &str| good(&format!("deploy: {{health: {text}}}")).deploy.health.expect("given");
+    let seconds = Duration::from_secs;
+    let web = health("{http: 'http://127.0.0.1:8080/healthz?token=${DATA}'}");
+    assert_eq!((web.timeout, web.healthy_for, web.interval), (seconds(30), seconds(5), seconds(1)));
+    let url = "http://127.0.0.1:8080/healthz";
+    assert_eq!(web.probe, Probe::Http { url: format!("{url}?token=/data"), shown: url.into() });
+    let port = health("{tcp: '[::1]:80', timeout: 2s, interval: 100ms}");
+    assert_eq!((port.probe, port.healthy_for), (Probe::Tcp("[::1]:80".into()), seconds(1)));
+    let command = health("{command: [bin/check, --fast], healthy_for: 0s}");
+    let program =
+        Program { name: "/p/bin/check".into(), args: vec!["--fast".into()], shown: "bin/check --fast".into() };
+    assert_eq!((command.probe, command.healthy_for), (Probe::Command(program), seconds(0)));
+    let one_of = Problem::OneOf { names: &["http", "command", "tcp"] };
+    refused("deploy: {health: {timeout: 1s}}", 1, 18, "deploy.health", one_of.clone());
+    refused("deploy: {health: {tcp: 'a:1', command: [b]}}", 1, 18, "deploy.health", one_of);
+    for bad in ["ftp://h/", "http://me:x@h/", "http://h/#a", "http://"] {
+        let text = format!("deploy: {{health: {{http: '{bad}'}}}}");
+        refused(&text, 1, 25, "deploy.health.http", Problem::HealthUrl { value: bad.into() });
+    }
+    for bad in ["80", ":80", "host:0", "host:99999"] {
+        let text = format!("deploy: {{health: {{tcp: '{bad}'}}}}");
+        refused(&text, 1, 24, "deploy.health.tcp", Problem::Address { value: bad.into() });
+    }
+    let never = Problem::NotShorter { value: "3s".into(), than: "timeout" };
+    refused("deploy: {health: {tcp: 'a:1', timeout: 3s, healthy_for: 3s}}", 1, 57, "deploy.health.healthy_for", never);
+    let confirm = |text: &str| good(&format!("deploy: {{confirm: {text}}}")).deploy.confirm.map(|span| span.0);
+    assert_eq!((confirm("10m"), confirm("0s")), (Some(seconds(600)), None));
 }
 
 #[test]
@@ -218,12 +285,29 @@ fn unknown_keys_name_the_nearest_one() {
     let pack = ["output", "compression", "level", "exclude", "threads"];
     let text = "pack:\n  output: x\n  compresion: gzip\n";
     refused(text, 3, 3, "pack.compresion", unknown("compresion", Some("compression"), &pack));
-    let deploy = ["root", "sources", "connections", "bandwidth", "stall_timeout", "memory", "custom_links", "keep"];
-    refused("deploy: {hooks: {}}", 1, 10, "deploy.hooks", unknown("hooks", None, &deploy));
+    let deploy = [
+        "root",
+        "sources",
+        "connections",
+        "bandwidth",
+        "stall_timeout",
+        "memory",
+        "custom_links",
+        "keep",
+        "hooks",
+        "health",
+        "confirm",
+    ];
+    refused("deploy: {hoks: {}}", 1, 10, "deploy.hoks", unknown("hoks", Some("hooks"), &deploy));
+    let hooks = unknown("post_swich", Some("post_switch"), &["pre_switch", "post_switch"]);
+    refused("deploy: {hooks: {post_swich: []}}", 1, 18, "deploy.hooks.post_swich", hooks);
+    let probes = ["http", "command", "tcp", "timeout", "healthy_for", "interval"];
+    let health = unknown("healthyfor", Some("healthy_for"), &probes);
+    refused("deploy: {health: {tcp: 'a:1', healthyfor: 1s}}", 1, 31, "deploy.health.healthyfor", health);
     let known = ["source", "description", "compression", "mutable", "depends", "mtime", "exclude", "platform"];
     let text = "components:\n  model: {mode: '0750'}";
     refused(text, 2, 11, "components.model.mode", unknown("mode", None, &known));
-    for later in ["deploy: {link: auto}", "deploy: {health: {}}", "trust: {}", "components: {a: {group: x}}"] {
+    for later in ["deploy: {link: auto}", "trust: {}", "components: {a: {group: x}}"] {
         assert!(matches!(bad(later).3, Problem::UnknownKey { .. }), "{later}");
     }
     // A typo is named before what follows from it.

@@ -28,6 +28,13 @@ impl Timestamp {
         self.0
     }
 
+    /// The instant `span` later, fractions of a second rounded up; the last one there is where that is behind it.
+    pub fn after(self, span: Duration) -> Self {
+        let whole = span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0));
+        let seconds = self.0.saturating_add(i64::try_from(whole).unwrap_or(i64::MAX));
+        Self::from_unix(seconds).unwrap_or(Self(jiff::Timestamp::MAX.as_second()))
+    }
+
     /// Time passed since `earlier`; zero where `earlier` is later.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_secs(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -70,22 +77,24 @@ impl fmt::Display for Timestamp {
 #[error("`{0}` is not a span such as `30s`, `10m`, `12h` or `30d`")]
 pub struct SpanError(pub String);
 
-/// A span of time: a whole number and `s`, `m`, `h`, `d` or `w`.
+/// A span of time: a whole number and `ms`, `s`, `m`, `h`, `d` or `w`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Span(pub Duration);
 
-const SPAN_UNITS: [(char, u64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
+/// Milliseconds of each unit, the longest first.
+const SPAN_UNITS: [(&str, u64); 6] =
+    [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 impl FromStr for Span {
     type Err = SpanError;
 
     fn from_str(text: &str) -> Result<Self, SpanError> {
-        let seconds = SPAN_UNITS.iter().find_map(|(unit, factor)| {
+        let milliseconds = SPAN_UNITS.iter().find_map(|(unit, factor)| {
             let count = text.trim().strip_suffix(*unit)?.parse::<u64>().ok()?;
             count.checked_mul(*factor)
         });
-        seconds.map(|s| Self(Duration::from_secs(s))).ok_or_else(|| SpanError(text.to_owned()))
+        milliseconds.map(|ms| Self(Duration::from_millis(ms))).ok_or_else(|| SpanError(text.to_owned()))
     }
 }
 
@@ -105,10 +114,11 @@ impl From<Span> for String {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs();
-        let unit = SPAN_UNITS.iter().find(|(_, factor)| seconds >= *factor && seconds.is_multiple_of(*factor));
-        let (name, factor) = unit.unwrap_or(&('s', 1));
-        write!(f, "{}{name}", seconds / factor)
+        let milliseconds = self.0.as_millis();
+        let fits =
+            |factor: &u64| milliseconds >= u128::from(*factor) && milliseconds.is_multiple_of(u128::from(*factor));
+        let (name, factor) = SPAN_UNITS.iter().find(|(_, factor)| fits(factor)).unwrap_or(&("s", 1000));
+        write!(f, "{}{name}", milliseconds / u128::from(*factor))
     }
 }
 
@@ -124,10 +134,21 @@ mod tests {
     }
 
     #[test]
+    fn an_instant_later_is_never_too_early_and_never_out_of_range() {
+        let time = Timestamp::from_unix(100).expect("a time");
+        assert_eq!(time.after(Duration::from_millis(1500)).as_unix(), 102);
+        let last = time.after(Duration::MAX);
+        assert_eq!(last.to_string().parse(), Ok(last));
+    }
+
+    #[test]
     fn spans_round_trip() {
         assert_eq!("30d".parse(), Ok(Span(Duration::from_secs(30 * 86_400))));
         assert_eq!(Span(Duration::from_secs(90)).to_string(), "90s");
         assert_eq!(Span(Duration::from_secs(172_800)).to_string(), "2d");
+        for text in ["500ms", "1500ms", "2s", "0s", "10m"] {
+            assert_eq!(text.parse::<Span>().map(|span| span.to_string()), Ok(text.to_owned()));
+        }
         assert!("soon".parse::<Span>().is_err());
         assert!("-5s".parse::<Span>().is_err());
     }

@@ -55,6 +55,12 @@ impl Explain for Error {
                 .with("name", name)
                 .with("known", list(known)),
             Problem::Url { value } => Phrase::usage("config.url").with("value", value),
+            Problem::HealthUrl { value } => Phrase::usage("config.health-url").with("value", value),
+            Problem::Address { value } => Phrase::usage("config.address").with("value", value),
+            Problem::OneOf { names } => Phrase::usage("config.one-of").with("names", list(names)),
+            Problem::NotShorter { value, than } => {
+                Phrase::usage("config.not-shorter").with("value", value).with("than", than)
+            }
             Problem::Mode { value } => Phrase::usage("config.mode").with("value", value),
             Problem::ReadOnlyTarget { name } => Phrase::usage("config.read-only-target").with("name", name),
             Problem::Repeated { name } => Phrase::usage("config.repeated").with("name", name),
