@@ -50,6 +50,7 @@ pub(super) enum Commands {
     Deploy(Deploy),
     Ship(Ship),
     Rollback(Rollback),
+    Confirm(Confirm),
     Status,
     History(History),
     #[command(subcommand)]
@@ -122,6 +123,10 @@ pub(super) struct Deploy {
     pub record: Vec<PathBuf>,
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
+    #[arg(long, value_name = "SPAN")]
+    pub confirm: Option<Span>,
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -143,6 +148,14 @@ pub(super) struct Rollback {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Confirm {
+    #[command(flatten)]
+    pub dry: DryRun,
+    #[arg(long)]
+    pub expire: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct History {
     #[arg(long, value_name = "TIME")]
     pub at: Option<Timestamp>,
@@ -153,7 +166,7 @@ pub(super) struct History {
 #[derive(Debug, Subcommand)]
 pub(super) enum VersionCommands {
     List(VersionList),
-    Switch(OneVersion),
+    Switch(Switch),
     Pin(OneVersion),
     Unpin(OneVersion),
     Cleanup(Cleanup),
@@ -163,6 +176,14 @@ pub(super) enum VersionCommands {
 pub(super) struct VersionList {
     #[arg(value_name = "TYPE")]
     pub component: Option<ComponentType>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Switch {
+    #[command(flatten)]
+    pub to: OneVersion,
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -285,7 +306,7 @@ fn expiry(text: &str) -> Result<Span, String> {
     let span: Span = text.parse().map_err(|e: SpanError| e.to_string())?;
     let week = Duration::from_secs(7 * 86_400);
     let bounds = || say_opt("url.expiry").unwrap_or_default();
-    if span.0.is_zero() || span.0 > week { Err(bounds()) } else { Ok(span) }
+    if span.0 < Duration::from_secs(1) || span.0 > week { Err(bounds()) } else { Ok(span) }
 }
 
 /// The command with every word of its help from the catalogue.

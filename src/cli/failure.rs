@@ -53,5 +53,6 @@ pub(super) fn status(kind: Kind) -> u8 {
         Kind::NotFound => 3,
         Kind::Refused => 4,
         Kind::Conflict => 5,
+        Kind::Unhealthy => 6,
     }
 }

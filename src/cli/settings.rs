@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::args::Global;
 use super::explain::Explain;
@@ -89,6 +89,7 @@ fn caller(command: &str) -> Result<Caller, Failure> {
         email: format!("{}@{host}", user.replace(' ', "")),
         name: user,
         now,
+        began: Instant::now(),
     })
 }
 

@@ -163,10 +163,13 @@ pub(super) fn candidates(view: &View, now: Timestamp) -> Result<Vec<Candidate>, 
     let mut out = Vec::new();
     for component in view.types()? {
         let pins = view.pins(&component)?;
+        let bad = view.bad_versions(&component)?;
         for version in view.versions(&component)? {
             let receipt = view.installed(&component, &version)?;
+            // One that did not stand was never really current.
+            let last_current = history.last_current(&component, &version, now).filter(|_| !bad.contains_key(&version));
             out.push(Candidate {
-                last_current: history.last_current(&component, &version, now),
+                last_current,
                 installed_at: receipt.installed_at,
                 pinned: pins.contains(&version),
                 dependencies: receipt.dependencies,
@@ -223,6 +226,7 @@ pub(super) fn finish(root: &Root, journal: &CleanupJournal) -> Result<(), Error>
     let layout = root.layout();
     for number in &journal.releases {
         fsx::remove_tree(&layout.release(*number))?;
+        fsx::remove_file_opt(&layout.check(*number))?;
     }
     for (component, version) in &journal.versions {
         remove_version(layout, component, version)?;

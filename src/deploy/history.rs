@@ -13,6 +13,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::checks::{Because, Trial};
 use super::{Action, Error, Layout, Set};
 use crate::fsx;
 use crate::model::{ComponentType, Sha256, Timestamp, Version};
@@ -41,6 +42,12 @@ pub struct Entry {
     /// For components rolled back alone: the release whose version they have again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub origins: BTreeMap<ComponentType, u64>,
+    /// What it has to pass before it counts as good; absent where that is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
+    /// Which release did not stand and why, for one that was made because of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<Because>,
 }
 
 /// One component of a release.
@@ -184,6 +191,8 @@ mod tests {
             changed: Vec::new(),
             restores: None,
             origins: BTreeMap::new(),
+            trial: None,
+            because: None,
         }
     }
 

@@ -126,6 +126,16 @@ impl Layout {
         self.pins(component).join(version.as_str())
     }
 
+    /// `.deploy-tool/bad/<type>/`
+    pub fn bad(&self, component: &ComponentType) -> PathBuf {
+        self.state().join("bad").join(component.as_str())
+    }
+
+    /// `.deploy-tool/checks/<n>.json`
+    pub fn check(&self, number: u64) -> PathBuf {
+        self.state().join("checks").join(format!("{number}.json"))
+    }
+
     /// `.deploy-tool/history.jsonl`
     pub fn history(&self) -> PathBuf {
         self.state().join("history.jsonl")

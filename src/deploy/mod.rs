@@ -14,6 +14,8 @@
 //!     staging/                        version directories being made, trees being removed
 //!     receipts/<type>/<version>.json  what was installed, from which record
 //!     pins/<type>/<version>           versions never to be removed
+//!     checks/<n>.json                 what came of the hooks and the health check of release n, and until when it is on trial
+//!     bad/<type>/<version>            versions that did not stand here: which release, when, why
 //!     custom-links.json               links outside the root that are ours
 //!     history.jsonl                   one line a release
 //!     rejected/                       bytes that failed their check
@@ -38,6 +40,26 @@
 //! So without an open journal the history's last line says what is current, and a link that disagrees is drift, which
 //! `links repair` mends; while a release is being made, `releases/current` says it.
 //!
+//! # After the commit
+//!
+//! A release that has to be healthy, or confirmed, says so in its history line (`trial`), so that this is as durable as its
+//! commit; its journal is closed all the same. What came of it is one file, `checks/<n>.json`, written when it is known.
+//! So for the current release:
+//!
+//! | history line | `checks/<n>.json` | it is | the next changing command |
+//! |---|---|---|---|
+//! | no trial | any | settled | goes on |
+//! | trial | none | stopped between commit and result | runs `post_switch` and the health check again, and goes by the result |
+//! | trial | passed, no `confirm_by` or confirmed | settled | goes on |
+//! | trial | passed, `confirm_by` to come | on trial | goes on |
+//! | trial | passed, `confirm_by` over | overdue | undoes it |
+//! | trial | not passed | failed | undoes it; a rollback stays |
+//!
+//! To undo a release is to make another: the set of its parent (nothing, where it has none), action rollback, with
+//! `because`. Its versions are marked bad before. So whatever stops where, the root is old or new, and a version that was
+//! never found healthy does not stay unnoticed. `version switch` and `rollback` do not wait for any of this: they put
+//! another release in its place, which ends what was due.
+//!
 //! # What a reader may see
 //!
 //! One lookup through `links/<type>` sees one whole version, the old one or the new one; `current` never dangles. Two
@@ -46,6 +68,8 @@
 //!
 //! Must not know: archives, targets, records, git. Who fills a staging directory is passed in.
 
+mod bad;
+mod checks;
 mod cleanup;
 mod error;
 mod history;
@@ -62,6 +86,8 @@ mod state;
 mod tests;
 mod transaction;
 
+pub use bad::Bad;
+pub use checks::{Because, Check, Checked, Outcome, Run, Standing, Trial, Why};
 pub use cleanup::{Candidate, CleanupPlan, Decision, Reason, Retention, plan_cleanup};
 pub use error::Error;
 pub use history::{Entry as HistoryEntry, EntryComponent, History};
@@ -73,4 +99,4 @@ pub use receipt::{Receipt, ReceiptRecord};
 pub use recover::Recovery;
 pub use root::{Root, View};
 pub use state::{Release, Set, State};
-pub use transaction::{Done, execute};
+pub use transaction::{Done, Prepared, begin};

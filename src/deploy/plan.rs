@@ -141,6 +141,8 @@ fn plan_from(layout: &Layout, state: &State, request: Request, observed: &Observ
         changed,
         restores: request.restores,
         origins: request.origins,
+        trial: None,
+        because: None,
     };
     Ok(Plan { entry, before, after: request.after, installs: request.installs, links, owned })
 }

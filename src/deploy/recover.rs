@@ -1,5 +1,6 @@
 //! Bringing a root that was left in the middle of something to before or after.
 
+use super::checks::Why;
 use super::journal::{self, CleanupJournal, Open, ReleaseJournal};
 use super::state::{State, current_number, types};
 use super::{Error, Layout, Receipt, Root, transaction};
@@ -22,6 +23,22 @@ pub enum Recovery {
     },
     /// A cleanup was under way: finished.
     CleanedUp,
+    /// The current release was stopped before the result of its checks was known: checked again, and it stands.
+    Checked {
+        /// Its number.
+        release: u64,
+        /// Whether it passed; a rollback that did not stays all the same.
+        passed: bool,
+    },
+    /// The current release did not stand: undone by another one.
+    RolledBack {
+        /// Its number.
+        release: u64,
+        /// The one that undid it.
+        by: u64,
+        /// Why it did not stand.
+        why: Why,
+    },
 }
 
 /// Finishes or undoes what an earlier run left open, and sweeps up what a power cut may have left without a journal.

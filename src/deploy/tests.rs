@@ -48,7 +48,7 @@ fn stage(install: &Install, dir: &Path) -> Result<Receipt, Error> {
 
 fn run(root: &Root, request: Request) -> Result<Done, Error> {
     let plan = plan(root.layout(), &root.view().state()?, request)?;
-    execute(root, &plan, stage)
+    begin(root, &plan, stage)?.commit()
 }
 
 fn open(path: &Path) -> (Root, Recovery) {
@@ -93,7 +93,7 @@ fn a_failed_stage_leaves_the_root_as_it_was() {
     let before = names(dir.path());
     let wanted = request(&[("model", "2"), ("config", "1")], &[("model", "2"), ("config", "1")], Some(1));
     let plan = plan(root.layout(), &root.view().state().expect("read"), wanted).expect("a plan");
-    let result = execute(&root, &plan, |install, dir| match install.component.as_str() {
+    let result = begin(&root, &plan, |install, dir| match install.component.as_str() {
         "config" => Err(Error::NotDeployed { component: install.component.clone() }),
         _ => stage(install, dir),
     });

@@ -20,29 +20,57 @@ pub struct Done {
     pub links: usize,
 }
 
-/// Executes `plan`. `stage` fills an empty directory with the tree of a version and returns its receipt.
+/// A release with nothing left to do but its commit: the links may move, and nothing has been seen of it yet. One that
+/// is dropped is undone by the next changing command.
+#[derive(Debug)]
+#[must_use]
+pub struct Prepared<'r> {
+    root: &'r Root,
+    journal: ReleaseJournal,
+}
+
+/// Steps 1 and 2 of `plan`. `stage` fills an empty directory with the tree of a version and returns its receipt.
 ///
 /// # Errors
 ///
-/// Before the commit point: everything is undone, the root is as before. After it: [`Error::DurabilityUnknown`], or an
-/// error of the step that failed; the journal stays open and the next changing command finishes the release.
-pub fn execute<E: From<Error>>(
-    root: &Root,
+/// Everything is undone: the root is as before.
+pub fn begin<'r, E: From<Error>>(
+    root: &'r Root,
     plan: &Plan,
     stage: impl FnMut(&Install, &Path) -> Result<Receipt, E>,
-) -> Result<Done, E> {
+) -> Result<Prepared<'r>, E> {
     let journal = ReleaseJournal {
         entry: plan.entry.clone(),
         installs: plan.installs.iter().map(|i| (i.component.clone(), i.version.clone())).collect(),
         links: plan.links.clone(),
     };
-    if let Err(error) = prepare(root, plan, &journal, stage) {
-        // What failed is what the user must hear; if undoing fails too, the open journal makes the next command undo it.
-        let _ = recover::undo(root, plan.entry.release, Some(&journal));
-        return Err(error);
+    let prepared = Prepared { root, journal };
+    match prepare(root, plan, &prepared.journal, stage) {
+        Ok(()) => Ok(prepared),
+        Err(error) => {
+            prepared.undo();
+            Err(error)
+        }
     }
-    commit(root, &journal)?;
-    Ok(Done { release: plan.entry.release, links: plan.links.len() })
+}
+
+impl Prepared<'_> {
+    /// Steps 3 to 5.
+    ///
+    /// # Errors
+    ///
+    /// Where the commit point was not reached the root is as before. After it: [`Error::DurabilityUnknown`] and
+    /// [`Error::ReadBack`] of a release that is made to the end, or an error of the step that failed; then the journal
+    /// stays open and the next changing command finishes the release.
+    pub fn commit(self) -> Result<Done, Error> {
+        commit(self.root, &self.journal)?;
+        Ok(Done { release: self.journal.entry.release, links: self.journal.links.len() })
+    }
+
+    /// Leaves the root as it was before. If that fails too, the open journal makes the next command undo it.
+    pub fn undo(self) {
+        let _ = recover::undo(self.root, self.journal.entry.release, Some(&self.journal));
+    }
 }
 
 /// Steps 1 and 2: everything that needs space.
@@ -125,18 +153,18 @@ fn commit(root: &Root, journal: &ReleaseJournal) -> Result<(), Error> {
     durable.map_err(|source| Error::DurabilityUnknown { release: journal.entry.release, source })
 }
 
-/// Steps 4 and 5: links, history, end. Every part may have been done already, by a run that was stopped.
+/// Steps 4 and 5: links, history, end. Every part may have been done already, by a run that was stopped. A link that does
+/// not hold what it was just given is somebody else's doing: the release is made to the end, so that it can be undone.
 pub(super) fn finish(root: &Root, journal: &ReleaseJournal) -> Result<(), Error> {
     let layout = root.layout();
     for change in &journal.links {
         apply(layout, change)?;
     }
-    for change in &journal.links {
-        read_back(layout, change)?;
-    }
+    let as_planned = journal.links.iter().try_for_each(|change| read_back(layout, change));
     journal.entry.append(layout)?;
     let durable = root.filesystem().flush().map_err(Error::from).and_then(|()| flush_outside(&journal.links));
     journal::close_release(layout, journal.entry.release)?;
+    as_planned?;
     durable.map_err(|error| match error {
         Error::Io(source) => Error::DurabilityUnknown { release: journal.entry.release, source },
         other => other,

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::release::{self, Checks};
 use super::{Error, Site};
 use crate::deploy::{
-    Action, Done, EntryComponent, Error as DeployError, History, LinkChange, Plan, Receipt, Recovery, Request, Root,
-    Set, State, View, execute, plan,
+    Action, Because, EntryComponent, Error as DeployError, History, HistoryEntry, LinkChange, Plan, Receipt, Recovery,
+    Request, Root, Set, State, View, begin, plan,
 };
 use crate::model::{ComponentType, Version};
 
@@ -39,6 +40,8 @@ pub struct Report {
     pub changed: Vec<Moved>,
     /// The links it moves.
     pub links: Vec<LinkChange>,
+    /// What was run and asked for it.
+    pub checks: Checks,
     /// Whether it was only planned.
     pub dry_run: bool,
     /// What an earlier run had left unfinished.
@@ -70,13 +73,38 @@ pub fn rollback(site: &Site, to: Option<u64>, dry_run: bool) -> Result<Report, E
                 .map(|entry| entry.release)
                 .ok_or(DeployError::NoParent { release: current })?,
         };
-        let entry = history.release(number).ok_or(DeployError::NoRelease { number, current })?;
-        let after = entry.set();
-        for (component, version) in &after {
-            view.installed(component, version)?;
-        }
-        Ok(Wanted { after, parent: entry.parent, restores: Some(number), ..Wanted::of(Action::Rollback) })
+        back_to(view, &history, number, current)
     })
+}
+
+/// The set of release `number` again.
+fn back_to(view: &View, history: &History, number: u64, current: Option<u64>) -> Result<Wanted, Error> {
+    let entry = history.release(number).ok_or(DeployError::NoRelease { number, current })?;
+    let after = entry.set();
+    for (component, version) in &after {
+        view.installed(component, version)?;
+    }
+    Ok(Wanted { after, parent: entry.parent, restores: Some(number), ..Wanted::of(Action::Rollback) })
+}
+
+/// Undoes the current release, which `fallen` is about: the set of its parent becomes current again, or nothing where it
+/// has none. Answers which release did that.
+///
+/// # Errors
+///
+/// [`Error::Fallen`] where a hook failed then.
+pub(super) fn undo(site: &Site, root: &Root, fallen: &HistoryEntry, because: Because) -> Result<u64, Error> {
+    let view = root.view();
+    let state = view.state()?;
+    let wanted = match fallen.parent {
+        Some(number) => back_to(view, &view.history()?, number, state.number())?,
+        None => Wanted::of(Action::Rollback),
+    };
+    let mut plan = planned(site, view, &state, wanted)?;
+    plan.entry.because = Some(because);
+    plan.entry.at = site.caller.time();
+    run(site, root, &plan)?;
+    Ok(plan.entry.release)
 }
 
 /// `rollback TYPE`: one component gets the version it had before.
@@ -120,45 +148,53 @@ fn change(
 ) -> Result<Report, Error> {
     let planned = |view: &View| -> Result<Plan, Error> {
         let state = view.state()?;
-        let wanted = wanted(view, &state)?;
-        let request = Request {
-            details: details(view, &wanted.after)?,
-            action: wanted.action,
-            after: wanted.after,
-            installs: Vec::new(),
-            parent: wanted.parent,
-            restores: wanted.restores,
-            origins: wanted.origins,
-            custom_links: site.custom_links(),
-            at: site.caller.now,
-            by: site.caller.by.clone(),
-        };
-        Ok(plan(view.layout(), &state, request)?)
+        let plan = planned(site, view, &state, wanted(view, &state)?)?;
+        if plan.entry.action == Action::Switch {
+            release::refuse_bad(site, view, &plan)?;
+        }
+        Ok(plan)
     };
     if dry_run {
         let plan = planned(&site.view()?)?;
-        return Ok(report(&plan, true, Recovery::Clean));
+        return Ok(Report { checks: release::would(site, &plan), ..report(&plan, true, Recovery::Clean) });
     }
     site.view()?;
-    let (root, recovery) = site.change()?;
+    let (root, recovery) = site.change_at_once()?;
     let plan = planned(root.view())?;
-    run(&root, &plan)?;
-    Ok(report(&plan, false, recovery))
+    Ok(Report { checks: run(site, &root, &plan)?, ..report(&plan, false, recovery) })
 }
 
-fn run(root: &Root, plan: &Plan) -> Result<Option<Done>, Error> {
+fn planned(site: &Site, view: &View, state: &State, wanted: Wanted) -> Result<Plan, Error> {
+    let request = Request {
+        details: details(view, &wanted.after)?,
+        action: wanted.action,
+        after: wanted.after,
+        installs: Vec::new(),
+        parent: wanted.parent,
+        restores: wanted.restores,
+        origins: wanted.origins,
+        custom_links: site.custom_links(),
+        at: site.caller.now,
+        by: site.caller.by.clone(),
+    };
+    let mut plan = plan(view.layout(), state, request)?;
+    release::put_on_trial(site, &mut plan);
+    Ok(plan)
+}
+
+fn run(site: &Site, root: &Root, plan: &Plan) -> Result<Checks, Error> {
     if plan.is_empty() {
-        return Ok(None);
+        return Ok(Checks::default());
     }
-    execute(root, plan, |install, _| -> Result<Receipt, Error> {
+    let prepared = begin(root, plan, |install, _| -> Result<Receipt, Error> {
         Err(DeployError::NotInstalled {
             component: install.component.clone(),
             version: install.version.clone(),
             installed: Vec::new(),
         }
         .into())
-    })
-    .map(Some)
+    })?;
+    release::carry_through(site, root, plan, prepared)
 }
 
 /// What the history says of each component of a set, from the receipts.
@@ -178,24 +214,30 @@ pub(super) fn details(view: &View, set: &Set) -> Result<BTreeMap<ComponentType, 
 
 /// The report of a plan, done or not.
 pub(super) fn report(plan: &Plan, dry_run: bool, recovery: Recovery) -> Report {
-    let moved = |component: &ComponentType| Moved {
-        component: component.clone(),
-        from: plan.before.get(component).cloned(),
-        to: plan.after.get(component).cloned(),
-    };
     Report {
         action: plan.entry.action,
         release: (!plan.is_empty()).then_some(plan.entry.release),
         parent: plan.entry.parent,
         restores: plan.entry.restores,
-        changed: plan.entry.changed.iter().map(moved).collect(),
+        changed: moved(plan),
         links: plan.links.clone(),
+        checks: Checks::default(),
         dry_run,
         recovery,
     }
 }
 
+/// The components that a plan changes.
+pub(super) fn moved(plan: &Plan) -> Vec<Moved> {
+    let one = |component: &ComponentType| Moved {
+        component: component.clone(),
+        from: plan.before.get(component).cloned(),
+        to: plan.after.get(component).cloned(),
+    };
+    plan.entry.changed.iter().map(one).collect()
+}
+
 /// The history entry that was current at a time, if any.
-pub(super) fn current_at(history: &History, at: crate::model::Timestamp) -> Option<&crate::deploy::HistoryEntry> {
+pub(super) fn current_at(history: &History, at: crate::model::Timestamp) -> Option<&HistoryEntry> {
     history.entries.iter().rfind(|entry| entry.at <= at)
 }

@@ -7,11 +7,12 @@ use serde::Serialize;
 
 use super::change::{self, details};
 use super::fetch::{self, Supply};
+use super::release::{self, Checks};
 use super::stage::Staging;
 use super::{Error, OnProgress, Site, record};
 use crate::deploy::{
     Action, EntryComponent, Error as DeployError, Install, Plan, Receipt, Recovery, Request as Wanted, State, View,
-    execute, plan,
+    begin, plan,
 };
 use crate::fsx;
 use crate::model::{ComponentType, Reference, Version};
@@ -124,7 +125,9 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
             }
             components.push(component);
         }
-        return Ok(Report { change: change::report(&plan, true, Recovery::Clean), components, commit });
+        let checks = release::would(site, &plan);
+        let change = change::Report { checks, ..change::report(&plan, true, Recovery::Clean) };
+        return Ok(Report { change, components, commit });
     }
     if fresh {
         // What cannot be deployed makes no root.
@@ -133,6 +136,7 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
     let (root, recovery) = site.change()?;
     let plan = plan_for(site, Some(root.view()), &root.view().state()?, &wanted)?;
     let mut components: Vec<Component> = wanted.iter().map(|published| present(published, &plan)).collect();
+    let mut checks = Checks::default();
     if !plan.is_empty() {
         let store = site.store()?;
         let supply = Supply::new(site, &store, top.as_deref(), &root.layout().rejected());
@@ -149,9 +153,11 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
             component.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             Ok(receipt)
         };
-        let _ = execute(&root, &plan, &mut stage)?;
+        let prepared = begin(&root, &plan, &mut stage)?;
+        checks = release::carry_through(site, &root, &plan, prepared)?;
     }
-    Ok(Report { change: change::report(&plan, false, recovery), components, commit })
+    let change = change::Report { checks, ..change::report(&plan, false, recovery) };
+    Ok(Report { change, components, commit })
 }
 
 /// What is asked for, from git objects or from record files, and the work tree that relative locations start from.
@@ -230,7 +236,12 @@ fn plan_for(site: &Site, view: Option<&View>, state: &State, wanted: &[Published
         by: site.caller.by.clone(),
     };
     let layout = crate::deploy::Layout::new(&site.root);
-    Ok(plan(&layout, state, request)?)
+    let mut plan = plan(&layout, state, request)?;
+    release::put_on_trial(site, &mut plan);
+    if let Some(view) = view {
+        release::refuse_bad(site, view, &plan)?;
+    }
+    Ok(plan)
 }
 
 /// Whether the version is installed with the content the record says.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::release::Fallen;
 use crate::model::{ComponentType, Dependency, IndexError, SchemaError, Version};
 use crate::{archive, deploy, fsx, records, store, target, transfer};
 
@@ -272,6 +273,48 @@ pub enum Error {
         /// Inodes free.
         free: u64,
     },
+    /// A hook said no before the links moved.
+    #[error("`{}` stopped release {release}", run.what)]
+    NotAllowed {
+        /// The release that was to be made.
+        release: u64,
+        /// The hook.
+        run: Box<deploy::Run>,
+    },
+    /// The release was made and does not stand.
+    #[error("release {} does not stand", .0.release)]
+    Fallen(Box<Fallen>),
+    /// The release that was current did not stand any more and was undone.
+    #[error("release {release} was undone by release {by}")]
+    RolledBack {
+        /// Its number.
+        release: u64,
+        /// The one that undid it.
+        by: u64,
+        /// Why.
+        why: deploy::Why,
+    },
+    /// The release stands, and that could not be written down.
+    #[error("release {release} stands, but this could not be written down: {source}")]
+    NotWrittenDown {
+        /// Its number.
+        release: u64,
+        /// Why not.
+        source: deploy::Error,
+    },
+    /// The version did not stand on this root before.
+    #[error("{component}@{version} is marked bad")]
+    MarkedBad {
+        /// The component.
+        component: ComponentType,
+        /// The version.
+        version: Version,
+        /// Why it is.
+        bad: deploy::Bad,
+    },
+    /// There is no trial to end.
+    #[error("nothing is on trial")]
+    NothingOnTrial,
     /// A configuration file is there already.
     #[error("`{}` exists", path.display())]
     ConfigExists {

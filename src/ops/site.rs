@@ -1,9 +1,9 @@
 //! Where an operation works and for whom: the configuration with its embedded defaults, as the caller gave it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::Error;
+use super::{Error, settle};
 use crate::config::{Config, Secret, Target, TargetPlace};
 use crate::deploy::{CustomLink, Recovery, Root, View};
 use crate::fsx;
@@ -23,8 +23,17 @@ pub struct Caller {
     pub email: String,
     /// What others read who find something locked, such as `pid 17, deploy, since …`.
     pub process: String,
-    /// The time of the operation.
+    /// When the operation began.
     pub now: Timestamp,
+    /// The same, by the clock that runs on.
+    pub began: Instant,
+}
+
+impl Caller {
+    /// What time it is by now, fractions of a second rounded up.
+    pub fn time(&self) -> Timestamp {
+        self.now.after(self.began.elapsed())
+    }
 }
 
 /// Where an operation works.
@@ -43,6 +52,8 @@ pub struct Site {
     /// A URL that leads to the package of the one version that is asked for, and is asked first. It may be signed, and is
     /// shown without its query.
     pub url: Option<Secret>,
+    /// Whether versions are taken that are marked bad on this root.
+    pub force: bool,
     /// What targets look up outside the configuration.
     pub ambient: Ambient,
     /// Who asks.
@@ -80,6 +91,7 @@ impl Site {
             repository: plain(&repository.unwrap_or_else(|| own.join("records"))),
             store: plain(&overrides.store.unwrap_or_else(|| config.store.path.clone())),
             url: None,
+            force: false,
             config,
             ambient,
             caller,
@@ -91,8 +103,16 @@ impl Site {
         Ok(View::open(&self.root)?)
     }
 
-    /// The root, for changing: locked and recovered.
+    /// The root, for changing: locked, recovered, and with nothing due: a release that was stopped before it was found
+    /// healthy is looked at again, and one that does not stand is undone.
     pub fn change(&self) -> Result<(Root, Recovery), Error> {
+        let (root, recovery) = self.change_at_once()?;
+        let recovery = settle::settle(self, &root, recovery)?;
+        Ok((root, recovery))
+    }
+
+    /// The root, for changing, whatever is due: for who puts another release in the place of the current one.
+    pub fn change_at_once(&self) -> Result<(Root, Recovery), Error> {
         Ok(Root::open(&self.root, &self.caller.process, Duration::ZERO)?)
     }
 

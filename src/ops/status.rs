@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::change::current_at;
 use super::{Error, Site};
-use crate::deploy::{HistoryEntry, LinkCheck, check_links};
+use crate::deploy::{Bad, Checked, HistoryEntry, LinkCheck, Standing, check_links};
 use crate::model::{ComponentType, Sha256, Timestamp, Version};
 
 /// What a root is now.
@@ -22,9 +22,31 @@ pub struct Status {
     pub components: Vec<Component>,
     /// How many links are not as they should be.
     pub links_wrong: usize,
+    /// What the release still has to pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
+    /// What came of its hooks and its health check.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checks: Option<Checked>,
+    /// The versions that are marked bad on this root.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bad: Vec<BadVersion>,
     /// What an earlier run left unfinished: the release it was making, or `null` within for a cleanup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unfinished: Option<Option<u64>>,
+}
+
+/// A version that is marked bad.
+#[derive(Debug, Clone, Serialize)]
+pub struct BadVersion {
+    /// The component.
+    #[serde(rename = "type")]
+    pub component: ComponentType,
+    /// The version.
+    pub version: Version,
+    /// Why it is.
+    #[serde(flatten)]
+    pub bad: Bad,
 }
 
 /// One current component.
@@ -63,6 +85,12 @@ pub fn status(site: &Site) -> Result<Status, Error> {
         });
     }
     let checks: Vec<LinkCheck> = check_links(&view, &site.custom_links())?;
+    let mut bad = Vec::new();
+    for component in view.types()? {
+        let versions = view.bad_versions(&component)?.into_iter();
+        bad.extend(versions.map(|(version, bad)| BadVersion { component: component.clone(), version, bad }));
+    }
+    let checked = state.number().map(|number| Checked::read(view.layout(), number)).transpose()?.flatten();
     Ok(Status {
         root: site.root.clone(),
         release: state.number(),
@@ -70,6 +98,9 @@ pub fn status(site: &Site) -> Result<Status, Error> {
         by: entry.map(|e| e.by.clone()),
         components,
         links_wrong: checks.iter().filter(|check| !check.is_ok()).count(),
+        standing: view.standing(site.caller.time())?.map(|(_, standing)| standing),
+        checks: checked,
+        bad,
         unfinished: view.unfinished()?,
     })
 }

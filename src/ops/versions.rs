@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{Error, Site};
-use crate::deploy::{CleanupPlan, Decision, Reason, Recovery, Retention, View};
+use crate::deploy::{Bad, CleanupPlan, Decision, Reason, Recovery, Retention, View};
 use crate::fsx;
 use crate::model::{ComponentType, Timestamp, Version};
 
@@ -28,6 +28,9 @@ pub struct Listed {
     pub yanked: bool,
     /// Whether it is pinned.
     pub pinned: bool,
+    /// Why it is marked bad on this root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bad: Option<Bad>,
     /// When it was installed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub installed_at: Option<Timestamp>,
@@ -49,6 +52,7 @@ impl Listed {
             recorded: false,
             yanked: false,
             pinned: false,
+            bad: None,
             installed_at: None,
             last_current: None,
             published_at: None,
@@ -94,31 +98,43 @@ fn installed(
     let history = view.history()?;
     for component in view.types()?.iter().filter(|c| wanted(c)) {
         let pins = view.pins(component)?;
+        for (version, bad) in view.bad_versions(component)? {
+            // It stays marked when it is no longer installed.
+            let key = (component.clone(), version.clone());
+            all.entry(key).or_insert_with(|| Listed::new(component, &version)).bad = Some(bad);
+        }
         for version in view.versions(component)? {
-            let mut listed = Listed::new(component, &version);
+            let key = (component.clone(), version.clone());
+            let listed = all.entry(key).or_insert_with(|| Listed::new(component, &version));
             listed.installed = true;
             listed.current = current.get(component) == Some(&version);
             listed.pinned = pins.contains(&version);
             listed.installed_at = view.receipt(component, &version)?.map(|r| r.installed_at);
             listed.last_current =
                 history.last_current(component, &version, site.caller.now).filter(|_| !listed.current);
-            all.insert((component.clone(), version), listed);
         }
     }
     Ok(())
 }
 
-/// `version pin` and `version unpin`: says whether anything changed.
-pub fn pin(site: &Site, component: &ComponentType, version: &Version, pin: bool, dry_run: bool) -> Result<bool, Error> {
+/// `version pin` and `version unpin`: says whether anything changed, and what an earlier run had left unfinished.
+pub fn pin(
+    site: &Site,
+    component: &ComponentType,
+    version: &Version,
+    pin: bool,
+    dry_run: bool,
+) -> Result<(bool, Recovery), Error> {
     let view = site.view()?;
     if dry_run {
         if pin {
             view.installed(component, version)?;
         }
-        return Ok(view.pins(component)?.contains(version) != pin);
+        return Ok((view.pins(component)?.contains(version) != pin, Recovery::Clean));
     }
-    let (root, _) = site.change()?;
-    Ok(if pin { root.pin(component, version)? } else { root.unpin(component, version)? })
+    let (root, recovery) = site.change()?;
+    let changed = if pin { root.pin(component, version)? } else { root.unpin(component, version)? };
+    Ok((changed, recovery))
 }
 
 /// What a cleanup did, or would do.

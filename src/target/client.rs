@@ -11,6 +11,21 @@ pub(super) const CONNECT: Duration = Duration::from_secs(15);
 /// How long nothing may come before a transfer counts as stalled, where nobody says.
 pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The variables whose values are logins: what targets look for where the configuration names no login.
+const LOGINS: [&str; 11] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "BCE_ACCESS_KEY_ID",
+    "BCE_SECRET_ACCESS_KEY",
+    "BCE_SESSION_TOKEN",
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_ACCESS_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+];
+
 /// What targets look up outside the configuration: logins, proxies, the clouds' own settings.
 #[derive(Clone)]
 pub struct Ambient {
@@ -40,6 +55,11 @@ impl Ambient {
     /// The value of a variable that is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The variables without the ones that hold a login of a target.
+    pub fn without_logins(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.variables.iter().filter(|(name, _)| !LOGINS.contains(&name.as_str()))
     }
 }
 

@@ -20,6 +20,7 @@ mod location;
 mod objects;
 mod oci;
 mod open;
+mod probe;
 mod runtime;
 mod web;
 
@@ -36,6 +37,7 @@ pub use error::{Doing, Error, Fault, Result};
 pub use filesystem::Filesystem;
 pub use http::from_url;
 pub use open::{anonymous, open};
+pub use probe::{ask_port, ask_web};
 
 use crate::fsx;
 use crate::model::{ComponentType, Place, Sha256, Version};

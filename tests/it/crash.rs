@@ -176,6 +176,14 @@ fn deploy_that_makes_a_custom_link_and_removes_one() {
 }
 
 #[test]
+fn deploy_that_is_asked_for_checked_and_put_on_trial() {
+    let scene = scene(&[]);
+    let deploy = "deploy: {root: ../root, confirm: 1h, hooks: {pre_switch: [['true']], post_switch: [['true']]}}";
+    scene.env.configure("deploy:", deploy);
+    all_or_nothing(&scene, &["deploy", "model@1.0.1"]);
+}
+
+#[test]
 fn version_switch() {
     all_or_nothing(&scene(&[&["deploy", "model@1.0.1"]]), &["version", "switch", "model", "1.0.0"]);
 }

@@ -17,6 +17,7 @@ mod fault_server;
 mod fetch;
 mod foreign;
 mod full_disk;
+mod health;
 mod http_target;
 mod json;
 mod kills;

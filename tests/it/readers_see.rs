@@ -25,6 +25,7 @@ fn site(env: &Env) -> Site {
         email: "mei@example.org".to_owned(),
         process: "a test".to_owned(),
         now: Timestamp::from_unix(1_700_000_000).expect("a time"),
+        began: std::time::Instant::now(),
     };
     Site::new(config, overrides, deploy_tool::target::Ambient::default(), caller)
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{release, tell_recovery};
+use super::release;
 use crate::cli::args::Deploy;
 use crate::cli::explain;
 use crate::cli::failure::Failure;
@@ -22,6 +22,10 @@ pub(super) fn run(mut site: Site, args: &Deploy, lines: &Lines, output: &Output)
         true => What::References(args.references.clone(), args.at.clone()),
         false => What::Records(args.record.iter().map(|path| plain(&here.join(path))).collect()),
     };
+    site.force = args.force;
+    if let Some(span) = args.confirm {
+        site.config.deploy.confirm = Some(span).filter(|span| !span.0.is_zero());
+    }
     if let Some(url) = &args.url {
         if args.references.len() + args.record.len() != 1 {
             return Err(Failure::of(Phrase::usage("deploy.url-of-one")));
@@ -41,7 +45,7 @@ fn plain(path: &Path) -> PathBuf {
 
 /// What was recovered, and which sources failed on the way.
 pub(super) fn notes(report: &deploy::Report, output: &Output) {
-    tell_recovery(report.change.recovery, output);
+    release::notes(&report.change, output);
     let failed = report.components.iter().flat_map(|component| &component.failed);
     explain::sentences(failed).iter().for_each(|sentence| output.warn_text(sentence));
 }

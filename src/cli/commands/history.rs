@@ -1,6 +1,7 @@
 //! `history`
 
 use crate::cli::args::History;
+use crate::cli::explain;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, table};
 use crate::cli::words::say;
@@ -25,10 +26,11 @@ fn text(entries: &[HistoryEntry]) -> String {
             Action::Rollback => "history.rollback",
         };
         let restores = entry.restores.map(|n| say("history.restores", &[("release", n.to_string())]));
+        let because = entry.because.map(|because| say("history.because", &[("why", explain::why(because.why))]));
         [
             entry.release.to_string(),
             entry.at.to_string(),
-            format!("{}{}", say(action, &[]), restores.unwrap_or_default()),
+            format!("{}{}{}", say(action, &[]), restores.unwrap_or_default(), because.unwrap_or_default()),
             entry.by.clone(),
             parts.collect::<Vec<_>>().join(" "),
         ]

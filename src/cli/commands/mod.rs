@@ -1,5 +1,6 @@
 //! One short file per command: arguments to an operation, its report to text.
 
+mod confirm;
 mod deploy;
 mod history;
 mod import;
@@ -18,10 +19,12 @@ mod version;
 use std::process::ExitCode;
 
 use super::args::{Cli, Commands, Global};
+use super::explain;
 use super::failure::Failure;
 use super::output::Output;
 use super::progress::Lines;
 use super::settings;
+use super::words::Phrase;
 use crate::deploy::Recovery;
 use crate::ops::Site;
 
@@ -37,9 +40,10 @@ pub(super) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Commands::Deploy(args) => deploy::run(here("deploy")?, &args, &lines, &output),
         Commands::Ship(args) => ship::run(&cli.global, &args, &lines, &output),
         Commands::Rollback(args) => release::rollback(&here("rollback")?, &args, &output),
+        Commands::Confirm(args) => confirm::run(&here("confirm")?, &args, &output),
         Commands::Status => return status::run(&here("status")?, &output),
         Commands::History(args) => history::run(&here("history")?, &args, &output),
-        Commands::Version(args) => version::run(&here("version")?, &args, &output),
+        Commands::Version(args) => version::run(here("version")?, &args, &output),
         Commands::Links(args) => return links::run(&here("links")?, &args, &output),
         Commands::Record(args) => return record::run(&here("record")?, &args, &output),
         Commands::Store(args) => return store::run(&here("store")?, &args, &output),
@@ -58,5 +62,15 @@ fn tell_recovery(recovery: Recovery, output: &Output) {
         Recovery::Undone { release } => output.note("recovery.undone", &[("release", release.to_string())]),
         Recovery::Finished { release } => output.note("recovery.finished", &[("release", release.to_string())]),
         Recovery::CleanedUp => output.note("recovery.cleaned-up", &[]),
+        Recovery::Checked { release, passed: true } => {
+            output.note("recovery.checked", &[("release", release.to_string())]);
+        }
+        Recovery::Checked { release, passed: false } => {
+            output.warn(&Phrase::unhealthy("recovery.unhealthy").with("release", release));
+        }
+        Recovery::RolledBack { release, by, why } => {
+            let phrase = Phrase::unhealthy("recovery.rolled-back").with("release", release).with("by", by);
+            output.warn(&phrase.with("why", explain::why(why)));
+        }
     }
 }

@@ -2,11 +2,13 @@
 
 use super::tell_recovery;
 use crate::cli::args::{OneVersion, Rollback};
+use crate::cli::explain;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::words::say;
-use crate::deploy::Action;
+use crate::deploy::{Action, Check, Outcome};
 use crate::model::Version;
+use crate::ops::release::Would;
 use crate::ops::{Site, change};
 
 pub(super) fn switch(site: &Site, args: &OneVersion, output: &Output) -> Result<(), Failure> {
@@ -25,8 +27,15 @@ pub(super) fn rollback(site: &Site, args: &Rollback, output: &Output) -> Result<
 }
 
 fn tell(report: &change::Report, output: &Output) {
-    tell_recovery(report.recovery, output);
+    notes(report, output);
     output.report(report, text);
+}
+
+/// What was recovered, and what hooks said no that only a rollback goes past.
+pub(super) fn notes(report: &change::Report, output: &Output) {
+    tell_recovery(report.recovery, output);
+    let failed = report.checks.runs.iter().filter(|run| run.outcome != Outcome::Ok);
+    failed.for_each(|run| output.warn(&explain::said_no(run)));
 }
 
 /// The lines about a release: a line a component that changed, then the release itself.
@@ -58,6 +67,22 @@ pub(super) fn text(report: &change::Report) -> String {
         (false, Action::Switch) => "release.switched",
         (false, Action::Rollback) => "release.rolled-back",
     };
+    lines.extend(report.checks.would.iter().map(would));
     lines.push(say(key, &[("release", release.to_string())]));
+    if let Some(span) = report.checks.would_confirm {
+        lines.push(say("release.would-confirm", &[("span", span.to_string())]));
+    }
+    if let Some(until) = report.checks.confirm_by {
+        lines.push(say("release.on-trial", &[("until", until.to_string())]));
+    }
     lines.join("\n")
+}
+
+fn would(would: &Would) -> String {
+    let key = match would.check {
+        Check::PreSwitch => "release.would-ask",
+        Check::PostSwitch => "release.would-run",
+        Check::Health => "release.would-wait",
+    };
+    say(key, &[("what", would.what.clone())])
 }

@@ -11,17 +11,20 @@ use crate::deploy::Reason;
 use crate::model::ByteSize;
 use crate::ops::{Site, versions};
 
-pub(super) fn run(site: &Site, args: &VersionCommands, output: &Output) -> Result<(), Failure> {
+pub(super) fn run(mut site: Site, args: &VersionCommands, output: &Output) -> Result<(), Failure> {
     match args {
         VersionCommands::List(args) => {
-            let listed = versions::list(site, args.component.as_ref())?;
+            let listed = versions::list(&site, args.component.as_ref())?;
             output.report(&listed, |listed| list(listed));
             Ok(())
         }
-        VersionCommands::Switch(args) => release::switch(site, args, output),
-        VersionCommands::Pin(args) => pin(site, args, true, output),
-        VersionCommands::Unpin(args) => pin(site, args, false, output),
-        VersionCommands::Cleanup(args) => cleanup(site, args, output),
+        VersionCommands::Switch(args) => {
+            site.force = args.force;
+            release::switch(&site, &args.to, output)
+        }
+        VersionCommands::Pin(args) => pin(&site, args, true, output),
+        VersionCommands::Unpin(args) => pin(&site, args, false, output),
+        VersionCommands::Cleanup(args) => cleanup(&site, args, output),
     }
 }
 
@@ -36,6 +39,7 @@ fn list(listed: &[versions::Listed]) -> String {
             (version.recorded, "version.recorded"),
             (version.yanked, "version.yanked"),
             (version.pinned, "version.pinned"),
+            (version.bad.is_some(), "version.bad"),
         ];
         let state = states.into_iter().filter(|(is, _)| *is).map(|(_, key)| say(key, &[]));
         [
@@ -51,7 +55,8 @@ fn list(listed: &[versions::Listed]) -> String {
 }
 
 fn pin(site: &Site, args: &OneVersion, pin: bool, output: &Output) -> Result<(), Failure> {
-    let changed = versions::pin(site, &args.component, &args.version, pin, args.dry.dry_run)?;
+    let (changed, recovery) = versions::pin(site, &args.component, &args.version, pin, args.dry.dry_run)?;
+    tell_recovery(recovery, output);
     let json = json!({
         "type": args.component, "version": args.version, "pinned": pin, "changed": changed, "dry_run": args.dry.dry_run,
     });

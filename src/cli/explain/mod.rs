@@ -3,6 +3,7 @@
 use super::words::Phrase;
 
 mod archive;
+mod checks;
 mod config;
 mod deploy;
 mod fsx;
@@ -12,6 +13,7 @@ mod store;
 mod target;
 mod transfer;
 
+pub use checks::{said_no, why};
 pub use target::warning;
 pub use transfer::sentences;
 

@@ -1,6 +1,7 @@
 //! Sentences for errors that appear where rooms are joined.
 
 use super::Explain;
+use super::checks::{why, with_run};
 use crate::cli::words::Phrase;
 use crate::model::{ByteSize, Version};
 use crate::ops::Error;
@@ -121,6 +122,23 @@ impl Explain for Error {
             Error::NoInodes { path, needed, free } => {
                 Phrase::failed("ops.no-inodes").path("path", path).with("needed", needed).with("free", free)
             }
+            Error::NotAllowed { release, run } => {
+                with_run(Phrase::failed("ops.not-allowed").with("release", release), run)
+            }
+            Error::Fallen(fallen) => fallen.explain(),
+            Error::RolledBack { release, by, why: reason } => {
+                Phrase::unhealthy("ops.rolled-back").with("release", release).with("by", by).with("why", why(*reason))
+            }
+            Error::NotWrittenDown { release, source } => {
+                Phrase::failed("ops.not-written-down").with("release", release).with("reason", source.explain().text())
+            }
+            Error::MarkedBad { component, version, bad } => Phrase::refused("ops.marked-bad")
+                .with("component", component)
+                .with("version", version)
+                .with("release", bad.release)
+                .with("at", bad.at)
+                .with("why", why(bad.why)),
+            Error::NothingOnTrial => Phrase::not_found("ops.nothing-on-trial"),
             Error::ConfigExists { path } => Phrase::conflict("ops.config-exists").path("path", path),
             Error::NoComponents { dir } => Phrase::usage("ops.no-components").path("dir", dir),
         }

@@ -33,6 +33,8 @@ pub enum Kind {
     Refused,
     /// Exit 5: conflict: locked, or already published with other content.
     Conflict,
+    /// Exit 6: made current, and it does not stand.
+    Unhealthy,
 }
 
 /// A sentence of the catalogue with its arguments.
@@ -68,6 +70,11 @@ impl Phrase {
     /// A sentence for an error of exit status 5.
     pub fn conflict(key: &'static str) -> Self {
         Self::new(Kind::Conflict, key)
+    }
+
+    /// A sentence for an error of exit status 6.
+    pub fn unhealthy(key: &'static str) -> Self {
+        Self::new(Kind::Unhealthy, key)
     }
 
     fn new(kind: Kind, key: &'static str) -> Self {
