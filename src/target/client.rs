@@ -9,7 +9,7 @@ use std::time::Duration;
 pub(super) const CONNECT: Duration = Duration::from_secs(15);
 
 /// How long nothing may come before a transfer counts as stalled, where nobody says.
-pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The variables whose values are logins: what targets look for where the configuration names no login.
 const LOGINS: [&str; 11] = [

@@ -165,6 +165,12 @@ pub enum Fault {
         /// The HTTP status.
         status: u16,
     },
+    /// 416: the file there ends before the bytes that were asked for.
+    #[error("the file there ends before the bytes asked for")]
+    Short {
+        /// Its length, where the server said it.
+        total: Option<u64>,
+    },
     /// Any other status.
     #[error("the server answered {status}")]
     Status {

@@ -2,26 +2,35 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::time::Duration;
 
 use super::Fault;
-use super::client::STALL_TIMEOUT;
 
 impl Fault {
-    /// What came of a request that got no answer, or of a body that broke off. Names the host, never the URL, whose query
-    /// may be a secret.
-    pub(super) fn of(error: &reqwest::Error) -> Self {
+    /// What came of a request that got no answer, or of a body that broke off; `waited` is for how long somebody waited.
+    /// Names the host, never the URL, whose query may be a secret.
+    pub(super) fn of(error: &reqwest::Error, waited: Duration) -> Self {
         let reasons: Vec<String> = chain(error).skip(1).map(ToString::to_string).collect();
         let host = error.url().and_then(|url| url.host_str()).unwrap_or("the server");
         let reason = format!("{host}: {}", reasons.last().map_or("the request failed", String::as_str));
         if chain(error).any(is_tls) {
             Fault::Tls { reason }
         } else if error.is_timeout() && !error.is_connect() {
-            Fault::Stalled { after: STALL_TIMEOUT }
+            Fault::Stalled { after: waited }
         } else if error.is_builder() {
             Fault::Protocol { reason }
         } else {
             Fault::Connection { reason }
         }
+    }
+
+    /// A failure in the middle of a body, as files have it.
+    pub(super) fn in_body(error: &reqwest::Error, waited: Duration) -> io::Error {
+        let kind = match Self::of(error, waited) {
+            Fault::Stalled { .. } => io::ErrorKind::TimedOut,
+            _ => io::ErrorKind::ConnectionReset,
+        };
+        io::Error::new(kind, Self::of(error, waited))
     }
 
     /// The fault an error was made from, however deep.

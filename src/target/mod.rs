@@ -32,7 +32,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use client::{Ambient, STALL_TIMEOUT};
+pub use client::Ambient;
 pub use error::{Doing, Error, Fault, Result};
 pub use filesystem::Filesystem;
 pub use http::from_url;

@@ -63,7 +63,7 @@ impl Web {
 
     /// Sends a request and gives whatever the answer is.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, Fault> {
-        request.send().await.map_err(|e| failure(&e, self.stall))
+        request.send().await.map_err(|e| Fault::of(&e, self.stall))
     }
 
     /// Asks for `url` or part of it and follows redirects. `login` is for the URL's scheme, host and port.
@@ -119,13 +119,13 @@ impl Web {
         let first = ask(Method::GET, reading_headers(Some(&(0..1)), false)).await?;
         if first.status() == StatusCode::RANGE_NOT_SATISFIABLE {
             // Only the empty file has no first byte.
-            return Ok(content_range(&first).and_then(|(_, total)| total));
+            return Ok(content_range(first.headers()).and_then(|(_, total)| total));
         }
         match refusal(&first) {
             Some(Fault::Missing) => Ok(None),
             Some(fault) => Err(fault),
             None if first.status() == StatusCode::PARTIAL_CONTENT => {
-                let total = content_range(&first).and_then(|(_, total)| total);
+                let total = content_range(first.headers()).and_then(|(_, total)| total);
                 total.map(Some).ok_or_else(|| protocol("it does not say how long the file is"))
             }
             None => {
@@ -146,10 +146,15 @@ impl Web {
         let (start, total, expected) = match (response.status(), range) {
             (StatusCode::OK, _) => (0, length, length),
             (StatusCode::PARTIAL_CONTENT, Some(asked)) => {
-                let Some((Some(given), total)) = content_range(&response) else {
+                let Some((Some(given), total)) = content_range(response.headers()) else {
                     return Err(protocol("it is a part of the file, but does not say which"));
                 };
-                if given != *asked || length.is_some_and(|length| length != asked.end - asked.start) {
+                if let Some(length) = length.filter(|length| *length != asked.end - asked.start) {
+                    let text =
+                        format!("it says that {length} bytes come, not the {} asked for", asked.end - asked.start);
+                    return Err(Fault::Protocol { reason: text });
+                }
+                if given != *asked {
                     let text = format!(
                         "it has the bytes {} to {}, not {} to {}, which were asked for",
                         given.start, given.end, asked.start, asked.end
@@ -163,14 +168,15 @@ impl Web {
             }
             (other, _) => return Err(Fault::Status { status: other.as_u16() }),
         };
-        let body = Body::new(response.bytes_stream().map_err(in_body), self.stall);
+        let stall = self.stall;
+        let body = Body::new(response.bytes_stream().map_err(move |e| Fault::in_body(&e, stall)), stall);
         Ok(Reading { start, total, body: Box::new(Measured { body, read: 0, expected }) })
     }
 
     /// The body of an answer that is at most `limit` bytes long.
     pub async fn small(&self, mut response: Response, limit: usize) -> Result<Vec<u8>, Fault> {
         let mut all = Vec::new();
-        while let Some(part) = response.chunk().await.map_err(|e| failure(&e, self.stall))? {
+        while let Some(part) = response.chunk().await.map_err(|e| Fault::of(&e, self.stall))? {
             all.extend_from_slice(&part);
             if all.len() > limit {
                 return Err(protocol("it is far longer than it should be"));
@@ -182,14 +188,6 @@ impl Web {
     /// Runs a request to its end.
     pub fn run<T>(&self, request: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
         block_on(request).map_err(|e| Fault::Connection { reason: e.to_string() })?
-    }
-}
-
-/// What came of a request that has no answer; `waited` is for how long one was waited for.
-pub(super) fn failure(error: &reqwest::Error, waited: Duration) -> Fault {
-    match Fault::of(error) {
-        Fault::Stalled { .. } => Fault::Stalled { after: waited },
-        fault => fault,
     }
 }
 
@@ -230,13 +228,13 @@ pub(super) fn refusal(response: &Response) -> Option<Fault> {
         401 | 403 => Fault::Denied { status },
         429 | 503 => Fault::Busy { status, retry_after: retry_after(response.headers()) },
         408 | 500..=599 => Fault::Server { status },
-        416 => protocol("it says that the file ends before the bytes asked for"),
+        416 => Fault::Short { total: content_range(response.headers()).and_then(|(_, total)| total) },
         _ => Fault::Status { status },
     })
 }
 
 /// `Retry-After` (RFC 9110, 10.2.3): seconds, or a date, which is compared with the server's own clock.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
@@ -247,8 +245,8 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// `Content-Range` (RFC 9110, 14.4): the bytes given, if any, and the length of the whole.
-fn content_range(response: &Response) -> Option<(Option<Range<u64>>, Option<u64>)> {
-    parse_content_range(response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?)
+pub(super) fn content_range(headers: &HeaderMap) -> Option<(Option<Range<u64>>, Option<u64>)> {
+    parse_content_range(headers.get(header::CONTENT_RANGE)?.to_str().ok()?)
 }
 
 fn parse_content_range(text: &str) -> Option<(Option<Range<u64>>, Option<u64>)> {
@@ -330,14 +328,6 @@ pub(super) fn authorization(scheme: &str, secret: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("{scheme} {secret}")).ok()?;
     value.set_sensitive(true);
     Some(value)
-}
-
-/// A failure in the middle of a body, as files have it.
-fn in_body(error: reqwest::Error) -> io::Error {
-    match Fault::of(&error) {
-        fault @ Fault::Stalled { .. } => io::Error::new(io::ErrorKind::TimedOut, fault),
-        fault => io::Error::new(io::ErrorKind::ConnectionReset, fault),
-    }
 }
 
 /// A body whose length is known beforehand.

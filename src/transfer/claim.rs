@@ -5,8 +5,9 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::plan::Layout;
+use super::pulse::Pulse;
 
-/// A connection that got nothing for so long may never get anything.
+/// A connection that got nothing to speak of for so long may never get anything.
 const SILENT: Duration = Duration::from_secs(2);
 /// What will be done within this needs no help.
 const SOON: f64 = 0.5;
@@ -22,8 +23,8 @@ pub(super) struct Claim {
     pub fresh: bool,
     /// When it asked.
     pub asked: Instant,
-    /// When the last byte came.
-    pub last: Instant,
+    /// When bytes came.
+    pub pulse: Pulse,
     /// Bytes that came.
     pub bytes: u64,
     /// Bytes of the piece it is reading.
@@ -32,12 +33,19 @@ pub(super) struct Claim {
 
 impl Claim {
     pub fn new(peer: usize, run: Range<usize>, fresh: bool, now: Instant) -> Self {
-        Self { peer, run, fresh, asked: now, last: now, bytes: 0, partial: 0 }
+        Self { peer, run, fresh, asked: now, pulse: Pulse::new(now), bytes: 0, partial: 0 }
     }
 
-    /// Whether nothing has come for so long that it may never.
+    /// So many bytes came, of which `held` was spent on this side.
+    pub fn came(&mut self, bytes: u64, held: Duration, now: Instant) {
+        self.bytes += bytes;
+        self.partial += bytes;
+        self.pulse.came(bytes, held, now);
+    }
+
+    /// Whether nothing to speak of has come for so long that it may never.
     pub fn is_silent(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.last) >= SILENT
+        self.pulse.quiet(now).0 >= SILENT
     }
 
     /// Bytes still to come, and in how many seconds they will have at the speed so far; for ever where nothing comes.
@@ -80,9 +88,12 @@ pub(super) fn help(
         claim.run.end = cut;
         return Some(later);
     }
-    let mine = speed.map_or(f64::INFINITY, |speed| left as f64 / speed);
-    let faster = claim.peer != peer && seconds > 2.0 * mine + SOON;
-    (seconds.is_infinite() || faster).then(|| claim.run.clone())
+    let faster = match speed {
+        Some(speed) => seconds > 2.0 * left as f64 / speed + SOON,
+        // Its speed was too high to be measured, or nobody has asked it yet: now is the time.
+        None => now.saturating_duration_since(claim.asked) >= SILENT && seconds > SILENT.as_secs_f64(),
+    };
+    (seconds.is_infinite() || claim.peer != peer && faster).then(|| claim.run.clone())
 }
 
 #[cfg(test)]
@@ -95,8 +106,9 @@ mod tests {
         let start = Instant::now();
         let now = start + Duration::from_secs(10);
         let mut claim = Claim::new(0, run, false, start);
+        claim.came(bytes.max(1 << 10), Duration::ZERO, now - Duration::from_secs(silent));
         claim.bytes = bytes;
-        claim.last = now - Duration::from_secs(silent);
+        claim.partial = 0;
         (claim, now)
     }
 
@@ -118,6 +130,7 @@ mod tests {
         let mut claims = BTreeMap::from([(1, slow.clone())]);
         assert_eq!(ask(&mut claims, 1, Some(5.0), now), None, "no faster");
         assert_eq!(ask(&mut claims, 0, Some(1e6), now), None, "the same source");
+        assert_eq!(ask(&mut claims.clone(), 1, None, now), Some(2..3), "nobody knows");
         assert_eq!(ask(&mut claims, 1, Some(1e6), now), Some(2..3));
         claims.insert(2, Claim { peer: 1, ..slow });
         assert_eq!(ask(&mut claims, 2, Some(1e6), now), None, "two have it");

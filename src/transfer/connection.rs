@@ -5,6 +5,7 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::engine::connect;
 use super::peer::Verdict;
@@ -13,6 +14,7 @@ use super::shared::{Shared, Still};
 use super::{Source, Why};
 use crate::codec::Buffer;
 use crate::model::Sha256;
+use crate::target::Reading;
 
 /// What is read at once.
 const CHUNK: usize = 256 << 10;
@@ -60,12 +62,9 @@ fn request(shared: &Shared, source: &Source, id: u64, fresh: bool, buffer: &mut 
         true => source.target.read_fresh(&source.key, range),
         false => source.target.read(&source.key, range),
     };
-    let reading = asked.map_err(|error| match error {
-        missing if missing.is_missing() => End::Failed(Why::Missing, Vec::new()),
-        error => End::Failed(Why::Unreadable(error), Vec::new()),
-    })?;
-    if !layout.is_single() {
-        length(reading.total, layout.size)?;
+    let mut reading = asked.map_err(|error| End::Failed(Why::refused(error, layout.size), Vec::new()))?;
+    if let Some(why) = length(reading.total, layout.size).filter(|_| !layout.is_single()) {
+        return Err(End::Failed(why, evidence(&mut reading)));
     }
     let streaming = reading.start != start;
     let mut stream = Stream { shared, id, body: reading.body, streaming, brought: 0 };
@@ -86,13 +85,23 @@ fn request(shared: &Shared, source: &Source, id: u64, fresh: bool, buffer: &mut 
     (0..layout.parts.len()).try_for_each(|number| stream.piece(number, buffer))
 }
 
-/// What the source says of the file's length.
-fn length(said: Option<u64>, expected: u64) -> Result<(), End> {
+/// What is wrong with the length that the source says the file has.
+fn length(said: Option<u64>, expected: u64) -> Option<Why> {
     match said {
-        Some(found) if found < expected => Err(End::Failed(Why::Truncated { found, expected }, Vec::new())),
-        Some(found) if found > expected => Err(End::Failed(Why::TooLong { expected }, Vec::new())),
-        _ => Ok(()),
+        Some(found) if found < expected => Some(Why::Truncated { found, expected }),
+        Some(found) if found > expected => Some(Why::TooLong { expected }),
+        _ => None,
     }
+}
+
+/// What came in place of the file, where that is a page or the like.
+fn evidence(reading: &mut Reading) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if reading.start == 0 && reading.total.is_some_and(|total| total <= CHUNK as u64) {
+        // As far as it comes.
+        let _ = reading.body.by_ref().take(CHUNK as u64).read_to_end(&mut bytes);
+    }
+    bytes
 }
 
 /// The bytes of one answer.
@@ -148,10 +157,8 @@ impl Stream<'_> {
                 break;
             }
             filled += count;
-            if let Some(throttle) = &self.shared.throttle {
-                throttle.pass(count);
-            }
-            match self.shared.came(self.id, number, count as u64, self.streaming) {
+            let held = self.shared.throttle.as_ref().map_or(Duration::ZERO, |throttle| throttle.pass(count));
+            match self.shared.came(self.id, number, count as u64, held, self.streaming) {
                 Still::Wanted => {}
                 Still::Had => return Err(End::Had),
                 Still::Gone => return Err(End::Gone),
@@ -164,7 +171,7 @@ impl Stream<'_> {
     fn more(&mut self, number: usize) -> Result<bool, End> {
         let mut one = [0];
         let more = self.read(&mut one)? > 0;
-        match self.shared.came(self.id, number, 0, self.streaming) {
+        match self.shared.came(self.id, number, 0, Duration::ZERO, self.streaming) {
             Still::Gone => Err(End::Gone),
             _ => Ok(more),
         }
@@ -175,7 +182,7 @@ impl Stream<'_> {
             match self.body.read(out) {
                 Ok(count) => return Ok(count),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(End::Failed(Why::Broken(e), Vec::new())),
+                Err(e) => return Err(End::Failed(Why::broke(e, self.shared.options.stall), Vec::new())),
             }
         }
     }

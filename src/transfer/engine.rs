@@ -88,8 +88,7 @@ pub(super) fn run(run: Run, sink: &mut Sink<'_>, told: &(dyn Fn(u64) + Sync)) ->
     shared.end();
     let mut state = shared.lock();
     let liars = std::mem::take(&mut state.liars);
-    let troubles: Vec<_> = state.peers.iter_mut().filter_map(|peer| peer.trouble.take()).collect();
-    state.attempts.extend(troubles);
+    state.tell_the_rest(Instant::now());
     let result = result.map(|()| Done {
         given: state.peers.iter().map(|p| (p.source.clone(), p.given, p.whole_speed(shared.began))).collect(),
         attempts: std::mem::take(&mut state.attempts),

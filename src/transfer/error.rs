@@ -1,9 +1,11 @@
 //! How transfers fail.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::Source;
 use crate::model::{ByteSize, Sha256};
+use crate::target::Fault;
 use crate::{fsx, store, target};
 
 /// Why a package was not fetched.
@@ -111,16 +113,38 @@ pub enum Why {
         /// The first byte that it gave.
         got: u64,
     },
-    /// Nothing came for so long.
+    /// Nothing to speak of came for so long.
     Silent {
         /// How long was waited.
-        after: std::time::Duration,
+        after: Duration,
+        /// The few bytes that came.
+        bytes: u64,
     },
     /// The source gave wrong bytes before in this run, so it was not asked.
     LeftOut,
 }
 
 impl Why {
+    /// What a target's refusal to read a file of so many bytes means.
+    pub(super) fn refused(error: target::Error, expected: u64) -> Self {
+        match error {
+            missing if missing.is_missing() => Why::Missing,
+            target::Error::Remote { fault: Fault::Stalled { after }, .. } => Why::Silent { after, bytes: 0 },
+            target::Error::Remote { fault: Fault::Short { total: Some(found) }, .. } if found < expected => {
+                Why::Truncated { found, expected }
+            }
+            error => Why::Unreadable(error),
+        }
+    }
+
+    /// What it means that a body failed; `stall` is how long was waited.
+    pub(super) fn broke(error: std::io::Error, stall: Duration) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::TimedOut => Why::Silent { after: stall, bytes: 0 },
+            _ => Why::Broken(error),
+        }
+    }
+
     /// Whether the source gave bytes that were not the wanted ones.
     pub fn is_wrong_bytes(&self) -> bool {
         matches!(

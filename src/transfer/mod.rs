@@ -13,6 +13,7 @@ mod error;
 mod fetch;
 mod peer;
 mod plan;
+mod pulse;
 mod rejected;
 mod retry;
 mod shared;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::claim::Claim;
 use super::{Attempt, Source, Why, retry};
 use crate::target;
 
@@ -101,6 +102,15 @@ impl Peer {
         (time >= MEASURABLE).then(|| self.given as f64 / time.as_secs_f64())
     }
 
+    /// Others brought what `claim` was for: where nothing came over it, that is worth telling unless it has been told.
+    pub fn overtaken(&mut self, claim: &Claim, now: Instant) {
+        if claim.is_silent(now) && self.tries == 0 {
+            let (after, bytes) = claim.pulse.quiet(now);
+            let why = Why::Silent { after, bytes };
+            self.trouble = Some(Attempt { source: self.source.clone(), why, kept: None });
+        }
+    }
+
     /// Whether it is too slow to be given work while one as fast as `best` has time.
     pub fn is_too_slow(&self, best: f64) -> bool {
         self.speed.is_some_and(|speed| speed * TOO_SLOW < best)
@@ -154,7 +164,7 @@ pub(super) fn passes(why: &Why) -> (bool, Option<Duration>) {
 }
 
 /// Failures that nobody needs to hear of where the fetch went well in the end are not kept: a reset that a second request
-/// made good.
+/// made good. One that took time is worth it.
 pub(super) fn worth_telling(why: &Why, verdict: Verdict) -> bool {
-    verdict == Verdict::Out || why.is_wrong_bytes()
+    verdict == Verdict::Out || why.is_wrong_bytes() || matches!(why, Why::Silent { .. })
 }

@@ -139,14 +139,13 @@ impl Shared {
         self.lock().claims.get(&id).map(|claim| claim.run.clone())
     }
 
-    /// So many more bytes of piece `number` came. `streaming` connections read the whole file whatever they asked for.
-    pub fn came(&self, id: u64, number: usize, bytes: u64, streaming: bool) -> Still {
+    /// So many more bytes of piece `number` came, of which `held` was spent on this side. `streaming` connections read the
+    /// whole file whatever they asked for.
+    pub fn came(&self, id: u64, number: usize, bytes: u64, held: Duration, streaming: bool) -> Still {
         let mut state = self.lock();
         let over = state.over;
         let Some(claim) = state.claims.get_mut(&id).filter(|_| !over) else { return Still::Gone };
-        claim.last = Instant::now();
-        claim.bytes += bytes;
-        claim.partial += bytes;
+        claim.came(bytes, held, Instant::now());
         let in_run = claim.run.contains(&number);
         let missing = |slot: &Slot| matches!(slot, Slot::Missing | Slot::Unchecked);
         let wanted = match streaming {
@@ -170,7 +169,7 @@ impl Shared {
             }
             // Only who reads the whole file gets here; that the consumer is slow is not its source's fault.
             if let Some(claim) = state.claims.get_mut(&id) {
-                claim.last = Instant::now();
+                claim.pulse.beat(Instant::now());
             }
             state = self.nap(state);
         }
@@ -195,7 +194,7 @@ impl Shared {
         }
         let Some(claim) = state.claims.get_mut(&id) else { return Still::Gone };
         claim.partial = 0;
-        claim.last = now;
+        claim.pulse.beat(now);
         if claim.run.start == number {
             claim.run.start += 1;
         }
@@ -234,7 +233,8 @@ impl Shared {
         if let Some(claim) = state.release(id)
             && let Some(peer) = state.peers.get_mut(claim.peer)
         {
-            peer.measured(claim.bytes, claim.last.saturating_duration_since(claim.asked));
+            peer.measured(claim.bytes, claim.pulse.last().saturating_duration_since(claim.asked));
+            peer.overtaken(&claim, Instant::now());
         }
         self.changed.notify_all();
     }

@@ -168,6 +168,17 @@ impl State {
         verdict
     }
 
+    /// At the end: what sources have not made good, and those from which a connection still waits in vain.
+    pub fn tell_the_rest(&mut self, now: Instant) {
+        for claim in self.claims.values() {
+            if let Some(peer) = self.peers.get_mut(claim.peer) {
+                peer.overtaken(claim, now);
+            }
+        }
+        let mut rest: Vec<_> = self.peers.iter_mut().filter_map(|peer| peer.trouble.take()).collect();
+        self.attempts.append(&mut rest);
+    }
+
     /// Whether nobody is left to ask.
     pub fn is_hopeless(&self) -> bool {
         self.claims.is_empty() && self.peers.iter().all(|peer| peer.out)
@@ -176,10 +187,10 @@ impl State {
     /// Takes work from connections that have stalled, and lets the next tier join where the better ones do not give. Returns the
     /// sources that need one more thread, each as often as it does.
     pub fn supervise(&mut self, options: &Options, pieces: usize, now: Instant) -> Vec<usize> {
-        let stalled = self.claims.iter().filter(|(_, claim)| now.saturating_duration_since(claim.last) > options.stall);
-        let stalled: Vec<_> = stalled.map(|(id, claim)| (*id, claim.peer)).collect();
-        for (id, peer) in stalled {
-            self.failed(id, Why::Silent { after: options.stall }, None, options.pause);
+        let quiet = self.claims.iter().map(|(id, claim)| (*id, claim.peer, claim.pulse.quiet(now)));
+        let stalled: Vec<_> = quiet.filter(|(.., (time, _))| *time > options.stall).collect();
+        for (id, peer, (_, bytes)) in stalled {
+            self.failed(id, Why::Silent { after: options.stall, bytes }, None, options.pause);
             // Its thread is still waiting: another takes its place.
             self.waiting_threads.push(peer);
         }

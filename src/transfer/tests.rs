@@ -36,6 +36,8 @@ enum Act {
     Longer,
     /// Waits so long before each 100 bytes.
     Slow(Duration),
+    /// Waits so long before each byte.
+    Trickle(Duration),
     /// Gives another part than was asked for.
     Elsewhere,
 }
@@ -75,7 +77,7 @@ impl Fake {
         let mut said = Some(total);
         let (mut limit, mut end) = (u64::MAX, End::Well);
         let mut lie = false;
-        let mut pace = Duration::ZERO;
+        let (mut pace, mut most) = (Duration::ZERO, 100);
         match act {
             Act::Well => {}
             Act::Refuse(fault) => return refuse(fault),
@@ -87,6 +89,7 @@ impl Fake {
             Act::Whole => range = 0..total,
             Act::Longer => said = Some(total + 1),
             Act::Slow(each) => pace = each,
+            Act::Trickle(each) => (pace, most) = (each, 1),
             Act::Elsewhere => range.start = (range.start + 1).min(range.end - 1),
         }
         let mut bytes = self.bytes[range.start as usize..range.end as usize].to_vec();
@@ -95,7 +98,7 @@ impl Fake {
         }
         bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let end = if limit == u64::MAX { End::Well } else { end };
-        let body = FakeBody { bytes: io::Cursor::new(bytes), end, pace, given: self.given.clone() };
+        let body = FakeBody { bytes: io::Cursor::new(bytes), end, pace, most, given: self.given.clone() };
         Ok(Reading { start: range.start, total: said, body: Box::new(body) })
     }
 }
@@ -111,12 +114,13 @@ struct FakeBody {
     bytes: io::Cursor<Vec<u8>>,
     end: End,
     pace: Duration,
+    most: usize,
     given: Arc<AtomicU64>,
 }
 
 impl Read for FakeBody {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let some = out.len().min(100);
+        let some = out.len().min(self.most);
         let count = self.bytes.read(&mut out[..some])?;
         if count == 0 && !out.is_empty() {
             match self.end {
@@ -377,6 +381,38 @@ fn two_sources_share_the_work_and_a_far_slower_one_does_not_hold_it_up() {
     let (outcome, _) = fetch(&bytes, &[&[&silent, &fast]], options, None);
     assert_eq!(given(&outcome, "fast"), bytes.len() as u64 - 5);
     assert!(begun.elapsed() < Duration::from_secs(30), "the stall timeout was not waited for");
+}
+
+#[test]
+fn a_source_that_trickles_never_holds_up_another_that_has_not_been_measured() {
+    let bytes = content(3);
+    let trickling = fake("trickling", &bytes, |_, _| Act::Trickle(Duration::from_millis(100)));
+    let good = fake("good", &bytes, |_, _| Act::Well);
+    let begun = Instant::now();
+    let options = Options { stall: Duration::from_secs(60), ..options() };
+    let (outcome, _) = fetch(&bytes, &[&[&trickling, &good]], options, None);
+    assert_eq!(given(&outcome, "good"), bytes.len() as u64 - 5);
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_source_that_gave_nothing_while_others_did_is_told_of() {
+    let bytes = content(3);
+    let silent = fake("silent", &bytes, |_, _| Act::Stall(0));
+    let good = fake("good", &bytes, |_, _| Act::Well);
+    let options = Options { stall: Duration::from_secs(60), ..options() };
+    let (outcome, _) = fetch(&bytes, &[&[&silent, &good]], options, None);
+    assert_eq!(whys(&outcome).len(), 1, "{:?}", whys(&outcome));
+    assert!(whys(&outcome)[0].starts_with("silent: Silent"), "{:?}", whys(&outcome));
+}
+
+#[test]
+fn a_source_that_only_trickles_is_given_up() {
+    let bytes = content(3);
+    let trickling = fake("trickling", &bytes, |_, _| Act::Trickle(Duration::from_millis(50)));
+    let (outcome, _) = fetch(&bytes, &[&[&trickling]], Options { connections: 1, ..options() }, None);
+    assert_eq!(trickling.requests.load(Ordering::SeqCst), 5);
+    assert!(whys(&outcome).iter().all(|why| why.starts_with("trickling: Silent")), "{:?}", whys(&outcome));
 }
 
 #[test]

@@ -25,12 +25,13 @@ impl Throttle {
         usize::try_from(self.bytes_per_second / 64).unwrap_or(usize::MAX).max(1)
     }
 
-    /// Waits until `bytes` more may pass.
-    pub fn pass(&self, bytes: usize) {
+    /// Waits until `bytes` more may pass; says for how long.
+    pub fn pass(&self, bytes: usize) -> Duration {
         let wait = self.book(bytes, Instant::now());
         if !wait.is_zero() {
             std::thread::sleep(wait);
         }
+        wait
     }
 
     /// How long whoever has read `bytes` at `now` must wait before reading on.

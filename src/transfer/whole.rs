@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::peer::passes;
+use super::pulse::Pulse;
 use super::throttle::Throttle;
 use super::{Attempt, FetchError, Fetched, Given, Options, Source, Wanted, Why, rejected, retry};
 use crate::store::{Incoming, Store};
@@ -103,8 +105,7 @@ impl Asked<'_> {
         };
         let reading = match reading {
             Ok(reading) => reading,
-            Err(error) if error.is_missing() => return Ok(Some(Why::Missing)),
-            Err(error) => return Ok(Some(Why::Unreadable(error))),
+            Err(error) => return Ok(Some(Why::refused(error, wanted.size))),
         };
         if reading.start > at {
             return Ok(Some(Why::OtherRange { asked: at, got: reading.start }));
@@ -113,15 +114,19 @@ impl Asked<'_> {
         // One byte more than wanted tells a file that is too long, whatever its length.
         let mut reader = reading.body.take(wanted.size.saturating_add(1).saturating_sub(reading.start));
         let mut buffer = vec![0; BUFFER];
+        let mut pulse = Pulse::new(Instant::now());
         loop {
             let count = match reader.read(&mut buffer) {
                 Ok(0) => return Ok(None),
                 Ok(count) => count,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => return Ok(Some(Why::Broken(e))),
+                Err(e) => return Ok(Some(Why::broke(e, self.options.stall))),
             };
-            if let Some(throttle) = throttle {
-                throttle.pass(count);
+            let held = throttle.map_or(Duration::ZERO, |throttle| throttle.pass(count));
+            pulse.came(count as u64, held, Instant::now());
+            let (quiet, few) = pulse.quiet(Instant::now());
+            if quiet > self.options.stall {
+                return Ok(Some(Why::Silent { after: self.options.stall, bytes: few }));
             }
             let known = usize::try_from(skip).unwrap_or(usize::MAX).min(count);
             skip -= known as u64;

@@ -131,7 +131,6 @@ fn an_answer_that_makes_no_sense_is_a_fault() {
         Way::ShortLength,
         Way::Encoded("gzip"),
         Way::Encoded("br"),
-        Way::Status(416, &[]),
         Way::RedirectTo("http://[".to_owned()),
     ] {
         let got = part(way.clone());
@@ -207,6 +206,8 @@ fn a_status_says_what_to_do() {
         (Way::Status(408, &[]), Fault::Server { status: 408 }),
         (Way::Status(500, &[]), Fault::Server { status: 500 }),
         (Way::Status(502, &[]), Fault::Server { status: 502 }),
+        (Way::Status(416, &[]), Fault::Short { total: None }),
+        (Way::Status(416, &[("Content-Range", "bytes */7")]), Fault::Short { total: Some(7) }),
         (Way::Status(400, &[]), Fault::Status { status: 400 }),
         (Way::Status(304, &[]), Fault::Status { status: 304 }),
         (Way::Status(302, &[]), Fault::Status { status: 302 }),

@@ -1,5 +1,7 @@
 //! Sentences for what a target refuses.
 
+use std::time::Duration;
+
 use super::Explain;
 use crate::cli::words::{Phrase, say};
 use crate::target::{Doing, Error, Fault, Warning};
@@ -65,6 +67,7 @@ pub(super) fn fault(fault: &Fault) -> String {
         Fault::Busy { status, .. } => ("target.fault.busy", vec![("status", status.to_string())]),
         Fault::Server { status } => ("target.fault.server", vec![("status", status.to_string())]),
         Fault::Status { status } => ("target.fault.status", vec![("status", status.to_string())]),
+        Fault::Short { .. } => ("target.fault.short", vec![]),
         Fault::Refused { status, code } => {
             ("target.fault.refused", vec![("status", status.to_string()), ("code", code.clone())])
         }
@@ -74,11 +77,17 @@ pub(super) fn fault(fault: &Fault) -> String {
         }
         Fault::Connection { reason } => ("target.fault.connection", vec![("reason", reason.clone())]),
         Fault::Tls { reason } => ("target.fault.tls", vec![("reason", reason.clone())]),
-        Fault::Stalled { after } => ("target.fault.stalled", vec![("seconds", after.as_secs().to_string())]),
+        Fault::Stalled { after } => ("target.fault.stalled", vec![("seconds", seconds(*after))]),
         Fault::Login { reason } => ("target.fault.login", vec![("reason", reason.clone())]),
         Fault::Protocol { reason } => ("target.fault.protocol", vec![("reason", reason.clone())]),
     };
     say(key, &args)
+}
+
+/// A time in seconds, with a tenth where it is not a whole number.
+pub(super) fn seconds(time: Duration) -> String {
+    let text = format!("{:.1}", time.as_secs_f64());
+    text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
 }
 
 /// The sentence of a warning.

@@ -90,9 +90,9 @@ fn sentence(attempt: &Attempt) -> String {
             args.extend([("asked", asked.to_string()), ("got", got.to_string())]);
             "transfer.attempt.other-range"
         }
-        Why::Silent { after } => {
-            args.push(("seconds", after.as_secs().to_string()));
-            "transfer.attempt.silent"
+        Why::Silent { after, bytes } => {
+            args.extend([("seconds", super::target::seconds(*after)), ("bytes", bytes.to_string())]);
+            if *bytes == 0 { "transfer.attempt.silent" } else { "transfer.attempt.trickle" }
         }
         Why::LeftOut => "transfer.attempt.left-out",
     };

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
+use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, Url};
@@ -165,13 +165,9 @@ impl Bucket for Native {
             }
             _ => (0, number(&response, "content-length", " ")),
         };
-        let stream = response.bytes_stream().map(|piece| {
-            piece.map_err(|e| match Fault::of(&e) {
-                fault @ Fault::Stalled { .. } => std::io::Error::new(std::io::ErrorKind::TimedOut, fault),
-                fault => std::io::Error::other(fault),
-            })
-        });
-        Ok(Reading { start, total, body: Box::new(Body::new(stream, self.web.stall())) })
+        let stall = self.web.stall();
+        let stream = response.bytes_stream().map_err(move |e| Fault::in_body(&e, stall));
+        Ok(Reading { start, total, body: Box::new(Body::new(stream, stall)) })
     }
 
     fn put(&self, key: &str, bytes: Bytes) -> Answer<()> {

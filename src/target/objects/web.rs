@@ -15,10 +15,11 @@ use http_body_util::BodyExt as _;
 use object_store::ClientOptions;
 use object_store::client::{HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse};
 use object_store::client::{HttpResponseBody, HttpService};
-use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode, Url};
 
 use crate::target::client::{self, Ambient};
+use crate::target::web::{content_range, retry_after};
 use crate::target::{Error, Fault, Result};
 
 /// How long a store may think after it has all of a request that writes: putting thousands of parts together takes time.
@@ -125,7 +126,7 @@ async fn answered(
     loop {
         let patience = if sent.load(Ordering::Relaxed) < length { stall } else { PATIENCE };
         match tokio::time::timeout(patience.saturating_sub(since.elapsed()), &mut answer).await {
-            Ok(answer) => return answer.map_err(|e| Fault::of(&e)),
+            Ok(answer) => return answer.map_err(|e| Fault::of(&e, stall)),
             Err(_) => {
                 let now = sent.load(Ordering::Relaxed);
                 if now == before && since.elapsed() >= patience {
@@ -157,11 +158,13 @@ impl HttpService for Web {
         let (parts, body) = request.into_parts();
         let url = parts.uri.to_string().parse().map_err(|e| HttpError::new(HttpErrorKind::Unknown, e))?;
         let pieces: Vec<Bytes> = body.into_data_stream().try_collect().await?;
-        let streams = matches!(parts.method, Method::GET);
+        let (streams, stall) = (matches!(parts.method, Method::GET), self.stall);
         let mut response = self.send(parts.method, url, parts.headers, pieces).await.map_err(unknown)?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let body = match streams {
-            true => HttpResponseBody::new(reqwest::Body::from(response).map_err(move |e| unknown(Fault::of(&e)))),
+            true => {
+                HttpResponseBody::new(reqwest::Body::from(response).map_err(move |e| unknown(Fault::of(&e, stall))))
+            }
             false => HttpResponseBody::from(whole(response).await.map_err(unknown)?),
         };
         let mut answer = HttpResponse::new(body);
@@ -174,7 +177,7 @@ impl HttpService for Web {
 /// The body of an answer that is short.
 pub async fn whole(response: reqwest::Response) -> std::result::Result<Bytes, Fault> {
     match tokio::time::timeout(PATIENCE, response.bytes()).await {
-        Ok(bytes) => bytes.map_err(|e| Fault::of(&e)),
+        Ok(bytes) => bytes.map_err(|e| Fault::of(&e, PATIENCE)),
         Err(_) => Err(Fault::Stalled { after: PATIENCE }),
     }
 }
@@ -212,11 +215,9 @@ fn meaning(status: StatusCode, headers: &HeaderMap, document: &str) -> Fault {
             Fault::Denied { status: number }
         }
         (404, "" | "NoSuchKey" | "NoSuchUpload" | "BlobNotFound" | "ResourceNotFound", _) => Fault::Missing,
-        (429 | 503, ..) => {
-            let seconds = headers.get(RETRY_AFTER).and_then(|after| after.to_str().ok()?.trim().parse().ok());
-            Fault::Busy { status: number, retry_after: seconds.map(Duration::from_secs) }
-        }
+        (429 | 503, ..) => Fault::Busy { status: number, retry_after: retry_after(headers) },
         (408 | 500..=599, ..) | (400, "RequestTimeout", _) => Fault::Server { status: number },
+        (416, ..) => Fault::Short { total: content_range(headers).and_then(|(_, total)| total) },
         (_, "", _) => Fault::Status { status: number },
         _ => Fault::Refused { status: number, code },
     }

@@ -9,7 +9,7 @@ use reqwest::{Method, Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::super::web::{Web, failure, protocol, reading_headers, refusal, shown};
+use super::super::web::{Web, protocol, reading_headers, refusal, shown};
 use super::super::{Ambient, Error, Fault, Reading};
 use super::account::{Account, Origin};
 use super::artifact::{Artifact, MANIFEST};
@@ -229,7 +229,7 @@ impl Registry {
         let request = request.header(header::CONTENT_TYPE, OCTETS).header(header::CONTENT_LENGTH, size).body(body);
         let sent = with(request, login).send();
         Box::pin(async move {
-            let response = sent.await.map_err(|e| failure(&e, DIGESTING))?;
+            let response = sent.await.map_err(|e| Fault::of(&e, DIGESTING))?;
             expect(response, StatusCode::CREATED).map(drop)
         })
     }
