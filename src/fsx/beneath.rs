@@ -154,6 +154,20 @@ impl Dir {
         made.map_err(|e| self.error(Action::Link, Path::new(name), e))
     }
 
+    /// Removes the file or link `name`.
+    pub fn remove_file(&self, name: &OsStr) -> Result<()> {
+        fault::point_in(Action::Remove, &self.path, name)?;
+        let removed = rustix::fs::unlinkat(&self.fd, name, AtFlags::empty());
+        removed.map_err(|e| self.error(Action::Remove, Path::new(name), e))
+    }
+
+    /// Removes the empty directory `name`.
+    pub fn remove_dir(&self, name: &OsStr) -> Result<()> {
+        fault::point_in(Action::Remove, &self.path, name)?;
+        let removed = rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR);
+        removed.map_err(|e| self.error(Action::Remove, Path::new(name), e))
+    }
+
     fn error(&self, action: Action, path: &Path, source: impl Into<std::io::Error>) -> Error {
         Error::new(action, self.path.join(path), source)
     }

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use super::error::{Action, Context as _, Error, Result};
-use super::{fault, flush_dir, inspect_followed};
+use super::{Dir, fault, flush_dir, inspect_followed};
 
 /// What an entry of a directory is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,14 +157,47 @@ pub fn remove_dir(path: &Path) -> Result<()> {
 /// Removes a directory and all in it, links not followed; nothing where there is none. A crash may leave any part:
 /// rename the tree out of sight first where half a tree would matter.
 pub fn remove_tree(path: &Path) -> Result<()> {
-    fault::point(Action::Remove, path)?;
-    match fs::remove_dir_all(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+    match remove_all(path) {
+        Err(e) if e.source.kind() == std::io::ErrorKind::PermissionDenied => {
             open_up(path)?;
-            fs::remove_dir_all(path).at(Action::Remove, path)
+            remove_all(path)
         }
-        other => other.at(Action::Remove, path),
+        other => other,
+    }
+}
+
+fn remove_all(path: &Path) -> Result<()> {
+    match super::inspect(path)? {
+        None => return Ok(()),
+        Some(stat) if stat.kind != FileKind::Directory => return super::remove_file(path),
+        Some(_) => {}
+    }
+    empty(&Dir::open(path)?)?;
+    gone(remove_dir(path))
+}
+
+/// Removes all that is in a directory. Each name goes through a fault point of its own, which the standard library's
+/// removal of a tree would not.
+fn empty(dir: &Dir) -> Result<()> {
+    for entry in dir.list()? {
+        if entry.kind == FileKind::Directory {
+            match dir.below(Path::new(&entry.name)) {
+                Err(e) if e.is_not_found() => continue,
+                below => empty(&below?)?,
+            }
+            gone(dir.remove_dir(&entry.name))?;
+        } else {
+            gone(dir.remove_file(&entry.name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Somebody else may have been quicker.
+fn gone(removed: Result<()>) -> Result<()> {
+    match removed {
+        Err(e) if e.is_not_found() => Ok(()),
+        other => other,
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Action {
     SetMode,
     /// Forcing bytes or names to the disk.
     Flush,
+    /// Forcing everything on a file system to the disk; the path is any on it.
+    FlushAll,
     /// Taking a lock.
     Lock,
     /// Reserving or counting space.
@@ -52,6 +54,7 @@ impl fmt::Display for Action {
             Action::ReadLink => "read link",
             Action::SetMode => "set mode of",
             Action::Flush => "flush",
+            Action::FlushAll => "flush the file system of",
             Action::Lock => "lock",
             Action::Space => "measure space of",
         })

@@ -1,8 +1,9 @@
 //! Fault points: every change of the disk asks here first, so that a test can stop the program at each of them.
 //!
-//! In debug builds [`arm`] makes the n-th change of the run fail (killed, EIO or ENOSPC) and [`trace`] writes each
-//! change that was asked for into a file, from which a test learns how many there are: a new write, rename or link is
-//! tested the day it is written. In release builds a point is nothing at all.
+//! In debug builds [`arm`] makes the n-th change of the run fail (killed, EIO or ENOSPC), and [`trace`] tells each change
+//! that is about to be made, from which a test learns how many there are: a new write, rename or link is tested the day
+//! it is written. Told to a socket, the change waits for the answer: whoever listens may look at the disk between any two
+//! changes. In release builds a point is nothing at all.
 
 use std::path::Path;
 
@@ -24,6 +25,9 @@ pub enum Fault {
 #[cfg(debug_assertions)]
 mod armed {
     use std::fs::File;
+    use std::io::{self, Read as _, Write as _};
+    use std::os::unix::net::UnixStream;
+    use std::path::Path;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::sync::{Mutex, OnceLock};
 
@@ -31,7 +35,35 @@ mod armed {
 
     pub static SEEN: AtomicU64 = AtomicU64::new(0);
     pub static ARMED: OnceLock<(Fault, u64)> = OnceLock::new();
-    pub static TRACE: OnceLock<Mutex<File>> = OnceLock::new();
+    pub static LISTENER: OnceLock<Mutex<Listener>> = OnceLock::new();
+
+    /// Who is told of each change.
+    pub enum Listener {
+        /// A file, one line a change.
+        File(File),
+        /// A socket: one line a change, and one byte of answer.
+        Socket(UnixStream),
+    }
+
+    impl Listener {
+        /// The socket at `path`, or a new file.
+        pub fn at(path: &Path) -> io::Result<Self> {
+            match UnixStream::connect(path) {
+                Ok(socket) => Ok(Self::Socket(socket)),
+                Err(_) => File::create(path).map(Self::File),
+            }
+        }
+
+        pub fn tell(&mut self, line: &str) -> io::Result<()> {
+            match self {
+                Self::File(file) => writeln!(file, "{line}"),
+                Self::Socket(socket) => {
+                    socket.write_all(format!("{line}\n").as_bytes())?;
+                    socket.read_exact(&mut [0])
+                }
+            }
+        }
+    }
 
     pub fn next() -> u64 {
         SEEN.fetch_add(1, Ordering::SeqCst) + 1
@@ -46,7 +78,9 @@ pub fn arm(fault: Fault, nth: u64) {
     let _ = (fault, nth);
 }
 
-/// Writes one line for each change of the disk into `path`: its number, the action and what it is done to. Only in debug builds.
+/// Tells each change of the disk before it is made, in one line: its number, the action and what it is done to. Where a
+/// socket listens at `path` the line is sent there, and the change waits for one byte of answer; else the lines are
+/// written into a new file. Only in debug builds.
 ///
 /// # Errors
 ///
@@ -54,8 +88,8 @@ pub fn arm(fault: Fault, nth: u64) {
 pub fn trace(path: &Path) -> Result<()> {
     #[cfg(debug_assertions)]
     {
-        let file = std::fs::File::create(path).map_err(|e| Error::new(Action::Create, path, e))?;
-        armed::TRACE.get_or_init(|| std::sync::Mutex::new(file));
+        let listener = armed::Listener::at(path).map_err(|e| Error::new(Action::Create, path, e))?;
+        armed::LISTENER.get_or_init(|| std::sync::Mutex::new(listener));
     }
     #[cfg(not(debug_assertions))]
     let _ = path;
@@ -70,13 +104,13 @@ pub fn trace(path: &Path) -> Result<()> {
 pub(super) fn point(action: Action, path: &Path) -> Result<()> {
     #[cfg(debug_assertions)]
     {
-        if armed::ARMED.get().is_none() && armed::TRACE.get().is_none() {
+        if armed::ARMED.get().is_none() && armed::LISTENER.get().is_none() {
             return Ok(());
         }
         let number = armed::next();
-        if let Some(Ok(mut file)) = armed::TRACE.get().map(|file| file.lock()) {
-            use std::io::Write as _;
-            writeln!(file, "{number} {action} {}", path.display()).map_err(|e| Error::new(Action::Write, path, e))?;
+        if let Some(Ok(mut listener)) = armed::LISTENER.get().map(|listener| listener.lock()) {
+            let told = listener.tell(&format!("{number} {action} {}", path.display()));
+            told.map_err(|e| Error::new(action, path, e))?;
         }
         match armed::ARMED.get() {
             Some((fault, nth)) if *nth == number => return Err(Error::new(action, path, strike(*fault))),
@@ -91,7 +125,7 @@ pub(super) fn point(action: Action, path: &Path) -> Result<()> {
 /// As [`point`], for `name` in `dir`: the path is put together only where somebody asks for it.
 pub(super) fn point_in(action: Action, dir: &Path, name: &std::ffi::OsStr) -> Result<()> {
     #[cfg(debug_assertions)]
-    if armed::ARMED.get().is_some() || armed::TRACE.get().is_some() {
+    if armed::ARMED.get().is_some() || armed::LISTENER.get().is_some() {
         return point(action, &dir.join(name));
     }
     let _ = (action, dir, name);

@@ -132,6 +132,7 @@ pub fn allocate(file: &File, path: &Path, size: u64) -> Result<()> {
             Err(e) => return Err(Error::new(Action::Space, path, e)),
         }
     }
+    fault::point(Action::Space, path)?;
     file.set_len(size).at(Action::Space, path)
 }
 
@@ -194,7 +195,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     remove_file_opt(&temporary)?;
     let result = write_new(&temporary, bytes).and_then(|()| super::rename(&temporary, path));
     if result.is_err() {
-        let _ = fs::remove_file(&temporary);
+        let _ = remove_file(&temporary);
     }
     result?;
     flush_dir(path.parent().unwrap_or(Path::new("/")))
@@ -251,6 +252,7 @@ pub fn touch(path: &Path) -> Result<()> {
 pub fn append(path: &Path, bytes: &[u8]) -> Result<()> {
     fault::point(Action::Write, path)?;
     let mut file = OpenOptions::new().append(true).create(true).mode(0o644).open(path).at(Action::Write, path)?;
+    fault::point(Action::Write, path)?;
     file.write_all(bytes).at(Action::Write, path)
 }
 
@@ -265,22 +267,19 @@ pub fn truncate(path: &Path, length: u64) -> Result<()> {
 pub fn reserve(path: &Path, more: u64) -> Result<()> {
     fault::point(Action::Space, path)?;
     let file = OpenOptions::new().append(true).create(true).mode(0o644).open(path).at(Action::Space, path)?;
-    reserve_in(&file, more).at(Action::Space, path)
-}
-
-#[cfg(target_os = "linux")]
-fn reserve_in(file: &File, more: u64) -> std::io::Result<()> {
-    use rustix::fs::{FallocateFlags, fallocate};
-    use rustix::io::Errno;
-    let length = file.metadata()?.len();
-    match fallocate(file, FallocateFlags::KEEP_SIZE, length, more.max(1)) {
-        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
-        Err(e) => Err(e.into()),
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{FallocateFlags, fallocate};
+        use rustix::io::Errno;
+        let length = file.metadata().at(Action::Space, path)?.len();
+        fault::point(Action::Space, path)?;
+        match fallocate(&file, FallocateFlags::KEEP_SIZE, length, more.max(1)) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
+            Err(e) => return Err(Error::new(Action::Space, path, e)),
+        }
     }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn reserve_in(_: &File, _: u64) -> std::io::Result<()> {
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, more);
     Ok(())
 }
 

@@ -38,12 +38,12 @@ impl Filesystem {
     /// Flushes everything written to this file system, links and directories included (symbolic links have no flush of
     /// their own): after `Ok` it survives a power cut. Source: syncfs(2); it reports write errors since Linux 5.8.
     pub fn flush(&self) -> Result<()> {
-        fault::point(Action::Flush, &self.path)?;
+        fault::point(Action::FlushAll, &self.path)?;
         #[cfg(target_os = "linux")]
-        rustix::fs::syncfs(&self.handle).at(Action::Flush, &self.path)?;
+        rustix::fs::syncfs(&self.handle).at(Action::FlushAll, &self.path)?;
         #[cfg(not(target_os = "linux"))]
         {
-            self.handle.sync_all().at(Action::Flush, &self.path)?;
+            self.handle.sync_all().at(Action::FlushAll, &self.path)?;
             rustix::fs::sync();
         }
         Ok(())

@@ -1,17 +1,17 @@
 //! A whole file put in another place, atomically: with the same blocks, under a second name, or copied.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use super::error::{Action, Context as _, Result};
 use super::file::beside;
-use super::{create_beside, fault, flush_dir, flush_file, hard_link, open, remove_file_opt, rename, set_mode};
+use super::{create_beside, fault, flush_dir, flush_file, hard_link, open, remove_file, remove_file_opt, rename, set_mode};
 
 /// Replaces `to` with a copy of the file `from`: after a crash it is the old file or the new one, whole; after `Ok` the new
 /// one, even after a power cut. Its owner can write it.
 pub fn copy_atomic(from: &Path, to: &Path) -> Result<()> {
-    write_beside(to, 0o644, |file| io::copy(&mut fs::File::open(from)?, file).map(drop))
+    write_beside(to, 0o644, |file| io::copy(&mut File::open(from)?, file).map(drop))
 }
 
 /// Replaces `to` with the file `from`, which is flushed, as cheaply as the file systems allow: with the same blocks (a
@@ -40,7 +40,7 @@ fn write_beside(to: &Path, mode: u32, fill: impl FnOnce(&mut File) -> io::Result
     };
     let result = put();
     if result.is_err() {
-        let _ = fs::remove_file(&temporary);
+        let _ = remove_file(&temporary);
     }
     result?;
     flush_dir(to.parent().unwrap_or(Path::new("/")))
@@ -116,7 +116,7 @@ mod tests {
         let there = elsewhere.path().join("to");
         place_atomic(&from, &there).expect("placed");
         assert_eq!(fsx::read(&there).expect("there"), b"the package");
-        fs::create_dir(&to).expect("made");
+        fsx::create_dir(&to).expect("made");
         assert!(place_atomic(&from, &to).is_err() && copy_atomic(&from, &to).is_err());
         assert_eq!(fsx::list(dir.path()).expect("listed").len(), 2);
     }

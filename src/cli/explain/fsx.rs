@@ -19,6 +19,7 @@ impl Explain for Error {
             Action::ReadLink => "fsx.read-link",
             Action::SetMode => "fsx.set-mode",
             Action::Flush => "fsx.flush",
+            Action::FlushAll => "fsx.flush-all",
             Action::Lock => "fsx.lock",
             Action::Space => "fsx.space",
         });
