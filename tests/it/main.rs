@@ -19,6 +19,7 @@ mod foreign;
 mod full_disk;
 mod health;
 mod http_target;
+mod in_process;
 mod json;
 mod kills;
 mod links;
@@ -29,6 +30,7 @@ mod object_servers;
 mod object_stores;
 mod oci_target;
 mod odd_tree;
+mod old_or_new;
 mod on_servers;
 mod pack;
 #[path = "../shared/programs.rs"]

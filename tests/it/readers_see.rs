@@ -3,32 +3,15 @@
 //! 900 switches go through the library, in the test's own process, since starting a debug build a thousand times would
 //! take most of the time; 100 go through the program itself.
 
-use std::path::Path;
-
-use deploy_tool::config::Config;
-use deploy_tool::model::{ComponentType, Timestamp, Version};
-use deploy_tool::ops::{Caller, Overrides, Site, change};
+use deploy_tool::model::{ComponentType, Version};
+use deploy_tool::ops::{Site, change};
 use deploy_tool::{deploy, ops};
 
 use super::env::Env;
+use super::in_process::site;
 use super::reader::{Reader, stamped};
 
 const FILE: &str = "config.json";
-
-/// The root of `env`, as the program would see it.
-fn site(env: &Env) -> Site {
-    let config = Config::default_for(&env.path("project"), &|_| None, Some(Path::new("/nowhere")));
-    let overrides = Overrides { root: Some(env.path("root")), ..Overrides::default() };
-    let caller = Caller {
-        by: "mei@host".to_owned(),
-        name: "Mei".to_owned(),
-        email: "mei@example.org".to_owned(),
-        process: "a test".to_owned(),
-        now: Timestamp::from_unix(1_700_000_000).expect("a time"),
-        began: std::time::Instant::now(),
-    };
-    Site::new(config, overrides, deploy_tool::target::Ambient::default(), caller)
-}
 
 /// Runs `switch` until the root is free. A process that another test of this binary is just starting holds copies of our
 /// open files, the root's lock among them, until it has become another program: only here can a lock outlive its owner.

@@ -1,14 +1,16 @@
 //! A prepared place that is put back as often as a test wants to break it, and its state as a value to compare.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::hash::{Hash as _, Hasher as _};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use super::env::Env;
 
-/// Names, each with what it is: a link's target, a file's content, `dir`.
+/// What is below the directories of an [`Env`] that a test looks at. Names, each with what it is: a link's target, a file's
+/// content, `dir`.
 pub type State = BTreeMap<String, String>;
 
 /// Directories of an [`Env`] with a saved copy.
@@ -21,56 +23,64 @@ impl Scene {
     /// Saves `dirs` as they are now; they need not exist.
     pub fn of(env: Env, dirs: &'static [&'static str]) -> Self {
         let scene = Self { env, dirs };
-        for dir in dirs {
-            let saved = format!("saved/{dir}");
-            if scene.env.path(&saved).exists() {
-                fs::remove_dir_all(scene.env.path(&saved)).expect("removed");
-            }
-            scene.copy(dir, &saved);
-        }
+        scene.save();
         scene
+    }
+
+    /// Saves them again.
+    pub fn save(&self) {
+        for dir in self.dirs {
+            self.replace(&format!("saved/{dir}"), dir);
+        }
     }
 
     /// Puts everything back.
     pub fn restore(&self) {
         for dir in self.dirs {
-            if self.env.path(dir).exists() {
-                fs::remove_dir_all(self.env.path(dir)).expect("removed");
-            }
-            self.copy(&format!("saved/{dir}"), dir);
+            self.replace(dir, &format!("saved/{dir}"));
         }
     }
 
-    fn copy(&self, from: &str, to: &str) {
-        let (from, to) = (self.env.path(from), self.env.path(to));
-        if from.exists() {
-            fs::create_dir_all(to.parent().expect("below the directory")).expect("made");
-            let status = Command::new("cp").arg("-a").args([from, to]).status();
-            assert!(status.expect("cp runs").success());
+    fn replace(&self, what: &str, with: &str) {
+        let (what, with) = (self.env.path(what), self.env.path(with));
+        if what.exists() {
+            fs::remove_dir_all(&what).expect("removed");
+        }
+        if with.exists() {
+            fs::create_dir_all(what.parent().expect("below the directory")).expect("made");
+            copy(&with, &what);
         }
     }
 
-    /// Runs a command, always in the same second and with this fault (`kill:17`) where one is given.
-    pub fn run(&self, args: &[&str], fault: Option<&str>) -> Output {
+    /// A command that always runs in the same second.
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = self.env.command(args);
         command.env("SOURCE_DATE_EPOCH", "1700000000");
-        if let Some(fault) = fault {
-            command.env("DEPLOY_TOOL_FAULT", fault);
-        }
+        command
+    }
+
+    /// Runs a command, with this fault (`kill:17`) where one is given.
+    pub fn run(&self, args: &[&str], fault: Option<&str>) -> Output {
+        let mut command = self.command(args);
+        command.envs(fault.map(|fault| ("DEPLOY_TOOL_FAULT", fault)));
         command.output().expect("it runs")
     }
 
-    /// How many changes of the disk the command makes; it is run for that, on what was saved.
-    pub fn points(&self, args: &[&str]) -> usize {
+    /// Every change of the disk that the command makes, one line each (`17 rename /…`); it is run for that, on what was
+    /// saved.
+    pub fn trace(&self, args: &[&str]) -> Vec<String> {
         self.restore();
         let trace = self.env.path("trace");
-        let mut command = self.env.command(args);
-        command.env("SOURCE_DATE_EPOCH", "1700000000").env("DEPLOY_TOOL_FAULT_TRACE", &trace);
-        let output = command.output().expect("it runs");
+        let output = self.command(args).env("DEPLOY_TOOL_FAULT_TRACE", &trace).output().expect("it runs");
         assert!(output.status.success(), "{args:?}: {output:?}");
-        let points = fs::read_to_string(trace).expect("traced").lines().count();
-        assert!(points > 2, "only {points} points: are faults compiled in?");
-        points
+        let lines: Vec<String> = fs::read_to_string(trace).expect("traced").lines().map(str::to_owned).collect();
+        assert!(lines.len() > 2, "only {lines:?}: are faults compiled in?");
+        lines
+    }
+
+    /// How many changes of the disk the command makes.
+    pub fn points(&self, args: &[&str]) -> usize {
+        self.trace(args).len()
     }
 
     /// Everything below the directories.
@@ -99,6 +109,26 @@ impl Scene {
 pub fn differences<'s>(left: &'s State, right: &'s State) -> Vec<(&'s str, Option<&'s String>, Option<&'s String>)> {
     let names = left.keys().chain(right.keys().filter(|name| !left.contains_key(*name)));
     names.map(|name| (name.as_str(), left.get(name), right.get(name))).filter(|(_, l, r)| l != r).collect()
+}
+
+/// Copies a tree with its links, modes and the times of its files.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("made");
+    for entry in fs::read_dir(from).expect("listed") {
+        let entry = entry.expect("an entry");
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().expect("a kind");
+        if kind.is_dir() {
+            copy(&from, &to);
+        } else if kind.is_symlink() {
+            symlink(fs::read_link(&from).expect("a link"), &to).expect("linked");
+        } else {
+            fs::copy(&from, &to).expect("copied");
+            let time = fs::metadata(&from).and_then(|meta| meta.modified()).expect("a time");
+            File::open(&to).and_then(|file| file.set_modified(time)).expect("the same time");
+        }
+    }
+    fs::set_permissions(to, fs::metadata(from).expect("there").permissions()).expect("the same mode");
 }
 
 /// Text as it is, and of anything long its hash.

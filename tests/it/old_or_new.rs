@@ -1,0 +1,177 @@
+//! The promise "old or new" as a judge: whatever was left of a root, after the next changing command it is as it was before
+//! or as it was asked for, and the command that was stopped then succeeds.
+
+use std::fs;
+
+use deploy_tool::deploy::LinkCheck;
+use deploy_tool::ops::status::status;
+use deploy_tool::ops::{self, Site, links, versions};
+use serde_json::Value;
+
+use super::env::{CONFIG, Env};
+use super::in_process::site;
+use super::scene::{Scene, State, differences};
+
+/// A changing command that changes nothing in a root where nothing is pinned: all it does is to recover.
+pub const RECOVER: &[&str] = &["version", "unpin", "model", "1.0.0"];
+
+const HISTORY: &str = "root/.deploy-tool/history.jsonl";
+
+/// What [`Root::open`] makes before anything is deployed, and what a receipt's directory leaves.
+///
+/// [`Root::open`]: deploy_tool::deploy::Root::open
+const SKELETON: [&str; 9] = [
+    "root/components",
+    "root/links",
+    "root/releases",
+    "root/.deploy-tool",
+    "root/.deploy-tool/format",
+    "root/.deploy-tool/journal",
+    "root/.deploy-tool/staging",
+    "root/.deploy-tool/receipts",
+    "root/.deploy-tool/pins",
+];
+
+/// Three versions of a model and one configuration, published. The trees are small, since they are put back thousands of
+/// times.
+pub fn published() -> Env {
+    let env = Env::in_memory();
+    env.model_in_place();
+    env.write("project/models/bert/pytorch_model.bin", [7; 5000]);
+    env.write("project/configs/app.conf", "threshold = 0.5\n");
+    env.publish("1.0.0");
+    env.write("project/models/bert/config.json", "{\"layers\": 6}\n");
+    env.publish("1.0.1");
+    env.write("project/models/bert/config.json", "{\"layers\": 24}\n");
+    env.publish("1.0.2");
+    env.ok(&["pack", "--type", "config", "--version", "2"]);
+    env.ok(&["publish", "config@2"]);
+    fs::create_dir(env.path("app")).expect("made");
+    env
+}
+
+/// The same with `model@1.0.0` deployed, and whatever `more` does.
+pub fn scene(more: &[&[&str]]) -> Scene {
+    let env = published();
+    env.ok(&["deploy", "model@1.0.0"]);
+    for args in more {
+        env.ok(args);
+    }
+    Scene::of(env, &["root", "app"])
+}
+
+/// As [`RECOVER`], in this process.
+fn recover(site: &Site) -> Result<bool, ops::Error> {
+    let (model, version) = ("model".parse().expect("a type"), "1.0.0".parse().expect("a version"));
+    versions::pin(site, &model, &version, false, false)
+}
+
+/// The same with one version deployed that has a custom link, and a configuration that names another one instead.
+pub fn with_custom_links() -> Scene {
+    let env = published();
+    let with = |link: &str| {
+        let (link, target) = (env.path("app").join(link), env.path("root/links/model"));
+        let link = format!("deploy: {{root: ../root, custom_links: {{{}: {}}}}}", link.display(), target.display());
+        env.write("project/.deploy-tool.yaml", CONFIG.replace("deploy: {root: ../root}", &link));
+    };
+    with("old");
+    env.ok(&["deploy", "model@1.0.0"]);
+    with("new");
+    Scene::of(env, &["root", "app"])
+}
+
+/// The points at which a change that [`Scene::trace`] recorded is half prepared, wholly prepared, and just committed.
+pub fn stages(trace: &[String]) -> [usize; 3] {
+    let is_commit = |line: &String| line.contains(" rename ") && line.ends_with("releases/.current.deploy-tool-new");
+    let commit = trace.iter().position(is_commit).expect("there is a commit point") + 1;
+    [commit / 2, commit, commit + 1]
+}
+
+/// The part of the state that users see: links, releases and version directories.
+pub fn visible(state: State) -> State {
+    let own = |name: &str| name.starts_with("root/.deploy-tool") || SKELETON.contains(&name);
+    state.into_iter().filter(|(name, _)| !own(name)).collect()
+}
+
+/// Everything but the empty directories, and the empty history, that every root has, and without times: of the state's
+/// own files it counts that they are whole, and of the history which releases it has. Which custom links are ours is left
+/// out: a link that does not hold what is noted there is no claim.
+pub fn whole(state: State) -> State {
+    let own = |name: &str, held: &str| {
+        SKELETON.contains(&name)
+            || name == "root/.deploy-tool/custom-links.json"
+            || (name == HISTORY && held.is_empty())
+    };
+    let state = state.into_iter().filter(|(name, held)| !own(name, held));
+    state.map(|(name, held)| (timeless(&name, &held).unwrap_or(held), name)).map(|(held, name)| (name, held)).collect()
+}
+
+/// What a file of the root's own state says, without the times in it; `None` where it is damaged, or has none.
+fn timeless(name: &str, held: &str) -> Option<String> {
+    if name == HISTORY {
+        let releases = held.lines().map(|line| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            Some(format!("{} after {}: {} {}", line["release"], line["parent"], line["action"], line["components"]))
+        });
+        return releases.collect::<Option<Vec<_>>>().map(|releases| releases.join("\n"));
+    }
+    let is_json = name.starts_with("root/.deploy-tool/") && name.ends_with(".json");
+    (is_json && serde_json::from_str::<Value>(held).is_ok()).then(|| "whole".to_owned())
+}
+
+#[track_caller]
+pub fn same(found: &State, expected: &State, what: &str) {
+    let differences = differences(found, expected);
+    assert!(differences.is_empty(), "{what}: {differences:#?}");
+}
+
+/// A command that makes a release or removes one, and the two states there may be.
+pub struct Change<'a> {
+    args: &'a [&'a str],
+    before: State,
+    after: State,
+}
+
+impl<'a> Change<'a> {
+    /// Runs the command on what was saved.
+    pub fn of(scene: &Scene, args: &'a [&'a str]) -> Self {
+        scene.restore();
+        let output = scene.run(args, None);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        let change = Self { args, before: whole(scene.saved()), after: whole(scene.names()) };
+        assert_ne!(change.before, change.after, "the command does something");
+        change
+    }
+
+    /// Judges what was left of the root at `at`, before and after the next changing command.
+    pub fn judge(&self, scene: &Scene, at: &str) {
+        let Self { args, before, after } = self;
+        let root = scene.env.path("root");
+        for link in ["links/model", "components/model/current", "releases/current"] {
+            assert!(before.is_empty() || root.join(link).exists(), "{at}: {link} dangles");
+        }
+        let site = site(&scene.env);
+        let is_root = root.join(".deploy-tool/format").exists();
+        if is_root {
+            status(&site).unwrap_or_else(|e| panic!("{at}: status: {e}"));
+            recover(&site).unwrap_or_else(|e| panic!("{at}: recovery: {e}"));
+        }
+        let recovered = whole(scene.names());
+        if recovered != *after {
+            let (old, new) = (differences(&recovered, before), differences(&recovered, after));
+            let is_old = if is_root { old.is_empty() } else { visible(scene.names()).is_empty() };
+            assert!(is_old, "{at}: neither old nor new; to the old: {old:#?}, to the new: {new:#?}");
+            let again = scene.run(args, None);
+            assert!(again.status.success(), "{at}: the same command again: {again:?}");
+            same(&whole(scene.names()), after, &format!("{at}: the same command again"));
+        }
+        let links = links::check(&site).unwrap_or_else(|e| panic!("{at}: links: {e}"));
+        assert!(links.iter().all(LinkCheck::is_ok), "{at}: {links:?}");
+    }
+
+    /// As [`Self::judge`], of a run that said it was done.
+    pub fn judge_done(&self, scene: &Scene, at: &str) {
+        same(&visible(scene.names()), &visible(self.after.clone()), &format!("{at}: said done, but is not"));
+        self.judge(scene, at);
+    }
+}
