@@ -6,7 +6,9 @@ use std::path::Path;
 
 use super::error::{Action, Context as _, Result};
 use super::file::beside;
-use super::{create_beside, fault, flush_dir, flush_file, hard_link, open, remove_file, remove_file_opt, rename, set_mode};
+use super::{
+    create_beside, fault, flush_dir, flush_file, hard_link, open, remove_file, remove_file_opt, rename, set_mode,
+};
 
 /// Replaces `to` with a copy of the file `from`: after a crash it is the old file or the new one, whole; after `Ok` the new
 /// one, even after a power cut. Its owner can write it.

@@ -5,9 +5,9 @@ use std::io;
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
+use super::Fault;
 use super::client::{Ambient, client};
 use super::runtime::block_on;
-use super::{Fault, web};
 
 /// The status that `url` answers with within `limit`. What the answer holds is not read.
 ///
@@ -25,7 +25,7 @@ pub fn ask_web(url: &str, limit: Duration) -> Result<u16, Fault> {
         builder.build()?.get(url).send().await.map(|answer| answer.status().as_u16())
     };
     let answer = block_on(async { ask().await }).map_err(|e| Fault::Connection { reason: e.to_string() })?;
-    answer.map_err(|e| web::failure(&e, limit))
+    answer.map_err(|e| Fault::of(&e, limit))
 }
 
 /// Whether the port `host:port` takes a connection within `limit`; every address of the host is tried.

@@ -63,7 +63,7 @@ pub fn scene(more: &[&[&str]]) -> Scene {
 /// As [`RECOVER`], in this process.
 fn recover(site: &Site) -> Result<bool, ops::Error> {
     let (model, version) = ("model".parse().expect("a type"), "1.0.0".parse().expect("a version"));
-    versions::pin(site, &model, &version, false, false)
+    versions::pin(site, &model, &version, false, false).map(|(changed, _)| changed)
 }
 
 /// The same with one version deployed that has a custom link, and a configuration that names another one instead.
