@@ -6,7 +6,7 @@
 //!
 //! The parent is the release a rollback goes to. A rollback's parent is the parent of what it restores, so that rolling
 //! back again goes further back. A line is appended after the commit point, into space reserved before; a torn last line
-//! (power cut) is dropped when the next one is appended.
+//! (power cut: a part of it, or zeros anywhere in it) is dropped when the next one is appended.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -75,8 +75,8 @@ impl History {
     pub fn read(layout: &Layout) -> Result<Self, Error> {
         let path = layout.history();
         let bytes = fsx::read_opt(&path)?.unwrap_or_default();
-        let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
-        let lines = bytes[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty());
+        let whole = bytes.get(..whole(&bytes)).unwrap_or_default();
+        let lines = whole.split(|b| *b == b'\n').filter(|line| !line.is_empty());
         let mut entries: Vec<Entry> = Vec::new();
         for (number, line) in lines.enumerate() {
             let entry = serde_json::from_slice(line)
@@ -164,14 +164,28 @@ fn last_line(path: &Path) -> Result<(Vec<u8>, u64, u64), Error> {
     let mut window = 8 << 10;
     loop {
         let (tail, start) = fsx::read_tail(path, window)?;
-        let newlines = || tail.iter().enumerate().rev().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1);
-        let (end, begin) = (newlines().next(), newlines().nth(1));
+        let end = whole(&tail);
+        let before = tail.get(..end.saturating_sub(1)).unwrap_or_default();
+        let begin = before.iter().rposition(|b| *b == b'\n').map(|at| at + 1);
         if start == 0 || begin.is_some() {
-            let (begin, end) = (begin.unwrap_or(0), end.unwrap_or(0));
-            let line = tail.get(begin..end).unwrap_or_default().to_vec();
+            let line = tail.get(begin.unwrap_or(0)..end).unwrap_or_default().to_vec();
             return Ok((line, start + end as u64, start + tail.len() as u64));
         }
         window *= 8;
+    }
+}
+
+/// Where the last whole line of `bytes` ends, its newline included. Of a line that was being appended a power cut may leave
+/// a part, but also its end behind zeros, since blocks reach the disk in any order; no whole line has a zero in it.
+fn whole(bytes: &[u8]) -> usize {
+    let behind_newline = |bytes: &[u8]| bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+    let mut end = behind_newline(bytes);
+    loop {
+        let begin = behind_newline(bytes.get(..end.saturating_sub(1)).unwrap_or_default());
+        if !bytes.get(begin..end).unwrap_or_default().contains(&0) {
+            return end;
+        }
+        end = begin;
     }
 }
 
@@ -209,6 +223,27 @@ mod tests {
         }
         let history = History::read(&layout).expect("read");
         assert_eq!(history.entries, [entry(1, None, "1.0.0"), entry(2, Some(1), "1.0.1")]);
+    }
+
+    #[test]
+    fn of_a_torn_line_any_part_may_be_zeros() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let layout = Layout::new(dir.path());
+        fsx::create_dir_all(&layout.state()).expect("created");
+        entry(1, None, "1.0.0").append(&layout).expect("appended");
+        let line = entry(2, Some(1), "1.0.1").line();
+        let length = fsx::read(&layout.history()).expect("read").len() as u64;
+        for zeros in [0..line.len(), 0..40, 40..line.len() - 1, 0..1, line.len() - 1..line.len()] {
+            let mut torn = line.clone();
+            torn[zeros].fill(0);
+            fsx::append(&layout.history(), &torn).expect("appended");
+            assert_eq!(History::read(&layout).expect("read").entries, [entry(1, None, "1.0.0")]);
+            assert_eq!(History::last(&layout).expect("read"), Some(entry(1, None, "1.0.0")));
+            entry(2, Some(1), "1.0.1").append(&layout).expect("appended");
+            let mended = [entry(1, None, "1.0.0"), entry(2, Some(1), "1.0.1")];
+            assert_eq!(History::read(&layout).expect("read").entries, mended);
+            fsx::truncate(&layout.history(), length).expect("cut");
+        }
     }
 
     #[test]
