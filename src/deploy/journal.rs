@@ -5,6 +5,9 @@
 //! .deploy-tool/journal/cleanup.json    removes versions and the releases that name them
 //! ```
 //!
+//! A journal is closed unflushed too: until the next flush a power cut may bring it back. What it says is done then, and to do
+//! it again changes nothing.
+//!
 //! A release's journal is written unflushed and becomes durable with the flush before the commit point (or before the first
 //! version directory gets its name): a journal that a power cut tore belongs to a transaction that was never committed and
 //! had named nothing yet.
@@ -94,17 +97,23 @@ pub(super) fn close_cleanup(layout: &Layout) -> Result<(), Error> {
     Ok(())
 }
 
-/// The open journal, if there is one. Files of other names are leftovers of a write and are no journals.
-pub(super) fn find(layout: &Layout) -> Result<Option<Open>, Error> {
+/// The open journals: of a cleanup first, then of releases in their order. There may be several, since a power cut may bring
+/// back one that was closed while the next command's is there already. Files of other names are leftovers of a write and
+/// are no journals.
+pub(super) fn all(layout: &Layout) -> Result<Vec<Open>, Error> {
+    let mut open = Vec::new();
     for entry in fsx::list(&layout.journals())? {
         let Some(stem) = entry.name.to_str().and_then(|name| name.strip_suffix(".json")) else { continue };
         let Some(bytes) = fsx::read_opt(&layout.journals().join(&entry.name))? else { continue };
         if stem == "cleanup" {
-            return Ok(Some(Open::Cleanup(serde_json::from_slice(&bytes).ok())));
-        }
-        if let Ok(number) = stem.parse() {
-            return Ok(Some(Open::Release(number, serde_json::from_slice(&bytes).ok())));
+            open.push(Open::Cleanup(serde_json::from_slice(&bytes).ok()));
+        } else if let Ok(number) = stem.parse() {
+            open.push(Open::Release(number, serde_json::from_slice(&bytes).ok()));
         }
     }
-    Ok(None)
+    open.sort_by_key(|open| match open {
+        Open::Cleanup(_) => 0,
+        Open::Release(number, _) => *number,
+    });
+    Ok(open)
 }

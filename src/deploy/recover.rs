@@ -41,28 +41,37 @@ pub enum Recovery {
     },
 }
 
-/// Finishes or undoes what an earlier run left open, and sweeps up what a power cut may have left without a journal.
+/// Finishes or undoes what earlier runs left open, and sweeps up what a power cut may have left without a journal. Returns
+/// what came of the newest.
 pub(super) fn recover(root: &Root) -> Result<Recovery, Error> {
     let layout = root.layout();
-    let recovery = match journal::find(layout)? {
-        None => Recovery::Clean,
-        Some(Open::Cleanup(journal)) => {
-            super::cleanup::finish(root, &journal.unwrap_or(CleanupJournal { versions: vec![], releases: vec![] }))?;
-            Recovery::CleanedUp
-        }
-        Some(Open::Release(number, journal)) if current_number(layout)? == Some(number) => {
-            let journal = journal.ok_or_else(|| Error::Damaged {
-                path: layout.journals().join(format!("{number}.json")),
-                reason: "its release is current, but the journal cannot be read".to_owned(),
-            })?;
-            transaction::finish(root, &journal)?;
-            Recovery::Finished { release: number }
-        }
-        Some(Open::Release(number, journal)) => {
-            undo(root, number, journal.as_deref())?;
-            Recovery::Undone { release: number }
-        }
-    };
+    let mut recovery = Recovery::Clean;
+    for open in journal::all(layout)? {
+        recovery = match open {
+            Open::Cleanup(journal) => {
+                let journal = journal.unwrap_or(CleanupJournal { versions: vec![], releases: vec![] });
+                super::cleanup::finish(root, &journal)?;
+                Recovery::CleanedUp
+            }
+            Open::Release(number, journal) if current_number(layout)? == Some(number) => {
+                let journal = journal.ok_or_else(|| Error::Damaged {
+                    path: layout.journals().join(format!("{number}.json")),
+                    reason: "its release is current, but the journal cannot be read".to_owned(),
+                })?;
+                transaction::finish(root, &journal)?;
+                Recovery::Finished { release: number }
+            }
+            // Later releases begin when this one is done: its journal was closed, and came back.
+            Open::Release(number, _) if current_number(layout)? > Some(number) => {
+                journal::close_release(layout, number)?;
+                Recovery::Finished { release: number }
+            }
+            Open::Release(number, journal) => {
+                undo(root, number, journal.as_deref())?;
+                Recovery::Undone { release: number }
+            }
+        };
+    }
     sweep(layout)?;
     Ok(recovery)
 }

@@ -92,7 +92,7 @@ impl View {
 
     /// The release that an open journal is making (`None` within for a cleanup); `None` where nothing is unfinished.
     pub fn unfinished(&self) -> Result<Option<Option<u64>>, Error> {
-        Ok(journal::find(&self.layout)?.map(|open| match open {
+        Ok(journal::all(&self.layout)?.pop().map(|open| match open {
             journal::Open::Release(number, _) => Some(number),
             journal::Open::Cleanup(_) => None,
         }))

@@ -32,9 +32,8 @@ impl State {
     /// written before the journal is closed: where `releases/` disagrees, somebody else changed it. While a release is
     /// being made, `releases/current` does: it is the commit point.
     pub fn read(layout: &Layout) -> Result<Self, Error> {
-        if !matches!(journal::find(layout)?, Some(Open::Release(..)))
-            && let Some(last) = History::last(layout)?
-        {
+        let is_being_made = journal::all(layout)?.iter().any(|open| matches!(open, Open::Release(..)));
+        if !is_being_made && let Some(last) = History::last(layout)? {
             return Ok(Self { release: Some(Release { number: last.release, components: last.set() }) });
         }
         let Some(number) = current_number(layout)? else { return Ok(Self::default()) };

@@ -133,6 +133,29 @@ fn recovery_undoes_before_and_finishes_after_the_commit_point() {
 }
 
 #[test]
+fn a_journal_that_comes_back_undoes_no_release_that_was_done() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (root, _) = open(dir.path());
+    let _ = run(&root, request(&[("model", "1")], &[("model", "1")], None)).expect("deployed");
+    let wanted = request(&[("model", "1"), ("config", "1")], &[("config", "1")], Some(1));
+    let plan = plan(root.layout(), &root.view().state().expect("read"), wanted.clone()).expect("a plan");
+    let journal = journal::ReleaseJournal {
+        entry: plan.entry.clone(),
+        installs: plan.installs.iter().map(|i| (i.component.clone(), i.version.clone())).collect(),
+        links: plan.links.clone(),
+    };
+    let _ = run(&root, wanted).expect("deployed");
+    let _ = run(&root, request(&[("model", "2"), ("config", "1")], &[("model", "2")], Some(2))).expect("deployed");
+    let before = names(dir.path());
+    journal.open(root.layout()).expect("opened");
+    drop(root);
+    let (root, recovery) = open(dir.path());
+    assert_eq!(recovery, Recovery::Finished { release: 2 });
+    assert_eq!(names(dir.path()), before);
+    assert!(check_links(root.view(), &[]).expect("checked").iter().all(LinkCheck::is_ok));
+}
+
+#[test]
 fn a_torn_journal_of_an_uncommitted_release_is_undone() {
     let dir = tempfile::tempdir().expect("a directory");
     let (root, _) = open(dir.path());
