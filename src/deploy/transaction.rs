@@ -107,6 +107,9 @@ fn prepare_names(root: &Root, plan: &Plan, receipts: &[Receipt]) -> Result<(), E
     for (component, version) in &plan.after {
         fsx::symlink(&Layout::release_target(component, version), &release.join(component.as_str()))?;
     }
+    // Durable before the first link outside is made: if the power goes, the journal may be torn, and then this alone says
+    // where recovery has to look for such a link.
+    own(layout, &plan.owned)?;
     let number = PathBuf::from(plan.entry.release.to_string());
     fsx::symlink(&number, &Layout::temporary(&layout.current_release()))?;
     for change in &plan.links {
@@ -114,7 +117,6 @@ fn prepare_names(root: &Root, plan: &Plan, receipts: &[Receipt]) -> Result<(), E
             fsx::symlink(target, &Layout::temporary(&layout.root().join(&change.path)))?;
         }
     }
-    own(layout, &plan.owned)?;
     fsx::reserve(&layout.history(), plan.entry.line().len() as u64)?;
     root.filesystem().flush()?;
     flush_outside(&plan.links)
