@@ -83,7 +83,7 @@ fn first_deploy_ever() {
 
 #[test]
 fn deploy_that_makes_a_custom_link_and_removes_one() {
-    let scene = with_custom_links();
+    let scene = with_custom_links(&["1.0.0"]);
     all_or_nothing(&scene, &["deploy", "model@1.0.1"]);
     assert!(scene.env.path("app/new").exists() && !scene.env.path("app/old").is_symlink());
 }

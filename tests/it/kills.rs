@@ -4,9 +4,10 @@
 //! it.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use super::env::Env;
+use super::random::Random;
 use super::reader::{Reader, stamp, stamped};
 
 const KILLS: usize = 100;
@@ -26,27 +27,6 @@ fn three_versions() -> Env {
     }
     env.ok(&["deploy", "model@1.0.0", "config@1.0.0"]);
     env
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct Random(u64);
-
-impl Random {
-    fn seeded() -> (Self, u64) {
-        let given = std::env::var("DEPLOY_TOOL_SEED").ok().and_then(|seed| seed.parse().ok());
-        let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
-        let seed = given.unwrap_or_else(now);
-        (Self(seed), seed)
-    }
-
-    /// A moment before `end`.
-    fn moment(&mut self, end: Duration) -> Duration {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        end.mul_f64((z ^ (z >> 31)) as f64 / u64::MAX as f64)
-    }
 }
 
 /// Runs the command and kills it at `moment`; says whether that came before its end.

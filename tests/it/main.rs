@@ -33,11 +33,14 @@ mod odd_tree;
 mod old_or_new;
 mod on_servers;
 mod pack;
+mod power;
+mod power_cut;
 #[path = "../shared/programs.rs"]
 mod programs;
 mod publish;
 mod publish_git;
 mod publish_many;
+mod random;
 #[path = "../shared/raw_tar.rs"]
 mod raw_tar;
 mod reader;
@@ -50,6 +53,7 @@ mod relay;
 mod scene;
 mod secrets;
 mod servers;
+mod stepped;
 mod store_cli;
 mod tree;
 mod versions;

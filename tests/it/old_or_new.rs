@@ -66,8 +66,9 @@ fn recover(site: &Site) -> Result<bool, ops::Error> {
     versions::pin(site, &model, &version, false, false).map(|(changed, _)| changed)
 }
 
-/// The same with one version deployed that has a custom link, and a configuration that names another one instead.
-pub fn with_custom_links() -> Scene {
+/// The same with these versions of the model deployed, one after the other, that have a custom link, and a configuration
+/// that names another one instead.
+pub fn with_custom_links(versions: &[&str]) -> Scene {
     let env = published();
     let with = |link: &str| {
         let (link, target) = (env.path("app").join(link), env.path("root/links/model"));
@@ -75,7 +76,9 @@ pub fn with_custom_links() -> Scene {
         env.write("project/.deploy-tool.yaml", CONFIG.replace("deploy: {root: ../root}", &link));
     };
     with("old");
-    env.ok(&["deploy", "model@1.0.0"]);
+    for version in versions {
+        env.ok(&["deploy", &format!("model@{version}")]);
+    }
     with("new");
     Scene::of(env, &["root", "app"])
 }
@@ -136,9 +139,15 @@ impl<'a> Change<'a> {
     /// Runs the command on what was saved.
     pub fn of(scene: &Scene, args: &'a [&'a str]) -> Self {
         scene.restore();
+        Self::next(scene, args)
+    }
+
+    /// Runs the command on what is there.
+    pub fn next(scene: &Scene, args: &'a [&'a str]) -> Self {
+        let before = whole(scene.names());
         let output = scene.run(args, None);
         assert!(output.status.success(), "{args:?}: {output:?}");
-        let change = Self { args, before: whole(scene.saved()), after: whole(scene.names()) };
+        let change = Self { args, before, after: whole(scene.names()) };
         assert_ne!(change.before, change.after, "the command does something");
         change
     }

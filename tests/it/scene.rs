@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::hash::{Hash as _, Hasher as _};
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use super::env::Env;
@@ -39,6 +39,11 @@ impl Scene {
         for dir in self.dirs {
             self.replace(dir, &format!("saved/{dir}"));
         }
+    }
+
+    /// The directories by their names, in order.
+    pub fn dirs(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
+        self.dirs.iter().map(|dir| (*dir, self.env.path(dir)))
     }
 
     fn replace(&self, what: &str, with: &str) {
