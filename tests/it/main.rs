@@ -40,6 +40,7 @@ mod programs;
 mod publish;
 mod publish_git;
 mod publish_many;
+mod races;
 mod random;
 #[path = "../shared/raw_tar.rs"]
 mod raw_tar;

@@ -50,7 +50,7 @@ impl Reader {
             while !stopped.load(Ordering::Relaxed) {
                 for component in components {
                     let path = root.join("links").join(component).join(file);
-                    stamp(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+                    look(&root, || stamp(&path)).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
                 }
                 let (release, set) = release(&root, components, file);
                 let known = seen.releases.entry(release.clone()).or_insert_with(|| set.clone());
@@ -73,16 +73,27 @@ impl Reader {
 /// The current release and what it holds, opened once and read by relative paths from there.
 fn release(root: &Path, components: &[&str], file: &str) -> (PathBuf, Vec<String>) {
     let current = root.join("releases/current");
-    loop {
-        let held = File::open(&current).expect("there is always a current release");
+    let read = || {
+        let held = File::open(&current)?;
         let dir = PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
-        let name = fs::read_link(&dir);
         let set: io::Result<Vec<String>> = components.iter().map(|c| stamp(&dir.join(c).join(file))).collect();
-        match (name, set) {
-            (Ok(name), Ok(set)) => return (name, set),
-            // Held up for so long that the release was cleaned up after two others.
-            (Ok(name), Err(_)) if fs::canonicalize(&current).is_ok_and(|now| now != name) => {}
-            (name, set) => panic!("{name:?}: {set:?}"),
+        Ok((fs::read_link(&dir)?, set?))
+    };
+    look(root, read).unwrap_or_else(|e| panic!("{}: {e}", current.display()))
+}
+
+/// Looks once, and once more where it failed only because two releases were made meanwhile: what was current when the look
+/// began is then no longer kept. After one release it still is, so that a reader must be held up for that long.
+fn look<T>(root: &Path, look: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    let current = || -> u64 {
+        let held = fs::read_link(root.join("releases/current")).expect("there is always a current release");
+        held.to_str().and_then(|number| number.parse().ok()).expect("a number")
+    };
+    loop {
+        let before = current();
+        match look() {
+            Err(_) if current() > before + 1 => {}
+            seen => return seen,
         }
     }
 }
