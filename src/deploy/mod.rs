@@ -37,7 +37,11 @@
 //! disk cannot stop it. A flush that fails after it is reported as *committed, durability unknown*. The handle for flushing is opened
 //! before the first write. A flush is `syncfs`: it covers symbolic links, which have no flush of their own.
 //!
-//! So without an open journal the history's last line says what is current, and a link that disagrees is drift, which
+//! So a switch or a rollback flushes three times and a deploy four times, whatever it moves or unpacks and whatever the root
+//! keeps. What is rare comes on top: a flush for each new directory of a component, two for each link outside the root that
+//! changes, two where it is noted which of them are ours; and what the store does with a package that is fetched.
+//!
+//! Without an open journal the history's last line says what is current, and a link that disagrees is drift, which
 //! `links repair` mends; while a release is being made, `releases/current` says it.
 //!
 //! # After the commit

@@ -15,6 +15,7 @@ mod docs;
 mod env;
 mod fault_server;
 mod fetch;
+mod flushes;
 mod foreign;
 mod full_disk;
 mod health;
