@@ -27,6 +27,8 @@ pub(super) struct Global {
     pub records: Option<PathBuf>,
     #[arg(long, global = true, value_name = "DIR")]
     pub store: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "SPAN")]
+    pub wait: Option<Span>,
     #[arg(long, global = true)]
     pub json: bool,
     #[arg(long, short, global = true)]
@@ -161,6 +163,10 @@ pub(super) struct History {
     pub at: Option<Timestamp>,
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
+    #[arg(long, conflicts_with = "at")]
+    pub all: bool,
+    #[arg(long, conflicts_with_all = ["at", "limit", "all"])]
+    pub verify: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -206,6 +212,8 @@ pub(super) struct Cleanup {
     pub keep: Option<usize>,
     #[arg(long, value_name = "SPAN")]
     pub older_than: Option<Span>,
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,7 +1,7 @@
 //! The switches of the fault points, for tests of what a crash leaves behind. Release builds have none.
 //!
 //! `DEPLOY_TOOL_FAULT=kill:17` (or `eio`, `enospc`) stops the program at its 17th change of the disk;
-//! `DEPLOY_TOOL_FAULT_TRACE=FILE` lists them all.
+//! `DEPLOY_TOOL_FAULT_TRACE=FILE` lists them all. `DEPLOY_TOOL_FAULT_LOCKS=lie` (or `none`) makes file locks worthless.
 
 use std::path::Path;
 
@@ -14,6 +14,11 @@ pub(super) fn arm() -> Result<(), fsx::Error> {
     }
     if let Some(path) = std::env::var_os("DEPLOY_TOOL_FAULT_TRACE") {
         fault::trace(Path::new(&path))?;
+    }
+    match std::env::var("DEPLOY_TOOL_FAULT_LOCKS").unwrap_or_default().as_str() {
+        "lie" => fault::pretend(fault::Locks::Lie),
+        "none" => fault::pretend(fault::Locks::Unsupported),
+        _ => {}
     }
     let wanted = std::env::var("DEPLOY_TOOL_FAULT").unwrap_or_default();
     if let Some((name, number)) = wanted.split_once(':') {

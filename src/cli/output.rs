@@ -9,7 +9,9 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::explain::Explain as _;
 use super::words::{Phrase, say};
+use crate::ops::Notices;
 
 /// How the user wants to be told.
 #[derive(Debug)]
@@ -20,15 +22,24 @@ pub(super) struct Output {
     quiet: bool,
     /// The warnings so far, as the JSON document has them.
     warnings: RefCell<Vec<Value>>,
+    /// What the operation notices.
+    notices: RefCell<Notices>,
 }
 
 impl Output {
     pub fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet, warnings: RefCell::default() }
+        Self { json, quiet, warnings: RefCell::default(), notices: RefCell::default() }
+    }
+
+    /// Warns of what an operation notices before its report is printed.
+    pub fn follow(&self, notices: &Notices) {
+        self.notices.replace(notices.clone());
     }
 
     /// Prints a report: `text` of it, or the whole of it as JSON with the warnings so far.
     pub fn report<T: Serialize>(&self, report: &T, text: impl FnOnce(&T) -> String) {
+        let notices = self.notices.borrow().take();
+        notices.iter().for_each(|notice| self.warn(&notice.explain()));
         let mut out = if self.json { format!("{:#}", self.document(report)) } else { text(report) };
         if !out.is_empty() && !out.ends_with('\n') {
             out.push('\n');
@@ -63,6 +74,23 @@ impl Output {
         eprintln!("{}: {message}", say("warning", &[]));
         if let Some(hint) = hint {
             eprintln!("{}: {hint}", say("hint", &[]));
+        }
+    }
+
+    /// Whether reports are JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether notes are printed at all.
+    pub fn tells_notes(&self) -> bool {
+        !self.quiet
+    }
+
+    /// Prints a note that is a finished sentence on stderr.
+    pub fn note_text(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::args::Global;
 use super::explain::Explain;
@@ -31,6 +31,7 @@ pub(super) fn site(global: &Global, start: &Path, command: &str, output: &Output
         root: global.root.as_ref().map(absolute),
         records: global.records.as_ref().map(absolute),
         store: global.store.as_ref().map(absolute),
+        wait: global.wait.map_or(Duration::ZERO, |span| span.0),
     };
     let file = match &global.config {
         Some(file) => Some(named(absolute(file))?),
@@ -49,7 +50,9 @@ pub(super) fn site(global: &Global, start: &Path, command: &str, output: &Output
     };
     let variables = std::env::vars_os().filter_map(text).collect();
     let ambient = Ambient { variables, home, stall_timeout: config.deploy.stall_timeout };
-    Ok(Site::new(config, overrides, ambient, caller(command)?))
+    let site = Site::new(config, overrides, ambient, caller(command)?);
+    output.follow(&site.notices);
+    Ok(site)
 }
 
 /// A variable whose name and value are text; others mean nothing to a target.

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::audit::{Event, What, Who};
 use super::journal::{self, CleanupJournal};
 use super::recover::remove_version;
 use super::state::release_numbers;
 use super::{Error, Receipt, Root, Set, View};
-use crate::fsx;
+use crate::fsx::{self, Process};
 use crate::model::{ComponentType, Dependency, Timestamp, Version};
 
 /// What to keep.
@@ -19,6 +20,17 @@ pub struct Retention {
     pub last: Option<usize>,
     /// Versions that were current, or installed, within this time.
     pub younger_than: Option<Duration>,
+}
+
+/// What a cleanup is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule<'a> {
+    /// What to keep.
+    pub retention: Retention,
+    /// Removes versions of this component alone.
+    pub only: Option<&'a ComponentType>,
+    /// Removes versions that processes use, too.
+    pub force: bool,
 }
 
 /// What is known of an installed version.
@@ -52,6 +64,8 @@ pub enum Reason {
     Newest,
     /// It was current, or installed, recently.
     Young,
+    /// Running processes use it.
+    InUse,
     /// A kept version depends on it.
     Needed {
         /// The component that needs it.
@@ -70,6 +84,8 @@ pub struct Decision {
     pub candidate: Candidate,
     /// Why.
     pub reason: Reason,
+    /// The processes that use it, where it is in use or goes all the same.
+    pub processes: Vec<Process>,
 }
 
 impl Decision {
@@ -80,21 +96,24 @@ impl Decision {
 }
 
 /// Everything a cleanup will do.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CleanupPlan {
     /// A decision for each installed version.
     pub decisions: Vec<Decision>,
+    /// How many running processes could not be looked into; `None` where it is not known. 0 where nobody had to look.
+    pub unseen: Option<u64>,
 }
 
-/// Decides for each candidate. `only` limits removal to one component.
+/// Decides for each candidate. `only` limits removal to one component; `used` are versions that processes use.
 pub fn plan_cleanup(
     candidates: Vec<Candidate>,
     current: &Set,
     parent: &Set,
-    retention: Retention,
-    only: Option<&ComponentType>,
+    rule: Rule<'_>,
+    used: &BTreeMap<(ComponentType, Version), Vec<Process>>,
     now: Timestamp,
 ) -> CleanupPlan {
+    let Rule { retention, only, force } = rule;
     let mut newest: BTreeMap<&ComponentType, Vec<&Candidate>> = BTreeMap::new();
     for candidate in candidates.iter().filter(|c| c.last_current.is_some()) {
         newest.entry(&candidate.component).or_default().push(candidate);
@@ -104,6 +123,7 @@ pub fn plan_cleanup(
         versions.truncate(retention.last.unwrap_or(0));
     }
     let is_newest = |c: &Candidate| newest.get(&c.component).is_some_and(|v| v.iter().any(|n| n.version == c.version));
+    let users = |c: &Candidate| used.get(&(c.component.clone(), c.version.clone()));
     let is_young = |c: &Candidate| {
         let latest = c.last_current.unwrap_or(c.installed_at).max(c.installed_at);
         retention.younger_than.is_some_and(|span| now.since(latest) < span)
@@ -118,14 +138,22 @@ pub fn plan_cleanup(
             c if is_young(c) => Reason::Young,
             // Not asked about: stays, and what it needs stays with it; its decision is dropped below.
             c if only.is_some_and(|only| *only != c.component) => Reason::Newest,
+            c if !force && users(c).is_some() => Reason::InUse,
             _ => Reason::NotKept,
         })
         .collect();
     keep_what_is_needed(&candidates, &mut reasons);
-    let decisions = candidates.into_iter().zip(reasons).map(|(candidate, reason)| Decision { candidate, reason });
+    let decisions = candidates.into_iter().zip(reasons).map(|(candidate, reason)| Decision {
+        processes: match reason {
+            Reason::InUse | Reason::NotKept => users(&candidate).cloned().unwrap_or_default(),
+            _ => Vec::new(),
+        },
+        candidate,
+        reason,
+    });
     let mut decisions: Vec<_> = decisions.collect();
     decisions.retain(|d| only.is_none_or(|only| *only == d.candidate.component));
-    CleanupPlan { decisions }
+    CleanupPlan { decisions, unseen: Some(0) }
 }
 
 /// For every dependency of a kept version that no kept version satisfies, keeps the highest that does; again until
@@ -182,26 +210,28 @@ pub(super) fn candidates(view: &View, now: Timestamp) -> Result<Vec<Candidate>, 
 }
 
 impl View {
-    /// Plans a cleanup of this root.
-    pub fn plan_cleanup(
-        &self,
-        retention: Retention,
-        only: Option<&ComponentType>,
-        now: Timestamp,
-    ) -> Result<CleanupPlan, Error> {
+    /// Plans a cleanup of this root. Running processes are looked at where a version would go.
+    pub fn plan_cleanup(&self, rule: Rule<'_>, now: Timestamp) -> Result<CleanupPlan, Error> {
         let state = self.state()?;
         let history = self.history()?;
         let parent = state.number().and_then(|n| history.parent_of(n));
         let parent = parent.map(super::HistoryEntry::set);
         let candidates = candidates(self, now)?;
-        Ok(plan_cleanup(candidates, &state.set(), &parent.unwrap_or_default(), retention, only, now))
+        let parent = parent.unwrap_or_default();
+        let plan = |used: &_| plan_cleanup(candidates.clone(), &state.set(), &parent, rule, used, now);
+        let unused = plan(&BTreeMap::new());
+        if !unused.decisions.iter().any(Decision::removes) {
+            return Ok(unused);
+        }
+        let look = self.users();
+        Ok(CleanupPlan { unseen: look.unseen, ..plan(&look.using) })
     }
 }
 
 impl Root {
     /// Removes the versions that `plan` lets go, and the releases that name them. A kill in between is finished by the
     /// next changing command; no half version is ever seen under its name.
-    pub fn cleanup(&self, plan: &CleanupPlan) -> Result<(), Error> {
+    pub fn cleanup(&self, plan: &CleanupPlan, who: &Who) -> Result<(), Error> {
         let going = plan.decisions.iter().filter(|d| d.removes()).map(|d| &d.candidate);
         let versions: Vec<_> = going.map(|c| (c.component.clone(), c.version.clone())).collect();
         if versions.is_empty() {
@@ -215,7 +245,8 @@ impl Root {
                 releases.push(number);
             }
         }
-        let journal = CleanupJournal { versions, releases };
+        let event = Event::new(What::Cleanup, who).of(versions.iter().map(|(c, v)| (c, v)));
+        let journal = CleanupJournal { versions, releases, event: Some(event) };
         journal.open(self.layout())?;
         finish(self, &journal)
     }
@@ -233,6 +264,9 @@ pub(super) fn finish(root: &Root, journal: &CleanupJournal) -> Result<(), Error>
         Receipt::remove(layout, component, version)?;
     }
     root.filesystem().flush()?;
+    if let Some(event) = &journal.event {
+        event.clone().append(layout)?;
+    }
     journal::close_cleanup(layout)
 }
 
@@ -255,8 +289,9 @@ mod tests {
     fn decide(candidates: Vec<Candidate>, last: usize, younger: Option<u64>) -> Vec<(String, Reason)> {
         let current = Set::from([("model".parse().expect("a type"), "3".parse().expect("a version"))]);
         let retention = Retention { last: Some(last), younger_than: younger.map(Duration::from_secs) };
+        let rule = Rule { retention, only: None, force: false };
         let now = Timestamp::from_unix(1000).expect("a time");
-        let plan = plan_cleanup(candidates, &current, &Set::new(), retention, None, now);
+        let plan = plan_cleanup(candidates, &current, &Set::new(), rule, &BTreeMap::new(), now);
         plan.decisions.into_iter().map(|d| (d.candidate.version.to_string(), d.reason)).collect()
     }
 

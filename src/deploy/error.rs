@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::Break;
 use crate::fsx;
 use crate::model::{ComponentType, Version};
 
@@ -18,6 +19,8 @@ pub enum Error {
         root: PathBuf,
         /// What the holder wrote about itself.
         holder: String,
+        /// The link that says so, on a file system whose locks are of no use: it outlives a holder on another machine.
+        claim: Option<PathBuf>,
     },
     /// The path is no deployment root.
     #[error("`{}` is not a deployment root", root.display())]
@@ -54,6 +57,16 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A line of the audit trail does not fit the ones before it.
+    #[error("line {line} of `{}` does not fit the lines before it", path.display())]
+    Trail {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What does not fit.
+        why: Break,
     },
     /// The component is not part of the current release.
     #[error("`{component}` is not deployed")]

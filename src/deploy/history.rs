@@ -1,4 +1,5 @@
-//! History: one JSON line for each release this root ever made, oldest first (`.deploy-tool/history.jsonl`).
+//! History: one JSON line for each release this root ever made, oldest first (`.deploy-tool/history.jsonl`, where
+//! [other lines](super::audit) stand between them).
 //!
 //! ```text
 //! {"release":5,"parent":4,"action":"switch","at":"…","by":"mei@host","components":{"model":{"version":"1.0.1",…}},"changed":["model"]}
@@ -9,12 +10,12 @@
 //! (power cut: a part of it, or zeros anywhere in it) is dropped when the next one is appended.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::audit::{Line, line};
 use super::checks::{Because, Trial};
-use super::{Action, Error, Layout, Set};
+use super::{Action, Error, Layout, Set, View};
 use crate::fsx;
 use crate::model::{ComponentType, Sha256, Timestamp, Version};
 
@@ -48,6 +49,12 @@ pub struct Entry {
     /// Which release did not stand and why, for one that was made because of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<Because>,
+    /// The number of the user who made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// The digest of the line before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prev: Option<Sha256>,
 }
 
 /// One component of a release.
@@ -71,27 +78,19 @@ pub struct History {
 }
 
 impl History {
-    /// Reads the history. A torn last line is left out; anything else that is no entry is an error.
+    /// Reads the history. A torn last line and lines that are no releases are left out; anything else is an error.
     pub fn read(layout: &Layout) -> Result<Self, Error> {
-        let path = layout.history();
-        let bytes = fsx::read_opt(&path)?.unwrap_or_default();
-        let whole = bytes.get(..whole(&bytes)).unwrap_or_default();
-        let lines = whole.split(|b| *b == b'\n').filter(|line| !line.is_empty());
-        let mut entries: Vec<Entry> = Vec::new();
-        for (number, line) in lines.enumerate() {
-            let entry = serde_json::from_slice(line)
-                .map_err(|e| Error::Damaged { path: path.clone(), reason: format!("line {}: {e}", number + 1) })?;
-            entries.push(entry);
-        }
-        Ok(Self { entries })
+        let lines = View::of(layout.clone()).trail()?.into_iter();
+        let entries = lines.filter_map(|line| match line {
+            Line::Release(entry) => Some(*entry),
+            Line::Event(_) => None,
+        });
+        Ok(Self { entries: entries.collect() })
     }
 
     /// The newest entry alone, for who needs no other: a root may have made thousands of releases.
     pub fn last(layout: &Layout) -> Result<Option<Entry>, Error> {
-        let path = layout.history();
-        let (last, ..) = last_line(&path)?;
-        let entry = (!last.is_empty()).then(|| serde_json::from_slice(&last)).transpose();
-        entry.map_err(|e| Error::Damaged { path, reason: format!("last line: {e}") })
+        Ok(last_lines(layout)?.release)
     }
 
     /// The entry of one release.
@@ -137,47 +136,93 @@ impl Entry {
         self.components.iter().map(|(component, detail)| (component.clone(), detail.version.clone())).collect()
     }
 
-    /// The line of this entry, with its newline.
-    pub(super) fn line(&self) -> Vec<u8> {
-        let mut line = serde_json::to_vec(self).expect("keys are strings");
-        line.push(b'\n');
-        line
+    /// How long the line of this entry gets, in bytes.
+    pub(super) fn room(&self) -> u64 {
+        line(&Self { prev: Some(Sha256::of(b"")), ..self.clone() }).len() as u64
     }
 
     /// Appends this entry unless it is there already, after dropping a torn last line. Not flushed.
     pub(super) fn append(&self, layout: &Layout) -> Result<(), Error> {
-        let path = layout.history();
-        let (last, end, length) = last_line(&path)?;
-        if end < length {
-            fsx::truncate(&path, end)?;
+        let tail = last_lines(layout)?;
+        if tail.release.as_ref().is_some_and(|entry| entry.release == self.release) {
+            return tail.cut(layout);
         }
-        let there = serde_json::from_slice::<Entry>(&last).ok();
-        if there.is_some_and(|entry| entry.release == self.release) {
-            return Ok(());
-        }
-        Ok(fsx::append(&path, &self.line())?)
+        tail.append(layout, &line(&Self { prev: tail.digest(), ..self.clone() }))
     }
 }
 
-/// The last whole line of a file, where it ends, and the length of the file; only the end is read, however long the file.
-fn last_line(path: &Path) -> Result<(Vec<u8>, u64, u64), Error> {
+/// The end of the history.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Tail {
+    /// The last whole line, without its newline; empty where there is none.
+    pub last: Vec<u8>,
+    /// The last release.
+    pub release: Option<Entry>,
+    /// Where the last whole line ends.
+    end: u64,
+    /// The length of the file.
+    length: u64,
+}
+
+impl Tail {
+    /// What the next line says of the last one.
+    pub fn digest(&self) -> Option<Sha256> {
+        (!self.last.is_empty()).then(|| Sha256::of(&self.last))
+    }
+
+    /// Appends a line after dropping a torn one. Not flushed.
+    pub fn append(&self, layout: &Layout, line: &[u8]) -> Result<(), Error> {
+        self.cut(layout)?;
+        Ok(fsx::append(&layout.history(), line)?)
+    }
+
+    fn cut(&self, layout: &Layout) -> Result<(), Error> {
+        if self.end < self.length {
+            fsx::truncate(&layout.history(), self.end)?;
+        }
+        Ok(())
+    }
+}
+
+/// The end of the history, from the last release on; no more of the file is read than that, however long it is.
+pub(super) fn last_lines(layout: &Layout) -> Result<Tail, Error> {
+    let path = layout.history();
     let mut window = 8 << 10;
     loop {
-        let (tail, start) = fsx::read_tail(path, window)?;
-        let end = whole(&tail);
-        let before = tail.get(..end.saturating_sub(1)).unwrap_or_default();
-        let begin = before.iter().rposition(|b| *b == b'\n').map(|at| at + 1);
-        if start == 0 || begin.is_some() {
-            let line = tail.get(begin.unwrap_or(0)..end).unwrap_or_default().to_vec();
-            return Ok((line, start + end as u64, start + tail.len() as u64));
-        }
+        let (bytes, start) = fsx::read_tail(&path, window)?;
         window *= 8;
+        let end = whole(&bytes);
+        if end == 0 && start > 0 {
+            continue;
+        }
+        let mut lines: Vec<&[u8]> = bytes.get(..end).unwrap_or_default().split(|b| *b == b'\n').collect();
+        if start > 0 {
+            // It may have begun before.
+            lines.remove(0);
+        }
+        let mut tail = Tail { end: start + end as u64, length: start + bytes.len() as u64, ..Tail::default() };
+        for line in lines.into_iter().rev().filter(|line| !line.is_empty()) {
+            if tail.last.is_empty() {
+                tail.last = line.to_vec();
+            }
+            let reason = |e| format!("one of its last lines: {e}");
+            match Line::parse(line).map_err(|e| Error::Damaged { path: path.clone(), reason: reason(e) })? {
+                Line::Release(entry) => {
+                    tail.release = Some(*entry);
+                    return Ok(tail);
+                }
+                Line::Event(_) => {}
+            }
+        }
+        if start == 0 {
+            return Ok(tail);
+        }
     }
 }
 
 /// Where the last whole line of `bytes` ends, its newline included. Of a line that was being appended a power cut may leave
 /// a part, but also its end behind zeros, since blocks reach the disk in any order; no whole line has a zero in it.
-fn whole(bytes: &[u8]) -> usize {
+pub(super) fn whole(bytes: &[u8]) -> usize {
     let behind_newline = |bytes: &[u8]| bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
     let mut end = behind_newline(bytes);
     loop {
@@ -191,6 +236,7 @@ fn whole(bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::audit::{Event, What, Who};
     use super::*;
 
     fn entry(release: u64, parent: Option<u64>, model: &str) -> Entry {
@@ -207,6 +253,8 @@ mod tests {
             origins: BTreeMap::new(),
             trial: None,
             because: None,
+            uid: None,
+            prev: None,
         }
     }
 
@@ -222,7 +270,12 @@ mod tests {
             entry(2, Some(1), "1.0.1").append(&layout).expect("appended");
         }
         let history = History::read(&layout).expect("read");
-        assert_eq!(history.entries, [entry(1, None, "1.0.0"), entry(2, Some(1), "1.0.1")]);
+        let first = entry(1, None, "1.0.0");
+        let mut bytes = line(&first);
+        bytes.pop();
+        let second = Entry { prev: Some(Sha256::of(&bytes)), ..entry(2, Some(1), "1.0.1") };
+        assert_eq!(line(&second).len() as u64, entry(2, Some(1), "1.0.1").room());
+        assert_eq!(history.entries, [first, second]);
     }
 
     #[test]
@@ -231,37 +284,45 @@ mod tests {
         let layout = Layout::new(dir.path());
         fsx::create_dir_all(&layout.state()).expect("created");
         entry(1, None, "1.0.0").append(&layout).expect("appended");
-        let line = entry(2, Some(1), "1.0.1").line();
+        let torn_line = line(&entry(2, Some(1), "1.0.1"));
         let length = fsx::read(&layout.history()).expect("read").len() as u64;
-        for zeros in [0..line.len(), 0..40, 40..line.len() - 1, 0..1, line.len() - 1..line.len()] {
-            let mut torn = line.clone();
+        for zeros in [0..torn_line.len(), 0..40, 40..torn_line.len() - 1, 0..1, torn_line.len() - 1..torn_line.len()] {
+            let mut torn = torn_line.clone();
             torn[zeros].fill(0);
             fsx::append(&layout.history(), &torn).expect("appended");
-            assert_eq!(History::read(&layout).expect("read").entries, [entry(1, None, "1.0.0")]);
-            assert_eq!(History::last(&layout).expect("read"), Some(entry(1, None, "1.0.0")));
+            let versions = || -> Vec<u64> {
+                History::read(&layout).expect("read").entries.iter().map(|entry| entry.release).collect()
+            };
+            assert_eq!(versions(), [1]);
+            assert_eq!(History::last(&layout).expect("read").map(|entry| entry.release), Some(1));
             entry(2, Some(1), "1.0.1").append(&layout).expect("appended");
-            let mended = [entry(1, None, "1.0.0"), entry(2, Some(1), "1.0.1")];
-            assert_eq!(History::read(&layout).expect("read").entries, mended);
+            assert_eq!(versions(), [1, 2]);
             fsx::truncate(&layout.history(), length).expect("cut");
         }
     }
 
     #[test]
-    fn the_last_line_is_found_however_long_the_lines_are() {
+    fn the_last_release_is_found_however_long_the_lines_are_and_whatever_follows_it() {
         let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("history");
-        assert_eq!(last_line(&path).expect("no file"), (vec![], 0, 0));
-        let long = |byte: u8, length: usize| [vec![byte; length], vec![b'\n']].concat();
-        let mut all: Vec<u8> = Vec::new();
-        for (byte, length) in [(b'a', 5), (b'b', 70_000), (b'c', 9_000), (b'd', 8_191), (b'e', 0), (b'f', 8_192)] {
-            let line = long(byte, length);
-            all.extend(&line);
-            fsx::append(&path, &line).expect("appended");
-            let whole = all.len() as u64;
-            assert_eq!(last_line(&path).expect("found"), (line.clone(), whole, whole));
-            fsx::append(&path, b"torn").expect("appended");
-            assert_eq!(last_line(&path).expect("found"), (line, whole, whole + 4));
-            fsx::truncate(&path, whole).expect("cut");
+        let layout = Layout::new(dir.path());
+        fsx::create_dir_all(&layout.state()).expect("created");
+        let (path, who) =
+            (layout.history(), Who { by: "mei@host".into(), at: Timestamp::from_unix(0).expect("a time") });
+        assert_eq!(last_lines(&layout).expect("no file"), Tail::default());
+        let mut whole = 0;
+        for (number, length) in (1..).zip([5, 70_000, 9_000, 8_191, 0, 8_192]) {
+            let release = Entry { by: "m".repeat(length), ..entry(number, None, "1.0") };
+            let event = Event { reason: Some("r".repeat(length)), ..Event::new(What::Pin, &who) };
+            for line in [line(&release), line(&event), line(&event)] {
+                whole += line.len() as u64;
+                let (last, release) = (line[..line.len() - 1].to_vec(), Some(release.clone()));
+                let tail = Tail { last, release, end: whole, length: whole };
+                fsx::append(&path, &line).expect("appended");
+                assert_eq!(last_lines(&layout).expect("found"), tail);
+                fsx::append(&path, b"torn").expect("appended");
+                assert_eq!(last_lines(&layout).expect("found"), Tail { length: whole + 4, ..tail });
+                fsx::truncate(&path, whole).expect("cut");
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::audit::Event;
 use super::history::Entry;
 use super::plan::LinkChange;
 use super::{Error, Layout, Set};
@@ -46,12 +47,15 @@ pub(super) struct ReleaseJournal {
 }
 
 /// The journal of a cleanup.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct CleanupJournal {
     /// The versions to remove.
     pub versions: Vec<(ComponentType, Version)>,
     /// The releases that name any of them.
     pub releases: Vec<u64>,
+    /// What the trail will say.
+    #[serde(default)]
+    pub event: Option<Event>,
 }
 
 /// An open journal.

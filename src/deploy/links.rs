@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::audit::{Event, What, Who};
 use super::plan::{CustomLink, Observed, Request, component_links, leads_somewhere};
 use super::state::{Found, look};
 use super::transaction::{own, owned};
@@ -139,14 +140,23 @@ fn check_one(path: PathBuf, target: PathBuf) -> Result<LinkCheck, Error> {
 impl Root {
     /// Mends the links that a check found wrong, each by one rename; those that only lead nowhere, or whose place something
     /// that is not ours has taken, are left. Returns how many were mended. Durable when it returns.
-    pub fn repair_links(&self, checks: &[LinkCheck]) -> Result<usize, Error> {
-        let mut mended = 0;
-        let mendable = || checks.iter().filter(|check| check.is_mendable());
+    pub fn repair_links(&self, checks: &[LinkCheck], who: &Who) -> Result<usize, Error> {
+        let mendable: Vec<_> = checks.iter().filter(|check| check.is_mendable()).collect();
+        if mendable.is_empty() {
+            return Ok(0);
+        }
+        let links = mendable.iter().map(|check| check.path.clone()).collect();
+        let event = Event { links, ..Event::new(What::RepairLinks, who) };
+        self.audited(event, || self.mend(&mendable))?;
+        Ok(mendable.len())
+    }
+
+    fn mend(&self, mendable: &[&LinkCheck]) -> Result<(), Error> {
         let outside = |check: &LinkCheck| !check.path.starts_with(self.layout().root());
-        let custom = mendable().filter(|check| outside(check));
+        let custom = mendable.iter().filter(|check| outside(check));
         let wanted = custom.filter_map(|check| Some((check.path.clone(), check.target.clone()?)));
         own(self.layout(), &wanted.collect())?;
-        for check in mendable() {
+        for check in mendable {
             let parent = check.path.parent().unwrap_or(Path::new("/"));
             match &check.target {
                 Some(target) => {
@@ -161,11 +171,7 @@ impl Root {
             if outside(check) {
                 fsx::flush_dir(parent)?;
             }
-            mended += 1;
         }
-        if mended > 0 {
-            self.filesystem().flush()?;
-        }
-        Ok(mended)
+        Ok(self.filesystem().flush()?)
     }
 }

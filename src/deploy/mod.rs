@@ -17,7 +17,7 @@
 //!     checks/<n>.json                 what came of the hooks and the health check of release n, and until when it is on trial
 //!     bad/<type>/<version>            versions that did not stand here: which release, when, why
 //!     custom-links.json               links outside the root that are ours
-//!     history.jsonl                   one line a release
+//!     history.jsonl                   one line a release, and a change that makes none; each holds the digest of the last
 //!     rejected/                       bytes that failed their check
 //! ```
 //!
@@ -72,6 +72,7 @@
 //!
 //! Must not know: archives, targets, records, git. Who fills a staging directory is passed in.
 
+mod audit;
 mod bad;
 mod checks;
 mod cleanup;
@@ -89,10 +90,12 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod users;
 
+pub use audit::{Break, Ending, Event, Line, Verified, What, Who};
 pub use bad::Bad;
 pub use checks::{Because, Check, Checked, Outcome, Run, Standing, Trial, Why};
-pub use cleanup::{Candidate, CleanupPlan, Decision, Reason, Retention, plan_cleanup};
+pub use cleanup::{Candidate, CleanupPlan, Decision, Reason, Retention, Rule, plan_cleanup};
 pub use error::Error;
 pub use history::{Entry as HistoryEntry, EntryComponent, History};
 pub use journal::Action;

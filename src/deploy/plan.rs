@@ -107,7 +107,9 @@ pub(super) fn component_links(component: &ComponentType) -> [PathBuf; 2] {
 /// [`Error::Blocked`] where something that is not ours stands in the way of a link.
 pub fn plan(layout: &Layout, state: &State, request: Request) -> Result<Plan, Error> {
     let observed = super::links::observe(layout, state, &request)?;
-    plan_from(layout, state, request, &observed)
+    let mut plan = plan_from(layout, state, request, &observed)?;
+    plan.entry.uid = Some(crate::fsx::user());
+    Ok(plan)
 }
 
 fn plan_from(layout: &Layout, state: &State, request: Request, observed: &Observed) -> Result<Plan, Error> {
@@ -143,6 +145,8 @@ fn plan_from(layout: &Layout, state: &State, request: Request, observed: &Observ
         origins: request.origins,
         trial: None,
         because: None,
+        uid: None,
+        prev: None,
     };
     Ok(Plan { entry, before, after: request.after, installs: request.installs, links, owned })
 }

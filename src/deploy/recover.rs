@@ -1,5 +1,6 @@
 //! Bringing a root that was left in the middle of something to before or after.
 
+use super::audit::{Ending, Event};
 use super::checks::Why;
 use super::journal::{self, CleanupJournal, Open, ReleaseJournal};
 use super::state::{State, current_number, types};
@@ -49,8 +50,7 @@ pub(super) fn recover(root: &Root) -> Result<Recovery, Error> {
     for open in journal::all(layout)? {
         recovery = match open {
             Open::Cleanup(journal) => {
-                let journal = journal.unwrap_or(CleanupJournal { versions: vec![], releases: vec![] });
-                super::cleanup::finish(root, &journal)?;
+                super::cleanup::finish(root, &journal.unwrap_or_else(CleanupJournal::default))?;
                 Recovery::CleanedUp
             }
             Open::Release(number, journal) if current_number(layout)? == Some(number) => {
@@ -68,6 +68,10 @@ pub(super) fn recover(root: &Root) -> Result<Recovery, Error> {
             }
             Open::Release(number, journal) => {
                 undo(root, number, journal.as_deref())?;
+                if let Some(journal) = &journal {
+                    // A full disk must not stop who brings the root back to what it was.
+                    let _ = Event::instead_of(&journal.entry, Ending::Undone, None).append(layout);
+                }
                 Recovery::Undone { release: number }
             }
         };

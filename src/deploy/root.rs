@@ -31,6 +31,10 @@ impl View {
         }
     }
 
+    pub(super) fn of(layout: Layout) -> Self {
+        Self { layout }
+    }
+
     /// The paths of the root.
     pub fn layout(&self) -> &Layout {
         &self.layout
@@ -104,7 +108,7 @@ impl View {
 pub struct Root {
     view: View,
     filesystem: Filesystem,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Root {
@@ -126,7 +130,7 @@ impl Root {
         }
         fsx::create_dir_all(&layout.state())?;
         let lock = Lock::take(&layout.lock(), Mode::Exclusive, holder, wait).map_err(|error| match error {
-            LockError::Held { holder, .. } => Error::Locked { root: path.to_owned(), holder },
+            LockError::Held { holder, claim, .. } => Error::Locked { root: path.to_owned(), holder, claim },
             LockError::Io(error) => error.into(),
         })?;
         let filesystem = Filesystem::of(path)?;
@@ -136,7 +140,7 @@ impl Root {
         if fsx::inspect(&layout.format())?.is_none() {
             fsx::write_atomic(&layout.format(), format!("{FORMAT}\n").as_bytes())?;
         }
-        let root = Self { view: View { layout }, filesystem, _lock: lock };
+        let root = Self { view: View { layout }, filesystem, lock };
         let recovery = recover::recover(&root)?;
         Ok((root, recovery))
     }
@@ -149,6 +153,11 @@ impl Root {
     /// The paths of the root.
     pub fn layout(&self) -> &Layout {
         &self.view.layout
+    }
+
+    /// Why the file system's own lock does not keep others out, so that a claim has to; `None` where it does.
+    pub fn weak_lock(&self) -> Option<fsx::Weakness> {
+        self.lock.weakness()
     }
 
     pub(super) fn filesystem(&self) -> &Filesystem {

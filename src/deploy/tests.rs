@@ -190,8 +190,8 @@ fn cleanup_removes_versions_and_the_releases_that_name_them() {
     }
     let retention = Retention { last: Some(1), younger_than: None };
     let now = Timestamp::from_unix(200).expect("a time");
-    let plan = root.view().plan_cleanup(retention, None, now).expect("a plan");
-    root.cleanup(&plan).expect("cleaned");
+    let plan = root.view().plan_cleanup(Rule { retention, only: None, force: false }, now).expect("a plan");
+    root.cleanup(&plan, &Who { by: "mei@host".into(), at: now }).expect("cleaned");
     let left = root.view().versions(&component("model")).expect("listed");
     assert_eq!(left.iter().map(|v| v.as_str()).collect::<Vec<_>>(), ["3", "4"]);
     assert!(root.view().release(1).expect("read").is_none());
@@ -210,7 +210,8 @@ fn repair_mends_links_and_leaves_real_files() {
     fsx::remove_file(&layout.link(&component("config"))).expect("removed");
     fsx::write_new(&layout.link(&component("config")), b"mine").expect("written");
     let checks = check_links(root.view(), &[]).expect("checked");
-    assert_eq!(root.repair_links(&checks).expect("repaired"), 1);
+    let who = Who { by: "mei@host".into(), at: Timestamp::from_unix(200).expect("a time") };
+    assert_eq!(root.repair_links(&checks, &who).expect("repaired"), 1);
     let bad: Vec<_> = check_links(root.view(), &[]).expect("checked").into_iter().filter(|c| !c.is_ok()).collect();
     assert_eq!(bad.len(), 1);
     assert_eq!(bad[0].state, LinkState::Replaced);

@@ -117,7 +117,7 @@ fn prepare_names(root: &Root, plan: &Plan, receipts: &[Receipt]) -> Result<(), E
             fsx::symlink(target, &Layout::temporary(&layout.root().join(&change.path)))?;
         }
     }
-    fsx::reserve(&layout.history(), plan.entry.line().len() as u64)?;
+    fsx::reserve(&layout.history(), plan.entry.room())?;
     root.filesystem().flush()?;
     flush_outside(&plan.links)
 }

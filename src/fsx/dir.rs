@@ -212,23 +212,6 @@ fn open_up(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The bytes that removing the tree at `path` would free: the blocks of every file in it that has no name elsewhere.
-pub fn disk_usage(path: &Path) -> Result<u64> {
-    let mut waiting = vec![path.to_owned()];
-    let mut bytes = 0u64;
-    while let Some(dir) = waiting.pop() {
-        for entry in list(&dir)? {
-            let path = dir.join(&entry.name);
-            match super::inspect(&path)? {
-                Some(stat) if stat.kind == FileKind::Directory => waiting.push(path),
-                Some(stat) if stat.links == 1 => bytes = bytes.saturating_add(stat.blocks.saturating_mul(512)),
-                _ => {}
-            }
-        }
-    }
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

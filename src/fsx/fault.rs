@@ -3,7 +3,8 @@
 //! In debug builds [`arm`] makes the n-th change of the run fail (killed, EIO or ENOSPC), and [`trace`] tells each change
 //! that is about to be made, from which a test learns how many there are: a new write, rename or link is tested the day
 //! it is written. Told to a socket, the change waits for the answer: whoever listens may look at the disk between any two
-//! changes. In release builds a point is nothing at all.
+//! changes. [`pretend`] makes the locks of every file system behave as those of a bad one. In release builds a point is
+//! nothing at all.
 
 use std::path::Path;
 
@@ -22,6 +23,17 @@ pub enum Fault {
     Enospc,
 }
 
+/// How the locks of file systems behave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locks {
+    /// As they are.
+    Honest,
+    /// Every lock is granted.
+    Lie,
+    /// There are none.
+    Unsupported,
+}
+
 #[cfg(debug_assertions)]
 mod armed {
     use std::fs::File;
@@ -31,8 +43,9 @@ mod armed {
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::sync::{Mutex, OnceLock};
 
-    use super::Fault;
+    use super::{Fault, Locks};
 
+    pub static LOCKS: OnceLock<Locks> = OnceLock::new();
     pub static SEEN: AtomicU64 = AtomicU64::new(0);
     pub static ARMED: OnceLock<(Fault, u64)> = OnceLock::new();
     pub static LISTENER: OnceLock<Mutex<Listener>> = OnceLock::new();
@@ -94,6 +107,23 @@ pub fn trace(path: &Path) -> Result<()> {
     #[cfg(not(debug_assertions))]
     let _ = path;
     Ok(())
+}
+
+/// Makes locks behave so from now on. Only in debug builds; a second call is ignored.
+pub fn pretend(locks: Locks) {
+    #[cfg(debug_assertions)]
+    armed::LOCKS.get_or_init(|| locks);
+    #[cfg(not(debug_assertions))]
+    let _ = locks;
+}
+
+/// How locks shall behave.
+pub(super) fn locks() -> Locks {
+    #[cfg(debug_assertions)]
+    if let Some(locks) = armed::LOCKS.get() {
+        return *locks;
+    }
+    Locks::Honest
 }
 
 /// Asks whether `action` on `path` may go on.

@@ -1,14 +1,35 @@
 //! Advisory locks on files: shared or exclusive, freed by the holder's death.
 //!
-//! The lock file's content names the last exclusive holder, for the message of whoever has to wait.
+//! The lock file's content names the exclusive holder, for the message of whoever has to wait; it is empty while nobody or
+//! only readers hold it.
+//!
+//! # Who takes which
+//!
+//! | who | lock |
+//! |---|---|
+//! | whatever changes a root | exclusive, on `.deploy-tool/lock` |
+//! | whatever writes into a store | shared, on its `lock`: writers never collide, since contents are named by digest |
+//! | `store gc` | exclusive, on the same |
+//! | readers | none: every file they read is replaced by one rename or only grows, and a look that finds a version gone says so |
+//!
+//! # Where locks lie
+//!
+//! Some file systems grant every lock (some FUSE and network file systems), others none (NFS without its lock service). So
+//! each lock that is granted is asked for once more through a second handle, which must be refused; where it is not, or where
+//! locks are not supported at all, a [claim](super::claim) excludes others instead, and [`Lock::weakness`] says so. A file
+//! system that grants honest locks to this machine alone (NFS mounted with `nolock`) looks honest and cannot be told apart.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::claim::Claim;
 use super::error::{Action, Context as _, Error};
-use super::fault;
+use super::fault::{self, Locks};
+
+/// How often a lock that somebody else holds is asked for again.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How a lock is shared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,23 +48,42 @@ pub enum LockError {
     Held {
         /// The lock file.
         path: PathBuf,
-        /// What the last exclusive holder wrote about itself; may be empty.
+        /// What the exclusive holder wrote about itself; empty where readers hold it.
         holder: String,
+        /// The [claim](super::claim) it holds, where locks are of no use.
+        claim: Option<PathBuf>,
     },
     /// The lock file cannot be used.
     #[error(transparent)]
     Io(#[from] Error),
 }
 
+/// Why a lock of the file system does not exclude others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weakness {
+    /// It is granted to everybody.
+    Lies,
+    /// It is granted to nobody.
+    Unsupported,
+}
+
 /// A held lock; dropping it, or the death of the process, frees it.
 #[derive(Debug)]
 pub struct Lock {
-    file: File,
+    hold: Hold,
+    /// Whether the file's content is ours to clear.
+    noted: bool,
+}
+
+#[derive(Debug)]
+enum Hold {
+    Kernel(File),
+    Claimed { _claim: Claim, weakness: Weakness },
 }
 
 impl Lock {
-    /// Takes the lock at `path`, creating the file, and waits up to `wait` for other holders to go. An exclusive
-    /// holder leaves `holder` in the file.
+    /// Takes the lock at `path`, creating the file, and waits up to `wait` for other holders to go. `holder` is what others
+    /// read about us. Where the file system's locks are of no use, a shared lock excludes others too.
     ///
     /// # Errors
     ///
@@ -52,17 +92,30 @@ impl Lock {
         fault::point(Action::Lock, path)?;
         let mut options = OpenOptions::new();
         let mut file = options.read(true).write(true).create(true).truncate(false).open(path).at(Action::Lock, path)?;
-        if !acquire(&file, path, mode, wait)? {
-            let mut holder = String::new();
-            let _ = file.read_to_string(&mut holder);
-            return Err(LockError::Held { path: path.to_owned(), holder: holder.trim_end().to_owned() });
+        let deadline = Instant::now() + wait;
+        let weakness = match acquire(&file, path, mode, deadline)? {
+            Granted::Yes => is_granted_twice(path)?.then_some(Weakness::Lies),
+            Granted::Unsupported => Some(Weakness::Unsupported),
+            Granted::No => {
+                let mut holder = String::new();
+                let _ = file.read_to_string(&mut holder);
+                return Err(LockError::Held {
+                    path: path.to_owned(),
+                    holder: holder.trim_end().to_owned(),
+                    claim: None,
+                });
+            }
+        };
+        if let Some(weakness) = weakness {
+            let claim = Claim::take(path, holder, deadline, PAUSE)?;
+            return Ok(Self { hold: Hold::Claimed { _claim: claim, weakness }, noted: false });
         }
-        if mode == Mode::Exclusive {
-            let note = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{holder}"));
+        let noted = mode == Mode::Exclusive;
+        if noted {
             // The note only serves a message: a full disk must not stop who holds the lock.
-            let _ = note;
+            let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{holder}"));
         }
-        Ok(Self { file })
+        Ok(Self { hold: Hold::Kernel(file), noted })
     }
 
     /// Takes an exclusive lock on the directory `path` itself, which needs no more than reading it, and waits up to `wait`
@@ -74,9 +127,18 @@ impl Lock {
     pub fn take_dir(path: &Path, wait: Duration) -> Result<Self, LockError> {
         fault::point(Action::Lock, path)?;
         let dir = File::open(path).at(Action::Lock, path)?;
-        match acquire(&dir, path, Mode::Exclusive, wait)? {
-            true => Ok(Self { file: dir }),
-            false => Err(LockError::Held { path: path.to_owned(), holder: String::new() }),
+        match acquire(&dir, path, Mode::Exclusive, Instant::now() + wait)? {
+            Granted::Yes => Ok(Self { hold: Hold::Kernel(dir), noted: false }),
+            Granted::No => Err(LockError::Held { path: path.to_owned(), holder: String::new(), claim: None }),
+            Granted::Unsupported => Err(Error::new(Action::Lock, path, rustix::io::Errno::NOLCK).into()),
+        }
+    }
+
+    /// Why the file system's own lock was not enough; `None` where it is.
+    pub fn weakness(&self) -> Option<Weakness> {
+        match self.hold {
+            Hold::Kernel(_) => None,
+            Hold::Claimed { weakness, .. } => Some(weakness),
         }
     }
 }
@@ -85,25 +147,61 @@ impl Drop for Lock {
     /// Frees the lock itself and not only our handle: a process that another thread is just starting has a copy of it until
     /// it runs its own program.
     fn drop(&mut self) {
-        let _ = self.file.unlock();
+        if let Hold::Kernel(file) = &self.hold {
+            if self.noted {
+                let _ = file.set_len(0);
+            }
+            let _ = file.unlock();
+        }
     }
 }
 
-/// Locks an open file; `false` where somebody else still holds it after `wait`.
-fn acquire(file: &File, path: &Path, mode: Mode, wait: Duration) -> Result<bool, Error> {
-    let deadline = Instant::now() + wait;
+enum Granted {
+    Yes,
+    /// Somebody else holds it.
+    No,
+    Unsupported,
+}
+
+/// Locks an open file, and asks again until `deadline`.
+fn acquire(file: &File, path: &Path, mode: Mode, deadline: Instant) -> Result<Granted, Error> {
+    match fault::locks() {
+        Locks::Honest => {}
+        Locks::Lie => return Ok(Granted::Yes),
+        Locks::Unsupported => return Ok(Granted::Unsupported),
+    }
     loop {
-        let attempt = match mode {
-            Mode::Shared => file.try_lock_shared(),
-            Mode::Exclusive => file.try_lock(),
-        };
-        match attempt {
-            Ok(()) => return Ok(true),
+        match attempt(file, mode) {
+            Ok(()) => return Ok(Granted::Yes),
+            Err(TryLockError::Error(e)) if is_unsupported(&e) => return Ok(Granted::Unsupported),
             Err(TryLockError::Error(e)) => return Err(Error::new(Action::Lock, path, e)),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(20)),
-            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => return Ok(Granted::No),
         }
     }
+}
+
+fn attempt(file: &File, mode: Mode) -> Result<(), TryLockError> {
+    match mode {
+        Mode::Shared => file.try_lock_shared(),
+        Mode::Exclusive => file.try_lock(),
+    }
+}
+
+fn is_unsupported(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let unsupported = [Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOTSUP, Errno::NOSYS];
+    Errno::from_io_error(error).is_some_and(|errno| unsupported.contains(&errno))
+}
+
+/// Whether a second handle gets an exclusive lock that a first one holds: locks belong to handles, so an honest file system
+/// refuses it. Source: flock(2).
+fn is_granted_twice(path: &Path) -> Result<bool, Error> {
+    if fault::locks() == Locks::Lie {
+        return Ok(true);
+    }
+    let second = OpenOptions::new().read(true).write(true).open(path).at(Action::Lock, path)?;
+    Ok(attempt(&second, Mode::Exclusive).is_ok())
 }
 
 #[cfg(test)]
@@ -114,7 +212,8 @@ mod tests {
     fn a_dropped_lock_is_free_though_a_starting_process_has_a_copy_of_its_handle() {
         let dir = tempfile::tempdir().expect("a directory");
         let lock = Lock::take_dir(dir.path(), Duration::ZERO).expect("free");
-        let _inherited = lock.file.try_clone().expect("a copy");
+        let Hold::Kernel(file) = &lock.hold else { panic!("a lock of the kernel") };
+        let _inherited = file.try_clone().expect("a copy");
         assert!(Lock::take_dir(dir.path(), Duration::ZERO).is_err());
         drop(lock);
         Lock::take_dir(dir.path(), Duration::ZERO).expect("free again");
@@ -130,8 +229,11 @@ mod tests {
             other => panic!("{other:?}"),
         }
         drop(first);
+        assert_eq!(std::fs::read(&path).expect("read"), b"", "nobody holds it");
         let _a = Lock::take(&path, Mode::Shared, "", Duration::ZERO).expect("free again");
         let _b = Lock::take(&path, Mode::Shared, "", Duration::ZERO).expect("shared");
-        assert!(Lock::take(&path, Mode::Exclusive, "", Duration::ZERO).is_err());
+        let refused = Lock::take(&path, Mode::Exclusive, "pid 2", Duration::ZERO);
+        assert!(matches!(refused, Err(LockError::Held { holder, .. }) if holder.is_empty()), "readers are not named");
+        assert_eq!(_a.weakness(), None);
     }
 }

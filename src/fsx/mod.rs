@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod beneath;
+mod claim;
 mod dir;
 mod error;
 pub mod fault;
@@ -15,12 +16,14 @@ mod flush;
 mod link;
 mod lock;
 mod place;
+mod processes;
 mod space;
+mod usage;
 
 pub use beneath::Dir;
 pub use dir::{
-    DirEntry, FileKind, canonical, create_dir, create_dir_all, disk_usage, list, remove_dir, remove_tree, rename,
-    rename_new, set_group, set_mode, without_parents,
+    DirEntry, FileKind, canonical, create_dir, create_dir_all, list, remove_dir, remove_tree, rename, rename_new,
+    set_group, set_mode, without_parents,
 };
 pub use error::{Action, Error, Result};
 pub use file::{
@@ -30,6 +33,8 @@ pub use file::{
 };
 pub use flush::{Filesystem, flush_dir, flush_file};
 pub use link::{hard_link, read_link, read_link_opt, replace_link, symlink};
-pub use lock::{Lock, LockError, Mode};
+pub use lock::{Lock, LockError, Mode, Weakness};
 pub use place::{copy_atomic, place_atomic};
+pub use processes::{Look, Process, using};
 pub use space::{Space, group, may_write, space, try_reserve, user};
+pub use usage::{Freed, Usage, freed};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::release::{self, Checks};
+use super::users::StillUsed;
 use super::{Error, Site};
 use crate::deploy::{
     Action, Because, EntryComponent, Error as DeployError, History, HistoryEntry, LinkChange, Plan, Receipt, Recovery,
@@ -44,9 +45,18 @@ pub struct Report {
     pub checks: Checks,
     /// Whether it was only planned.
     pub dry_run: bool,
+    /// The processes that still use what it replaced, where somebody has looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub still_used: Option<StillUsed>,
     /// What an earlier run had left unfinished.
     #[serde(skip)]
     pub recovery: Recovery,
+}
+
+impl AsMut<Report> for Report {
+    fn as_mut(&mut self) -> &mut Report {
+        self
+    }
 }
 
 /// `version switch`: makes an installed version current.
@@ -193,8 +203,9 @@ fn run(site: &Site, root: &Root, plan: &Plan) -> Result<Checks, Error> {
             installed: Vec::new(),
         }
         .into())
-    })?;
-    release::carry_through(site, root, plan, prepared)
+    });
+    let done = prepared.and_then(|prepared| release::carry_through(site, root, plan, prepared));
+    done.inspect_err(|error: &Error| root.note_failure(&plan.entry, &error.to_string()))
 }
 
 /// What the history says of each component of a set, from the receipts.
@@ -223,6 +234,7 @@ pub(super) fn report(plan: &Plan, dry_run: bool, recovery: Recovery) -> Report {
         links: plan.links.clone(),
         checks: Checks::default(),
         dry_run,
+        still_used: None,
         recovery,
     }
 }

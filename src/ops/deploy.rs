@@ -95,6 +95,12 @@ pub struct Report {
     pub commit: Option<String>,
 }
 
+impl AsMut<change::Report> for Report {
+    fn as_mut(&mut self) -> &mut change::Report {
+        &mut self.change
+    }
+}
+
 /// `deploy`: one transaction for all that is asked for.
 ///
 /// # Errors
@@ -142,7 +148,9 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
         let supply = Supply::new(site, &store, top.as_deref(), &root.layout().rejected());
         let unpacked = wanted.iter().zip(&components).filter(|(_, component)| component.how == How::Unpacked);
         let unpacked: Vec<_> = unpacked.map(|(published, _)| published).collect();
-        let mut staging = Staging::prepare(site, &store, supply, &unpacked, progress)?;
+        let failed = |error: &Error| root.note_failure(&plan.entry, &error.to_string());
+        let staging = Staging::prepare(site, &store, supply, &unpacked, progress);
+        let mut staging = staging.inspect_err(failed)?;
         let mut stage = |install: &Install, dir: &Path| -> Result<Receipt, Error> {
             let found = wanted.iter().zip(&mut components).find(|(p, _)| *p.component() == install.component);
             let Some((published, component)) = found else {
@@ -153,8 +161,9 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
             component.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             Ok(receipt)
         };
-        let prepared = begin(&root, &plan, &mut stage)?;
-        checks = release::carry_through(site, &root, &plan, prepared)?;
+        let prepared = begin(&root, &plan, &mut stage);
+        let done = prepared.and_then(|prepared| release::carry_through(site, &root, &plan, prepared));
+        checks = done.inspect_err(failed)?;
     }
     let change = change::Report { checks, ..change::report(&plan, false, recovery) };
     Ok(Report { change, components, commit })

@@ -34,7 +34,7 @@ pub fn repair(site: &Site, dry_run: bool) -> Result<Repaired, Error> {
     site.view()?;
     let (root, recovery) = site.change()?;
     let found = wrong(check_links(root.view(), &site.custom_links())?);
-    root.repair_links(&found)?;
+    root.repair_links(&found, &site.who())?;
     let left = wrong(check_links(root.view(), &site.custom_links())?);
     Ok(Repaired { wrong: found, left, dry_run, recovery })
 }

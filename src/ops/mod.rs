@@ -31,8 +31,9 @@ pub mod status;
 pub mod store;
 mod upload;
 pub mod url;
+pub mod users;
 pub mod versions;
 
 pub use error::Error;
 pub use progress::{OnProgress, Phase, Progress};
-pub use site::{Caller, Overrides, Site};
+pub use site::{Caller, Notice, Notices, Overrides, Site};

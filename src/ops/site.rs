@@ -1,12 +1,13 @@
 //! Where an operation works and for whom: the configuration with its embedded defaults, as the caller gave it.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Error, settle};
 use crate::config::{Config, Secret, Target, TargetPlace};
-use crate::deploy::{CustomLink, Recovery, Root, View};
-use crate::fsx;
+use crate::deploy::{CustomLink, Recovery, Root, View, Who};
+use crate::fsx::{self, Weakness};
 use crate::model::{ComponentType, Timestamp};
 use crate::records::{Author, Repository};
 use crate::store::{Reader, Store};
@@ -58,9 +59,40 @@ pub struct Site {
     pub ambient: Ambient,
     /// Who asks.
     pub caller: Caller,
+    /// How long to wait for whoever holds the root's lock.
+    pub wait: Duration,
+    /// What was noticed on the way.
+    pub notices: Notices,
 }
 
-/// Places given on the command line, which win over the configuration.
+/// Something worth a warning that no report has a place for, since any operation may meet it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The locks of the root's file system keep nobody out.
+    WeakLock {
+        /// The root.
+        root: PathBuf,
+        /// How they fail.
+        weakness: Weakness,
+    },
+}
+
+/// The notices of an operation, in order; who shows its report takes them out. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Notices(Arc<Mutex<Vec<Notice>>>);
+
+impl Notices {
+    fn add(&self, notice: Notice) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
+    }
+
+    /// Takes out what was noticed until now.
+    pub fn take(&self) -> Vec<Notice> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What is given on the command line and wins over the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
     /// `--root`
@@ -69,6 +101,8 @@ pub struct Overrides {
     pub records: Option<PathBuf>,
     /// `--store`
     pub store: Option<PathBuf>,
+    /// `--wait`
+    pub wait: Duration,
 }
 
 impl Site {
@@ -95,6 +129,8 @@ impl Site {
             config,
             ambient,
             caller,
+            wait: overrides.wait,
+            notices: Notices::default(),
         }
     }
 
@@ -113,7 +149,11 @@ impl Site {
 
     /// The root, for changing, whatever is due: for who puts another release in the place of the current one.
     pub fn change_at_once(&self) -> Result<(Root, Recovery), Error> {
-        Ok(Root::open(&self.root, &self.caller.process, Duration::ZERO)?)
+        let (root, recovery) = Root::open(&self.root, &self.caller.process, self.wait)?;
+        if let Some(weakness) = root.weak_lock() {
+            self.notices.add(Notice::WeakLock { root: self.root.clone(), weakness });
+        }
+        Ok((root, recovery))
     }
 
     /// The store, for writing.
@@ -146,6 +186,11 @@ impl Site {
             None | Some("") => ".".to_owned(),
             Some(directory) => directory.to_owned(),
         }
+    }
+
+    /// Who changes the root, as its trail names them.
+    pub fn who(&self) -> Who {
+        Who { by: self.caller.by.clone(), at: self.caller.now }
     }
 
     /// The author of commits.

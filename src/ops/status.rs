@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::change::current_at;
 use super::{Error, Site};
-use crate::deploy::{Bad, Checked, HistoryEntry, LinkCheck, Standing, check_links};
+use crate::deploy::{Bad, Checked, HistoryEntry, Line, LinkCheck, Standing, Verified, check_links};
 use crate::model::{ComponentType, Sha256, Timestamp, Version};
 
 /// What a root is now.
@@ -103,6 +103,17 @@ pub fn status(site: &Site) -> Result<Status, Error> {
         bad,
         unfinished: view.unfinished()?,
     })
+}
+
+/// `history --all`: releases and whatever else was changed or tried, newest first.
+pub fn trail(site: &Site, limit: Option<usize>) -> Result<Vec<Line>, Error> {
+    let lines = site.view()?.trail()?;
+    Ok(lines.into_iter().rev().take(limit.unwrap_or(usize::MAX)).collect())
+}
+
+/// `history --verify`: checks that no line of the history was edited, removed or moved.
+pub fn verify_trail(site: &Site) -> Result<Verified, Error> {
+    Ok(site.view()?.verify_trail()?)
 }
 
 /// `history`: releases, newest first; with `at`, only the one that was current then.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{Error, Site};
-use crate::deploy::{Bad, CleanupPlan, Decision, Reason, Recovery, Retention, View};
-use crate::fsx;
+use crate::deploy::{Bad, CleanupPlan, Decision, Recovery, Retention, Rule, View};
+use crate::fsx::{self, Freed, Usage};
 use crate::model::{ComponentType, Timestamp, Version};
 
 /// One version: installed on this root, recorded in git, or both.
@@ -133,37 +133,47 @@ pub fn pin(
         return Ok((view.pins(component)?.contains(version) != pin, Recovery::Clean));
     }
     let (root, recovery) = site.change()?;
-    let changed = if pin { root.pin(component, version)? } else { root.unpin(component, version)? };
+    let who = site.who();
+    let changed = if pin { root.pin(component, version, &who)? } else { root.unpin(component, version, &who)? };
     Ok((changed, recovery))
 }
 
 /// What a cleanup did, or would do.
 #[derive(Debug, Clone)]
 pub struct Cleaned {
-    /// A decision for each installed version, and the bytes on disk of those that go.
-    pub decisions: Vec<(Decision, u64)>,
+    /// A decision for each installed version, and what each of those that go takes on the disk.
+    pub decisions: Vec<(Decision, Usage)>,
+    /// The bytes freed: those of files of which no name is left.
+    pub freed: u64,
+    /// Whether less may be freed, since the file system shares blocks in a way that nobody can count.
+    pub at_most: bool,
+    /// How many running processes could not be looked into; `None` where it is not known.
+    pub unseen: Option<u64>,
     /// Whether it was only planned.
     pub dry_run: bool,
     /// What an earlier run had left unfinished.
     pub recovery: Recovery,
 }
 
-impl Cleaned {
-    /// The bytes freed.
-    pub fn freed(&self) -> u64 {
-        self.decisions.iter().filter(|(decision, _)| decision.removes()).map(|(_, bytes)| bytes).sum()
-    }
+/// What `version cleanup` is asked for. A number or an age given wins over the configuration, and then the other one counts
+/// only if it is given too.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CleanupRequest<'a> {
+    /// Versions of this component alone.
+    pub only: Option<&'a ComponentType>,
+    /// Keep so many.
+    pub keep: Option<usize>,
+    /// Keep what was current within this time.
+    pub older_than: Option<Duration>,
+    /// Remove what processes use, too.
+    pub force: bool,
+    /// Only plan it.
+    pub dry_run: bool,
 }
 
-/// `version cleanup`: removes what no rule keeps. A number or an age given wins over the configuration, and then the
-/// other one counts only if it is given too.
-pub fn cleanup(
-    site: &Site,
-    only: Option<&ComponentType>,
-    keep: Option<usize>,
-    older_than: Option<Duration>,
-    dry_run: bool,
-) -> Result<Cleaned, Error> {
+/// `version cleanup`: removes what no rule keeps.
+pub fn cleanup(site: &Site, request: CleanupRequest<'_>) -> Result<Cleaned, Error> {
+    let CleanupRequest { only, keep, older_than, force, dry_run } = request;
     let configured = site.config.deploy.keep;
     let retention = match (keep, older_than) {
         (None, None) => Retention {
@@ -172,27 +182,28 @@ pub fn cleanup(
         },
         (last, younger_than) => Retention { last, younger_than },
     };
-    let plan = |view: &View| Ok::<_, Error>(view.plan_cleanup(retention, only, site.caller.now)?);
+    let rule = Rule { retention, only, force };
     let view = site.view()?;
     if dry_run {
-        let plan = plan(&view)?;
-        return Ok(Cleaned { decisions: sized(&view, plan)?, dry_run, recovery: Recovery::Clean });
+        let plan = view.plan_cleanup(rule, site.caller.now)?;
+        return cleaned(&view, plan, dry_run, Recovery::Clean);
     }
     let (root, recovery) = site.change()?;
-    let plan = plan(root.view())?;
-    let decisions = sized(root.view(), plan.clone())?;
-    root.cleanup(&plan)?;
-    Ok(Cleaned { decisions, dry_run, recovery })
+    let plan = root.view().plan_cleanup(rule, site.caller.now)?;
+    let cleaned = cleaned(root.view(), plan.clone(), dry_run, recovery)?;
+    root.cleanup(&plan, &site.who())?;
+    Ok(cleaned)
 }
 
-fn sized(view: &View, plan: CleanupPlan) -> Result<Vec<(Decision, u64)>, Error> {
-    let size = |decision: Decision| {
-        let candidate = &decision.candidate;
-        let bytes = match decision.reason {
-            Reason::NotKept => fsx::disk_usage(&view.layout().version(&candidate.component, &candidate.version))?,
-            _ => 0,
-        };
-        Ok((decision, bytes))
+fn cleaned(view: &View, plan: CleanupPlan, dry_run: bool, recovery: Recovery) -> Result<Cleaned, Error> {
+    let going = plan.decisions.iter().filter(|decision| decision.removes()).map(|decision| &decision.candidate);
+    let trees: Vec<_> = going.map(|c| view.layout().version(&c.component, &c.version)).collect();
+    let Freed { all, each, at_most } = fsx::freed(&trees)?;
+    let mut each = each.into_iter();
+    let usage = |decision: Decision| {
+        let usage = if decision.removes() { each.next() } else { None };
+        (decision, usage.unwrap_or_default())
     };
-    plan.decisions.into_iter().map(size).collect()
+    let decisions = plan.decisions.into_iter().map(usage).collect();
+    Ok(Cleaned { decisions, freed: all, at_most, unseen: plan.unseen, dry_run, recovery })
 }

@@ -63,7 +63,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl From<fsx::LockError> for Error {
     fn from(error: fsx::LockError) -> Self {
         match error {
-            fsx::LockError::Held { path, holder } => Error::Locked { path, holder },
+            fsx::LockError::Held { path, holder, .. } => Error::Locked { path, holder },
             fsx::LockError::Io(e) => Error::Io(e),
         }
     }

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod attacks;
+mod audit;
 mod bad_disk;
 mod bad_input;
 mod contract;
@@ -24,6 +25,7 @@ mod in_process;
 mod json;
 mod kills;
 mod links;
+mod locks;
 mod main_job;
 mod matrix;
 mod memory;
@@ -36,6 +38,7 @@ mod on_servers;
 mod pack;
 mod power;
 mod power_cut;
+mod processes;
 #[path = "../shared/programs.rs"]
 mod programs;
 mod publish;

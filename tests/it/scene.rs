@@ -148,6 +148,18 @@ fn content(bytes: &[u8]) -> String {
     }
 }
 
+/// The lines of a history that are releases, without what ties them to the lines between, which say what was tried.
+fn releases(history: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(history);
+    let releases = text.split_inclusive('\n').filter(|line| !line.starts_with("{\"event\""));
+    let prev = ",\"prev\":\"";
+    let without = |line: &str| match line.find(prev) {
+        Some(at) => format!("{}{}", &line[..at], &line[(at + prev.len() + 65).min(line.len())..]),
+        None => line.to_owned(),
+    };
+    releases.map(without).collect::<String>().into_bytes()
+}
+
 fn walk(dir: &Path, name: &str, out: &mut State) {
     for entry in fs::read_dir(dir).expect("listed") {
         let path = entry.expect("an entry").path();
@@ -160,7 +172,9 @@ fn walk(dir: &Path, name: &str, out: &mut State) {
             walk(&path, &name, out);
         } else if !name.ends_with("/lock") {
             // A lock's note names the process that held it last.
-            out.insert(name, content(&fs::read(&path).expect("read")));
+            let bytes = fs::read(&path).expect("read");
+            let releases = name.ends_with("/history.jsonl").then(|| releases(&bytes));
+            out.insert(name, content(&releases.unwrap_or(bytes)));
         }
     }
 }

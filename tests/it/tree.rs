@@ -27,6 +27,13 @@ pub fn root(dir: &Path) -> BTreeMap<String, String> {
     all
 }
 
+/// The same without its history, which has a line for each link that was mended.
+pub fn unlogged(dir: &Path) -> BTreeMap<String, String> {
+    let mut all = root(dir);
+    all.remove(".deploy-tool/history.jsonl");
+    all
+}
+
 fn walk(dir: &Path, mode: impl Fn(&fs::Metadata) -> String) -> BTreeMap<String, String> {
     let mut out = BTreeMap::new();
     let mut directories = vec![dir.to_owned()];

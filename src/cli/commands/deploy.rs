@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::release;
+use super::{processes, release};
 use crate::cli::args::Deploy;
 use crate::cli::explain;
 use crate::cli::failure::Failure;
@@ -34,7 +34,7 @@ pub(super) fn run(mut site: Site, args: &Deploy, lines: &Lines, output: &Output)
     }
     let report = deploy::deploy(&site, &what, args.dry.dry_run, &|progress| lines.tell(progress))?;
     notes(&report, output);
-    output.report(&report, text);
+    processes::with_users(&site, report, output, |report| output.report(report, text));
     Ok(())
 }
 

@@ -7,6 +7,7 @@ mod import;
 mod init;
 mod links;
 mod pack;
+mod processes;
 mod publish;
 mod record;
 mod release;

@@ -1,6 +1,6 @@
 //! What makes a release of installed versions: `version switch`, `rollback`; and the lines about a release.
 
-use super::tell_recovery;
+use super::{processes, tell_recovery};
 use crate::cli::args::{OneVersion, Rollback};
 use crate::cli::explain;
 use crate::cli::failure::Failure;
@@ -12,7 +12,7 @@ use crate::ops::release::Would;
 use crate::ops::{Site, change};
 
 pub(super) fn switch(site: &Site, args: &OneVersion, output: &Output) -> Result<(), Failure> {
-    tell(&change::switch(site, &args.component, &args.version, args.dry.dry_run)?, output);
+    tell(site, change::switch(site, &args.component, &args.version, args.dry.dry_run)?, output);
     Ok(())
 }
 
@@ -22,13 +22,13 @@ pub(super) fn rollback(site: &Site, args: &Rollback, output: &Output) -> Result<
         Some(component) => change::rollback_component(site, component, dry_run)?,
         None => change::rollback(site, args.to, dry_run)?,
     };
-    tell(&report, output);
+    tell(site, report, output);
     Ok(())
 }
 
-fn tell(report: &change::Report, output: &Output) {
-    notes(report, output);
-    output.report(report, text);
+fn tell(site: &Site, report: change::Report, output: &Output) {
+    notes(&report, output);
+    processes::with_users(site, report, output, |report| output.report(report, text));
 }
 
 /// What was recovered, and what hooks said no that only a rollback goes past.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{release, tell_recovery};
+use super::{processes, release, tell_recovery};
 use crate::cli::args::{Cleanup, OneVersion, VersionCommands};
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, table};
@@ -74,40 +74,68 @@ fn pin(site: &Site, args: &OneVersion, pin: bool, output: &Output) -> Result<(),
 }
 
 fn cleanup(site: &Site, args: &Cleanup, output: &Output) -> Result<(), Failure> {
-    let older_than = args.older_than.map(|span| span.0);
-    let cleaned = versions::cleanup(site, args.component.as_ref(), args.keep, older_than, args.dry.dry_run)?;
+    let request = versions::CleanupRequest {
+        only: args.component.as_ref(),
+        keep: args.keep,
+        older_than: args.older_than.map(|span| span.0),
+        force: args.force,
+        dry_run: args.dry.dry_run,
+    };
+    let cleaned = versions::cleanup(site, request)?;
     tell_recovery(cleaned.recovery, output);
-    let decisions: Vec<_> = cleaned
-        .decisions
-        .iter()
-        .map(|(decision, bytes)| {
-            json!({
-                "type": decision.candidate.component, "version": decision.candidate.version,
-                "removed": decision.removes(), "reason": decision.reason, "bytes": bytes,
-            })
+    let decisions = cleaned.decisions.iter().map(|(decision, usage)| {
+        json!({
+            "type": decision.candidate.component, "version": decision.candidate.version,
+            "removed": decision.removes(), "reason": decision.reason, "processes": decision.processes,
+            "bytes": usage.own, "shared": usage.shared,
         })
-        .collect();
-    let json = json!({"versions": decisions, "freed": cleaned.freed(), "dry_run": cleaned.dry_run});
+    });
+    let json = json!({
+        "versions": decisions.collect::<Vec<_>>(), "freed": cleaned.freed, "at_most": cleaned.at_most,
+        "unseen_processes": cleaned.unseen, "dry_run": cleaned.dry_run,
+    });
     output.report(&json, |_| cleanup_text(&cleaned));
+    // Only who is about to lose something has to know that not everybody could be asked.
+    if cleaned.decisions.iter().any(|(decision, _)| decision.removes()) {
+        processes::tell_unseen(cleaned.unseen, output);
+    }
     Ok(())
 }
 
 fn cleanup_text(cleaned: &versions::Cleaned) -> String {
-    let rows = cleaned.decisions.iter().map(|(decision, bytes)| {
+    let rows = cleaned.decisions.iter().map(|(decision, usage)| {
         let what = match (decision.removes(), cleaned.dry_run) {
             (false, _) => say("cleanup.kept", &[]),
             (true, false) => say("cleanup.removed", &[]),
             (true, true) => say("cleanup.would-remove", &[]),
         };
-        let size = if decision.removes() { ByteSize(*bytes).to_string() } else { String::new() };
+        let size = match (decision.removes(), usage.shared) {
+            (false, _) => String::new(),
+            (true, 0) => ByteSize(usage.own).to_string(),
+            (true, shared) => say(
+                "cleanup.size-shared",
+                &[("own", ByteSize(usage.own).to_string()), ("shared", ByteSize(shared).to_string())],
+            ),
+        };
         let candidate = &decision.candidate;
         [candidate.component.to_string(), candidate.version.to_string(), what, reason(&decision.reason), size]
     });
     let header = ["column.component", "column.version", "column.decision", "column.reason", "column.size"];
-    let freed = ("bytes", ByteSize(cleaned.freed()).to_string());
-    let foot = say(if cleaned.dry_run { "cleanup.would-free" } else { "cleanup.freed" }, &[freed]);
-    let table = table(header, rows);
-    if table.is_empty() { foot } else { format!("{table}\n{foot}") }
+    let mut lines = vec![table(header, rows)];
+    for (decision, _) in &cleaned.decisions {
+        let candidate = &decision.candidate;
+        lines.extend(processes::lines(&candidate.component, &candidate.version, &decision.processes));
+    }
+    let freed = ("bytes", ByteSize(cleaned.freed).to_string());
+    let foot = match (cleaned.dry_run, cleaned.at_most) {
+        (true, false) => "cleanup.would-free",
+        (true, true) => "cleanup.would-free-at-most",
+        (false, false) => "cleanup.freed",
+        (false, true) => "cleanup.freed-at-most",
+    };
+    lines.push(say(foot, &[freed]));
+    lines.retain(|line| !line.is_empty());
+    lines.join("\n")
 }
 
 fn reason(reason: &Reason) -> String {
@@ -120,6 +148,7 @@ fn reason(reason: &Reason) -> String {
         Reason::Needed { by, version } => {
             say("reason.needed", &[("component", by.to_string()), ("version", version.to_string())])
         }
+        Reason::InUse => say("reason.in-use", &[]),
         Reason::NotKept => say("reason.not-kept", &[]),
     }
 }

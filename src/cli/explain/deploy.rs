@@ -2,7 +2,7 @@
 
 use super::Explain;
 use crate::cli::words::Phrase;
-use crate::deploy::Error;
+use crate::deploy::{Break, Error};
 use crate::model::Version;
 
 pub(super) fn join(versions: &[Version]) -> String {
@@ -16,9 +16,12 @@ impl Explain for Error {
     fn explain(&self) -> Phrase {
         match self {
             Error::Io(error) => error.explain(),
-            Error::Locked { root, holder } => {
-                Phrase::conflict("deploy.locked").path("root", root).with("holder", holder)
+            Error::Locked { root, holder, claim } => match claim {
+                Some(claim) => Phrase::conflict("deploy.claimed").path("claim", claim),
+                None => Phrase::conflict("deploy.locked"),
             }
+            .path("root", root)
+            .with("holder", holder),
             Error::NotARoot { root } => Phrase::not_found("deploy.not-a-root").path("root", root),
             Error::NotWritable { root, path, mode, owner, user } => match owner == user {
                 true => Phrase::failed("deploy.not-writable-own"),
@@ -33,6 +36,15 @@ impl Explain for Error {
             Error::Damaged { path, reason } => {
                 Phrase::failed("deploy.damaged").path("path", path).with("reason", reason)
             }
+            Error::Trail { path, line, why } => Phrase::refused(match why {
+                Break::Prev => "history.broken",
+                Break::Unchained => "history.unchained",
+                Break::Release => "history.gap",
+                Break::Current => "history.cut",
+            })
+            .path("path", path)
+            .with("line", line)
+            .with("before", line.saturating_sub(1)),
             Error::NotDeployed { component } => Phrase::not_found("deploy.not-deployed").with("component", component),
             Error::NotInstalled { component, version, installed } => Phrase::not_found("deploy.not-installed")
                 .with("component", component)

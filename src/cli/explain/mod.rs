@@ -7,6 +7,7 @@ mod checks;
 mod config;
 mod deploy;
 mod fsx;
+mod notice;
 mod ops;
 mod records;
 mod store;
