@@ -129,7 +129,7 @@ fn each_path(process: &Path, left: &mut usize, tell: &mut dyn FnMut(&Path)) -> O
 
 /// The name of a process and the number of its user.
 fn about(process: &Path) -> (String, u32) {
-    let name = fs::read_to_string(process.join("comm")).unwrap_or_default().trim_end().to_owned();
+    let name = super::read_text(&process.join("comm")).unwrap_or_default().trim_end().to_owned();
     (name, fs::metadata(process).map_or(0, |meta| meta.uid()))
 }
 
@@ -137,7 +137,7 @@ fn about(process: &Path) -> (String, u32) {
 fn is_nobodys(process: &Path) -> bool {
     /// A thread of the kernel. Source: linux/sched.h.
     const PF_KTHREAD: u64 = 0x0020_0000;
-    let Ok(stat) = fs::read_to_string(process.join("stat")) else { return true };
+    let Ok(stat) = super::read_text(&process.join("stat")) else { return true };
     let Some((_, rest)) = stat.rsplit_once(')') else { return false };
     let mut fields = rest.split_whitespace();
     let zombie = matches!(fields.next(), Some("Z" | "X"));

@@ -65,11 +65,11 @@ fn a_hook_that_says_no_before_the_switch_leaves_everything_as_it_was() {
     let script = "#!/bin/sh\necho \"busy: $*\"\ntest \"$DEPLOY_TOOL_ACTION\" = rollback || exit 3\nexit 4\n";
     let path = env.write("project/may-i", script);
     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a mode");
-    let before = super::tree::root(&env.path("root"));
+    let before = super::tree::unlogged(&env.path("root"));
     let said = env.fails(1, &["deploy", "model@1.0.1"]);
     assert!(said.contains("release 2 was not made, nothing was changed: `./may-i model` said no"), "{said}");
     assert!(said.contains("it ended with status 3\n  busy: model\n"), "{said}");
-    assert_eq!(super::tree::root(&env.path("root")), before);
+    assert_eq!(super::tree::unlogged(&env.path("root")), before);
     assert!(!env.path("root/components/model/1.0.1").exists());
 
     // The same for a switch; a rollback goes past it and says so.
