@@ -145,6 +145,15 @@ impl Why {
         }
     }
 
+    /// Whether a login is missing, wrong or expired.
+    pub fn is_denied(&self) -> bool {
+        let fault = match self {
+            Why::Unreadable(target::Error::Remote { fault, .. }) => fault,
+            _ => return false,
+        };
+        matches!(fault, Fault::Denied { .. } | Fault::NoLogin | Fault::Login { .. })
+    }
+
     /// Whether the source gave bytes that were not the wanted ones.
     pub fn is_wrong_bytes(&self) -> bool {
         matches!(

@@ -35,11 +35,6 @@ impl Pulse {
         *self = Self::new(now);
     }
 
-    /// When the last bytes came that count.
-    pub fn last(&self) -> Instant {
-        self.last
-    }
-
     /// For how long nothing to speak of has come, and how many bytes that was.
     pub fn quiet(&self, now: Instant) -> (Duration, u64) {
         (now.saturating_duration_since(self.last), self.since)

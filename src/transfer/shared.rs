@@ -233,8 +233,9 @@ impl Shared {
         if let Some(claim) = state.release(id)
             && let Some(peer) = state.peers.get_mut(claim.peer)
         {
-            peer.measured(claim.bytes, claim.pulse.last().saturating_duration_since(claim.asked));
-            peer.overtaken(&claim, Instant::now());
+            let now = Instant::now();
+            peer.measured(claim.bytes, now.saturating_duration_since(claim.asked));
+            peer.overtaken(&claim, now);
         }
         self.changed.notify_all();
     }

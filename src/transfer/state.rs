@@ -83,7 +83,7 @@ impl State {
         }
         let (speed, fresh) = (me.speed, me.fresh);
         let little = left <= LITTLE || layout.is_single();
-        let run = match me.is_too_slow(best) || little && self.better(peer, now) {
+        let run = match me.is_too_slow(best) || little && self.better(peer, best, now) {
             true => None,
             false => self.work.take(layout, run_bytes(speed, left, connections), limit),
         };
@@ -100,11 +100,11 @@ impl State {
         Some(Task { id, fresh })
     }
 
-    /// Whether a source before `peer` has nothing to do and could.
-    fn better(&self, peer: usize, now: Instant) -> bool {
-        let free =
-            |peer: &Peer| !peer.in_trouble() && peer.tier < self.tiers && peer.not_before <= now && peer.busy == 0;
-        self.peers.iter().take(peer).any(free)
+    /// Whether a source before `peer` has nothing to do and would take it; `best` is the speed of the fastest one. Who is left
+    /// the work must not decline it, or all would wait for each other.
+    fn better(&self, peer: usize, best: f64, now: Instant) -> bool {
+        let usable = |peer: &Peer| !peer.in_trouble() && peer.tier < self.tiers && peer.not_before <= now;
+        self.peers.iter().take(peer).any(|peer| usable(peer) && peer.busy == 0 && !peer.is_too_slow(best))
     }
 
     /// Takes a claim away; what is left of it is handed out again.

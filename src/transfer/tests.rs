@@ -396,6 +396,20 @@ fn a_source_that_trickles_never_holds_up_another_that_has_not_been_measured() {
 }
 
 #[test]
+fn nobody_leaves_work_to_a_source_that_is_too_slow_for_any() {
+    let bytes = content(60);
+    let slow = fake("slow", &bytes, |_, _| Act::Slow(Duration::from_millis(60)));
+    let fast = fake("fast", &bytes, |_, _| Act::Slow(Duration::from_millis(1)));
+    let (sender, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (outcome, _) = fetch(&bytes, &[&[&slow, &fast]], options(), None);
+        let _ = sender.send(given(&outcome, "fast"));
+    });
+    let given = ended.recv_timeout(Duration::from_secs(30)).expect("it ends");
+    assert!(given > 50 * PIECE as u64, "{given}");
+}
+
+#[test]
 fn a_source_that_gave_nothing_while_others_did_is_told_of() {
     let bytes = content(3);
     let silent = fake("silent", &bytes, |_, _| Act::Stall(0));

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{sleep, spawn};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rcgen::{CertificateParams, Issuer, KeyPair};
 
@@ -55,6 +55,8 @@ pub enum Way {
     Encoded(&'static str),
     /// So many bytes every half second.
     Slow(usize),
+    /// A header every half second, without end.
+    SlowHead,
     /// 200 and nothing in it.
     Empty,
     /// 200 and a page for people.
@@ -75,6 +77,7 @@ pub struct Seen {
     pub method: String,
     pub path: String,
     pub headers: BTreeMap<String, String>,
+    pub at: Instant,
 }
 
 struct Shared {
@@ -95,15 +98,17 @@ pub struct Server {
 /// A server's certificate and key.
 pub struct Certificate {
     config: Arc<rustls::ServerConfig>,
+    authority: String,
 }
 
 impl Certificate {
-    /// For these names, by an authority that nobody trusts.
+    /// For these names, by an authority that nobody trusts who was not given it.
     pub fn new(names: &[&str]) -> Self {
         let key = || KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let (authority_key, server_key) = (key(), key());
+        let authority = params.self_signed(&authority_key).expect("signed").pem();
         let issuer = Issuer::new(params, authority_key);
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let certificate =
@@ -116,7 +121,12 @@ impl Certificate {
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], private)
             .expect("they belong together");
-        Self { config: Arc::new(config) }
+        Self { config: Arc::new(config), authority }
+    }
+
+    /// The certificate of the authority behind it, as PEM.
+    pub fn authority(&self) -> &str {
+        &self.authority
     }
 }
 
@@ -249,7 +259,7 @@ fn parse(head: &[u8]) -> Seen {
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let headers = lines.filter_map(|line| line.split_once(':'));
     let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
-    Seen { method, path, headers }
+    Seen { method, path, headers, at: Instant::now() }
 }
 
 /// What `Range: bytes=a-b` asks for.
@@ -420,6 +430,14 @@ fn answer(shared: &Shared, head: &[u8], mut to: impl Both, plain: Option<&TcpStr
             for part in right.body.chunks(rate) {
                 to.write_all(part)?;
                 to.flush()?;
+                sleep(Duration::from_millis(500));
+            }
+            Ok(())
+        }
+        Some(Way::SlowHead) => {
+            to.write_all(b"HTTP/1.1 200 OK\r\n")?;
+            while !shared.stopped.load(Ordering::Relaxed) {
+                to.write_all(b"X-Wait: 1\r\n")?;
                 sleep(Duration::from_millis(500));
             }
             Ok(())

@@ -15,6 +15,8 @@ mod deploy_url;
 mod docs;
 mod env;
 mod fault_server;
+mod faults;
+mod faults_host;
 mod fetch;
 mod flushes;
 mod foreign;

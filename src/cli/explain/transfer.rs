@@ -25,8 +25,11 @@ impl Explain for FetchError {
             FetchError::AllFailed { sha256, attempts } => {
                 let wrong =
                     attempts.iter().any(|attempt| attempt.why.is_wrong_bytes() || matches!(attempt.why, Why::LeftOut));
-                let phrase =
-                    if wrong { Phrase::refused("transfer.wrong-bytes") } else { Phrase::failed("transfer.all-failed") };
+                let phrase = match attempts.iter().any(|attempt| attempt.why.is_denied()) {
+                    _ if wrong => Phrase::refused("transfer.wrong-bytes"),
+                    true => Phrase::failed("transfer.denied"),
+                    false => Phrase::failed("transfer.all-failed"),
+                };
                 phrase.with("sha256", sha256).with("attempts", sentences(attempts).join("; "))
             }
         }
