@@ -52,6 +52,7 @@ pub(super) enum Commands {
     Deploy(Deploy),
     Ship(Ship),
     Rollback(Rollback),
+    Undeploy(Undeploy),
     Confirm(Confirm),
     Status,
     History(History),
@@ -147,6 +148,16 @@ pub(super) struct Rollback {
     pub component: Option<ComponentType>,
     #[arg(long, value_name = "N", conflicts_with = "component")]
     pub to: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Undeploy {
+    #[command(flatten)]
+    pub dry: DryRun,
+    #[arg(value_name = "TYPE")]
+    pub component: ComponentType,
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, Args)]

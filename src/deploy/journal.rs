@@ -33,6 +33,8 @@ pub enum Action {
     Switch,
     /// An earlier set, or an earlier version of one component, became current again.
     Rollback,
+    /// A component left.
+    Undeploy,
 }
 
 /// The journal of a transaction that makes a release.

@@ -194,7 +194,8 @@ fn custom_links(
     for (path, target) in &observed.owned {
         let ours = matches!(observed.found.get(path), Some(Found::Link(held)) if held == target);
         if ours && !owned.contains_key(path) {
-            links.push(LinkChange { path: path.clone(), target: None });
+            // Before the component link it leads through, so that it never leads nowhere.
+            links.insert(0, LinkChange { path: path.clone(), target: None });
         }
     }
     Ok(owned)
@@ -277,6 +278,15 @@ mod tests {
         assert_eq!(moved.links[0].target.as_deref(), Some(Path::new("/r/links/model")));
         let removed = ask(Some(link("/old")), Some("/old"), &[]).expect("a plan");
         assert_eq!(removed.links, [LinkChange { path: "/app/models".into(), target: None }]);
+        let observed = Observed {
+            found: [("/app/models", "/r/links/model"), ("links/model", "../components/model/current")]
+                .map(|(path, held)| (path.into(), link(held)))
+                .into(),
+            owned: [("/app/models".into(), "/r/links/model".into())].into(),
+        };
+        let gone = run(&[("model", "1")], request(Set::new()), &observed).expect("a plan");
+        let paths: Vec<_> = gone.links.iter().map(|l| l.path.to_str().expect("UTF-8")).collect();
+        assert_eq!(paths, ["/app/models", "links/model"], "what leads through a link goes before it");
         let waiting = ask(None, None, &[custom("/r/links/config")]).expect("a plan");
         assert!(waiting.is_empty() && waiting.owned.is_empty());
     }

@@ -1,4 +1,5 @@
-//! Making a release of what is installed already: `version switch` and `rollback`. No network, no unpacking.
+//! Making a release of what is installed already: `version switch` and `rollback`; `undeploy` beside it does the same. No
+//! network, no unpacking.
 
 use std::collections::BTreeMap;
 
@@ -137,21 +138,23 @@ pub fn rollback_component(site: &Site, component: &ComponentType, dry_run: bool)
     })
 }
 
-struct Wanted {
-    action: Action,
-    after: Set,
-    parent: Option<u64>,
-    restores: Option<u64>,
-    origins: BTreeMap<ComponentType, u64>,
+/// The release that is wanted of what is installed.
+pub(super) struct Wanted {
+    pub action: Action,
+    pub after: Set,
+    pub parent: Option<u64>,
+    pub restores: Option<u64>,
+    pub origins: BTreeMap<ComponentType, u64>,
 }
 
 impl Wanted {
-    fn of(action: Action) -> Self {
+    pub fn of(action: Action) -> Self {
         Self { action, after: Set::new(), parent: None, restores: None, origins: BTreeMap::new() }
     }
 }
 
-fn change(
+/// Makes the release that `wanted` names, or plans it.
+pub(super) fn change(
     site: &Site,
     dry_run: bool,
     wanted: impl FnOnce(&View, &State) -> Result<Wanted, Error>,

@@ -225,6 +225,14 @@ pub enum Error {
         /// The version that would be current.
         would_be: Option<Version>,
     },
+    /// Other current components need the one that is to leave.
+    #[error("`{component}` is needed by {} current components", needed_by.len())]
+    StillNeeded {
+        /// The component.
+        component: ComponentType,
+        /// What needs it.
+        needed_by: Vec<(ComponentType, Version)>,
+    },
     /// One command names two versions of one component.
     #[error("two versions of `{component}`")]
     Twice {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DEPLOY_TOOL_HOOK         pre_switch, post_switch or health
-//! DEPLOY_TOOL_ACTION       deploy, switch or rollback
+//! DEPLOY_TOOL_ACTION       deploy, switch, undeploy or rollback
 //! DEPLOY_TOOL_ROOT         the root
 //! DEPLOY_TOOL_RELEASE      the number of the release that is made
 //! DEPLOY_TOOL_COMPONENTS   the components it changes, with spaces between
@@ -45,6 +45,7 @@ impl<'a> Scene<'a> {
             Action::Deploy => "deploy",
             Action::Switch => "switch",
             Action::Rollback => "rollback",
+            Action::Undeploy => "undeploy",
         };
         let components = moved.iter().map(|moved| moved.component.as_str()).collect::<Vec<_>>().join(" ");
         let mut tell = |name: String, value: String| environment.insert(format!("{OURS}{name}"), value);

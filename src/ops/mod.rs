@@ -29,6 +29,7 @@ mod site;
 mod stage;
 pub mod status;
 pub mod store;
+pub mod undeploy;
 mod upload;
 pub mod url;
 pub mod users;

@@ -112,6 +112,19 @@ fn rollback_of_one_component() {
 }
 
 #[test]
+fn undeploy_of_a_component_that_a_custom_link_leads_to() {
+    let env = published();
+    let (link, target) = (env.path("app/config"), env.path("root/links/config"));
+    let link = format!("deploy: {{root: ../root, custom_links: {{{}: {}}}}}", link.display(), target.display());
+    env.configure("deploy:", &link);
+    env.ok(&["deploy", "model@1.0.0", "config@2"]);
+    let scene = Scene::of(env, &["root", "app"]);
+    all_or_nothing(&scene, &["undeploy", "config"]);
+    assert!(!scene.env.path("app/config").is_symlink() && !scene.env.path("root/links/config").is_symlink());
+    assert!(scene.env.path("root/components/config/2/app.conf").exists(), "the version stays");
+}
+
+#[test]
 fn cleanup() {
     all_or_nothing(
         &scene(&[&["deploy", "model@1.0.1"], &["deploy", "model@1.0.2"]]),

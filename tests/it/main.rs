@@ -63,4 +63,5 @@ mod servers;
 mod stepped;
 mod store_cli;
 mod tree;
+mod undeploy;
 mod versions;

@@ -159,6 +159,11 @@ impl<'a> Change<'a> {
         for link in ["links/model", "components/model/current", "releases/current"] {
             assert!(before.is_empty() || root.join(link).exists(), "{at}: {link} dangles");
         }
+        for entry in fs::read_dir(root.join("links")).into_iter().flatten() {
+            let link = entry.expect("an entry");
+            let is_temporary = link.file_name().as_encoded_bytes().starts_with(b".");
+            assert!(is_temporary || link.path().exists(), "{at}: {} leads nowhere", link.path().display());
+        }
         let site = site(&scene.env);
         let is_root = root.join(".deploy-tool/format").exists();
         if is_root {

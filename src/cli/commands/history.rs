@@ -83,6 +83,7 @@ fn release(entry: &HistoryEntry) -> [String; 5] {
     let action = match entry.action {
         Action::Deploy => "history.deploy",
         Action::Switch => "history.switch",
+        Action::Undeploy => "history.undeploy",
         Action::Rollback => "history.rollback",
     };
     let restores = entry.restores.map(|n| say("history.restores", &[("release", n.to_string())]));

@@ -14,6 +14,7 @@ mod release;
 mod ship;
 mod status;
 mod store;
+mod undeploy;
 mod url;
 mod version;
 
@@ -42,6 +43,7 @@ pub(super) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Commands::Ship(args) => ship::run(&cli.global, &args, &lines, &output),
         Commands::Rollback(args) => release::rollback(&here("rollback")?, &args, &output),
         Commands::Confirm(args) => confirm::run(&here("confirm")?, &args, &output),
+        Commands::Undeploy(args) => undeploy::run(&here("undeploy")?, &args, &output),
         Commands::Status => return status::run(&here("status")?, &output),
         Commands::History(args) => history::run(&here("history")?, &args, &output),
         Commands::Version(args) => version::run(here("version")?, &args, &output),

@@ -26,7 +26,7 @@ pub(super) fn rollback(site: &Site, args: &Rollback, output: &Output) -> Result<
     Ok(())
 }
 
-fn tell(site: &Site, report: change::Report, output: &Output) {
+pub(super) fn tell(site: &Site, report: change::Report, output: &Output) {
     notes(&report, output);
     processes::with_users(site, report, output, |report| output.report(report, text));
 }
@@ -65,6 +65,7 @@ pub(super) fn text(report: &change::Report) -> String {
         (true, _) => "release.would",
         (false, Action::Deploy) => "release.deployed",
         (false, Action::Switch) => "release.switched",
+        (false, Action::Undeploy) => "release.undeployed",
         (false, Action::Rollback) => "release.rolled-back",
     };
     lines.extend(report.checks.would.iter().map(would));

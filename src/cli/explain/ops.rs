@@ -105,6 +105,10 @@ impl Explain for Error {
                     .with("range", &needs.version)
                     .with("would", would_be.as_ref().map_or("", Version::as_str))
             }
+            Error::StillNeeded { component, needed_by } => {
+                let names: Vec<_> = needed_by.iter().map(|(by, version)| format!("{by}@{version}")).collect();
+                Phrase::refused("ops.still-needed").with("component", component).with("by", names.join(", "))
+            }
             Error::Twice { component } => Phrase::usage("ops.twice").with("component", component),
             Error::OtherTree { component, version, expected, found } => Phrase::refused("ops.other-tree")
                 .with("component", component)
