@@ -188,6 +188,7 @@ fn keep_what_is_needed(candidates: &[Candidate], reasons: &mut [Reason]) {
 /// What is known of every installed version of a root.
 pub(super) fn candidates(view: &View, now: Timestamp) -> Result<Vec<Candidate>, Error> {
     let history = view.history()?;
+    let last_current = history.last_current(now);
     let mut out = Vec::new();
     for component in view.types()? {
         let pins = view.pins(&component)?;
@@ -195,9 +196,9 @@ pub(super) fn candidates(view: &View, now: Timestamp) -> Result<Vec<Candidate>, 
         for version in view.versions(&component)? {
             let receipt = view.installed(&component, &version)?;
             // One that did not stand was never really current.
-            let last_current = history.last_current(&component, &version, now).filter(|_| !bad.contains_key(&version));
+            let stood = last_current.get(&(&component, &version)).copied().filter(|_| !bad.contains_key(&version));
             out.push(Candidate {
-                last_current,
+                last_current: stood,
                 installed_at: receipt.installed_at,
                 pinned: pins.contains(&version),
                 dependencies: receipt.dependencies,

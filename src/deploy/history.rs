@@ -9,7 +9,7 @@
 //! back again goes further back. A line is appended after the commit point, into space reserved before; a torn last line
 //! (power cut: a part of it, or zeros anywhere in it) is dropped when the next one is appended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -121,12 +121,13 @@ impl History {
         }
     }
 
-    /// When a version was last current: the release after the last one that had it began then; `now` for a version
-    /// that still is. `None` for one that never was.
-    pub fn last_current(&self, component: &ComponentType, version: &Version, now: Timestamp) -> Option<Timestamp> {
-        let has = |entry: &Entry| entry.components.get(component).is_some_and(|c| c.version == *version);
-        let last = self.entries.iter().rposition(has)?;
-        Some(self.entries.get(last + 1).map_or(now, |after| after.at))
+    /// When each version that ever was current was so last: the release after the last one that had it began then; `now`
+    /// for a version that still is. One pass, however many there are.
+    pub fn last_current(&self, now: Timestamp) -> HashMap<(&ComponentType, &Version), Timestamp> {
+        let ends = self.entries.iter().skip(1).map(|after| after.at).chain([now]);
+        let each = self.entries.iter().zip(ends);
+        each.flat_map(|(entry, end)| entry.components.iter().map(move |(c, detail)| ((c, &detail.version), end)))
+            .collect()
     }
 }
 
@@ -341,10 +342,11 @@ mod tests {
 
     #[test]
     fn last_current_is_when_the_next_release_began() {
-        let model = "model".parse().expect("a type");
+        let model: ComponentType = "model".parse().expect("a type");
         let now = Timestamp::from_unix(999).expect("a time");
         let history = History { entries: vec![entry(1, None, "1.0"), entry(2, Some(1), "1.1")] };
-        let last = |v: &str| history.last_current(&model, &v.parse().expect("a version"), now).map(|t| t.as_unix());
+        let all = history.last_current(now);
+        let last = |v: &str| all.get(&(&model, &v.parse().expect("a version"))).map(|t| t.as_unix());
         assert_eq!((last("1.0"), last("1.1"), last("2.0")), (Some(200), Some(999), None));
     }
 }

@@ -96,6 +96,7 @@ fn installed(
 ) -> Result<(), Error> {
     let current = view.state()?.set();
     let history = view.history()?;
+    let last_current = history.last_current(site.caller.now);
     for component in view.types()?.iter().filter(|c| wanted(c)) {
         let pins = view.pins(component)?;
         for (version, bad) in view.bad_versions(component)? {
@@ -110,8 +111,7 @@ fn installed(
             listed.current = current.get(component) == Some(&version);
             listed.pinned = pins.contains(&version);
             listed.installed_at = view.receipt(component, &version)?.map(|r| r.installed_at);
-            listed.last_current =
-                history.last_current(component, &version, site.caller.now).filter(|_| !listed.current);
+            listed.last_current = last_current.get(&(component, &version)).copied().filter(|_| !listed.current);
         }
     }
     Ok(())
