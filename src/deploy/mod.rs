@@ -87,6 +87,7 @@ mod receipt;
 mod recover;
 mod root;
 mod state;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -106,4 +107,5 @@ pub use receipt::{Receipt, ReceiptRecord};
 pub use recover::Recovery;
 pub use root::{Root, View};
 pub use state::{Release, Set, State};
+pub use survey::Lying;
 pub use transaction::{Done, Prepared, begin};

@@ -1,11 +1,13 @@
 //! Bringing a root that was left in the middle of something to before or after.
 
+use std::path::PathBuf;
+
 use super::audit::{Ending, Event};
 use super::checks::Why;
 use super::journal::{self, CleanupJournal, Open, ReleaseJournal};
 use super::state::{State, current_number, types};
 use super::{Error, Layout, Receipt, Root, transaction};
-use crate::fsx;
+use crate::fsx::{self, FileKind};
 
 /// What recovery found and did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,30 +124,38 @@ fn remove_if_empty(dir: &std::path::Path) -> Result<(), Error> {
     }
 }
 
-/// Removes what only an unfinished run leaves: staging, half-written state files, a release that is not current yet,
-/// temporary links.
-/// Looks at a handful of names, however many versions and releases there are.
-fn sweep(layout: &Layout) -> Result<(), Error> {
-    for entry in fsx::list(&layout.staging())? {
-        fsx::remove_tree(&layout.staging().join(entry.name))?;
-    }
+/// What only an unfinished run leaves: staging, half-written state files, a release that is not current yet, temporary
+/// links. Looks at a handful of names, however many versions and releases there are.
+pub(super) fn leftovers(layout: &Layout) -> Result<Vec<PathBuf>, Error> {
+    let staged = fsx::list(&layout.staging())?.into_iter().map(|entry| layout.staging().join(entry.name));
+    let mut found: Vec<PathBuf> = staged.collect();
     for dir in [layout.state(), layout.journals()] {
         let unfinished = |name: &std::ffi::OsStr| name.as_encoded_bytes().ends_with(b".tmp");
-        for entry in fsx::list(&dir)?.into_iter().filter(|entry| unfinished(&entry.name)) {
-            fsx::remove_file_opt(&dir.join(entry.name))?;
-        }
+        let entries = fsx::list(&dir)?.into_iter().filter(|entry| unfinished(&entry.name));
+        found.extend(entries.map(|entry| dir.join(entry.name)));
     }
-    let next = layout.release(State::read(layout)?.number().unwrap_or(0) + 1);
-    if fsx::inspect(&next)?.is_some() {
-        fsx::remove_tree(&next)?;
-    }
+    let mut names = vec![layout.release(State::read(layout)?.number().unwrap_or(0) + 1)];
     let mut links = vec![layout.current_release()];
     for component in types(layout)? {
         links.extend([layout.current(&component), layout.link(&component)]);
     }
     links.extend(transaction::owned(layout)?.into_keys());
-    for link in links {
-        fsx::remove_file_opt(&Layout::temporary(&link))?;
+    names.extend(links.iter().map(|link| Layout::temporary(link)));
+    for name in names {
+        if fsx::inspect(&name)?.is_some() {
+            found.push(name);
+        }
+    }
+    Ok(found)
+}
+
+/// Removes what only an unfinished run leaves.
+fn sweep(layout: &Layout) -> Result<(), Error> {
+    for path in leftovers(layout)? {
+        match fsx::inspect(&path)? {
+            Some(stat) if stat.kind == FileKind::Directory => fsx::remove_tree(&path)?,
+            _ => drop(fsx::remove_file_opt(&path)?),
+        }
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Opening a root: for reading without a trace, or for changing under the lock and recovered.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::state::{self, components_of};
@@ -123,9 +123,7 @@ impl Root {
         if let Some(bytes) = fsx::read_opt(&layout.format())? {
             check_format(&layout, &bytes)?;
         }
-        let parts = [layout.components(), layout.links(), layout.releases(), layout.journals(), layout.staging()];
-        let types = state::types(&layout)?.into_iter().map(|component| layout.component(&component));
-        for dir in parts.iter().cloned().chain(types).chain([layout.state()]) {
+        for dir in directories(&layout)? {
             writable(path, &dir)?;
         }
         fsx::create_dir_all(&layout.state())?;
@@ -134,8 +132,8 @@ impl Root {
             LockError::Io(error) => error.into(),
         })?;
         let filesystem = Filesystem::of(path)?;
-        for dir in &parts {
-            fsx::create_dir_all(dir)?;
+        for dir in parts(&layout) {
+            fsx::create_dir_all(&dir)?;
         }
         if fsx::inspect(&layout.format())?.is_none() {
             fsx::write_atomic(&layout.format(), format!("{FORMAT}\n").as_bytes())?;
@@ -163,6 +161,17 @@ impl Root {
     pub(super) fn filesystem(&self) -> &Filesystem {
         &self.filesystem
     }
+}
+
+/// The directories that every root has.
+fn parts(layout: &Layout) -> [PathBuf; 5] {
+    [layout.components(), layout.links(), layout.releases(), layout.journals(), layout.staging()]
+}
+
+/// The directories in which changing commands make entries; they need not be there.
+pub(super) fn directories(layout: &Layout) -> Result<Vec<PathBuf>, Error> {
+    let types = state::types(layout)?.into_iter().map(|component| layout.component(&component));
+    Ok(parts(layout).into_iter().chain(types).chain([layout.state()]).collect())
 }
 
 fn check_format(layout: &Layout, bytes: &[u8]) -> Result<(), Error> {

@@ -11,13 +11,22 @@ pub struct Space {
     pub bytes: u64,
     /// Free inodes; `None` where the file system does not count them.
     pub inodes: Option<u64>,
+    /// Bytes in all, used and free.
+    pub all_bytes: u64,
+    /// Inodes in all, used and free; 0 where the file system does not count them.
+    pub all_inodes: u64,
 }
 
 /// The room on the file system that holds `path`, which must exist.
 pub fn space(path: &Path) -> Result<Space> {
     let stat = rustix::fs::statvfs(path).at(Action::Space, path)?;
     let inodes = (stat.f_files > 0).then_some(stat.f_favail);
-    Ok(Space { bytes: stat.f_bavail.saturating_mul(stat.f_frsize), inodes })
+    Ok(Space {
+        bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
+        inodes,
+        all_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
+        all_inodes: stat.f_files,
+    })
 }
 
 /// Reserves so many bytes on the file system that holds the directory `path`, and gives them back: what a quota does not
