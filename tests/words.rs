@@ -44,10 +44,46 @@ fn asked_for(dir: &Path, out: &mut BTreeSet<String>) {
     }
 }
 
+/// The findings of `doctor`, each with whether it is of what is as it should be. Their ids are the keys of their words.
+fn findings() -> BTreeSet<(String, bool)> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops/doctor");
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(dir).expect("listed") {
+        let source = fs::read_to_string(entry.expect("an entry").path()).expect("read");
+        for call in source.split("Finding::").skip(1) {
+            let made = ["ok(", "info(", "warning(", "error("]
+                .iter()
+                .find_map(|start| Some((*start, call.strip_prefix(start)?)));
+            let Some((start, rest)) = made else { continue };
+            for id in rest.split(')').next().unwrap_or_default().split('"').skip(1).step_by(2) {
+                found.insert((format!("doctor.{id}"), start == "ok("));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_finding_says_why_it_matters_and_what_mends_it() {
+    let known = keys();
+    let has = |key: &str, end: &str| known.contains(format!("{key}.{end}").as_str());
+    let all = findings();
+    assert!(all.len() > 60, "only {} findings were seen", all.len());
+    for (key, ok) in all {
+        let (why, mend, hint) = (has(&key, "why"), has(&key, "mend"), has(&key, "hint"));
+        assert_eq!(
+            (why, mend != hint),
+            (!ok, !ok),
+            "`{key}`: a reason and either a command or a hint, if it is not ok"
+        );
+    }
+}
+
 #[test]
 fn no_sentence_is_missing_and_none_is_left_over() {
     let mut asked = BTreeSet::new();
     asked_for(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli"), &mut asked);
+    asked.extend(findings().into_iter().map(|(key, _)| key));
     asked.extend(["error", "warning", "hint"].map(str::to_owned));
     let known = keys();
     let prefixes: BTreeSet<&str> = known.iter().filter_map(|key| key.split('.').next()).collect();
@@ -59,7 +95,10 @@ fn no_sentence_is_missing_and_none_is_left_over() {
     let left: Vec<_> = known
         .iter()
         .filter(|key| !key.starts_with("help"))
-        .filter(|key| !asked.contains(key.strip_suffix(".hint").unwrap_or(key)))
+        .filter(|key| {
+            let of = [".hint", ".why", ".mend"].iter().find_map(|end| key.strip_suffix(end));
+            !asked.contains(**key) && !of.is_some_and(|key| asked.contains(key))
+        })
         .collect();
     assert!(left.is_empty(), "nothing asks for {left:?}");
 }

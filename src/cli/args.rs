@@ -64,6 +64,8 @@ pub(super) enum Commands {
     Record(RecordCommands),
     #[command(subcommand)]
     Store(StoreCommands),
+    #[command(visible_alias = "health")]
+    Doctor(Doctor),
 }
 
 #[derive(Debug, Args)]
@@ -314,6 +316,20 @@ pub(super) struct StoreGc {
     pub dry: DryRun,
     #[arg(long, value_name = "SIZE")]
     pub max_size: Option<crate::model::ByteSize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    #[arg(long)]
+    pub deep: bool,
+    #[arg(long)]
+    pub offline: bool,
+    #[arg(long)]
+    pub fix: bool,
+    #[arg(long, requires = "fix")]
+    pub dry_run: bool,
+    #[arg(long, short)]
+    pub verbose: bool,
 }
 
 fn compression(text: &str) -> Result<Choice, String> {

@@ -12,6 +12,7 @@ use super::words::Phrase;
 use crate::config::{self, Config};
 use crate::fsx;
 use crate::model::Timestamp;
+use crate::ops::doctor::{Broken, Configured};
 use crate::ops::{Caller, Overrides, Site};
 use crate::target::Ambient;
 
@@ -25,9 +26,21 @@ pub(super) fn working_directory() -> Result<PathBuf, Failure> {
 
 /// Joins arguments, environment and the configuration that is found from `start` upward.
 pub(super) fn site(global: &Global, start: &Path, command: &str, output: &Output) -> Result<Site, Failure> {
+    let (site, configured) = survey(global, start, command)?;
+    if let Some(broken) = configured.broken {
+        return Err(broken.into());
+    }
+    configured.warnings.iter().for_each(|warning| output.warn(&warning.explain()));
+    output.follow(&site.notices);
+    Ok(site)
+}
+
+/// The same, also where the configuration cannot be used: then the site has the embedded defaults and the places that were
+/// given, and it is said why.
+pub(super) fn survey(global: &Global, start: &Path, command: &str) -> Result<(Site, Configured), Failure> {
     let here = working_directory()?;
     let absolute = |path: &PathBuf| here.join(path).components().collect::<PathBuf>();
-    let overrides = Overrides {
+    let given = Overrides {
         root: global.root.as_ref().map(absolute),
         records: global.records.as_ref().map(absolute),
         store: global.store.as_ref().map(absolute),
@@ -35,24 +48,24 @@ pub(super) fn site(global: &Global, start: &Path, command: &str, output: &Output
     };
     let file = match &global.config {
         Some(file) => Some(named(absolute(file))?),
-        None => find(start, overrides.root.as_deref())?,
+        None => find(start, given.root.as_deref())?,
     };
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     let variable = |name: &str| std::env::var(name).ok();
-    let config = match file {
-        Some(file) => {
-            let text = fsx::read_text(&file)?;
-            let (config, warnings) = config::parse(&text, &file, &variable, home.as_deref())?;
-            warnings.iter().for_each(|warning| output.warn(&warning.explain()));
-            config
-        }
-        None => Config::default_for(start, &variable, home.as_deref()),
+    let defaults = || Config::default_for(start, &variable, home.as_deref());
+    let read = file.as_deref().map(|file| {
+        let text = fsx::read_text(file).map_err(Broken::Unreadable)?;
+        config::parse(&text, file, &variable, home.as_deref()).map_err(Broken::Invalid)
+    });
+    let (config, warnings, broken) = match read {
+        Some(Ok((config, warnings))) => (config, warnings, None),
+        Some(Err(broken)) => (defaults(), Vec::new(), Some(broken)),
+        None => (defaults(), Vec::new(), None),
     };
     let variables = std::env::vars_os().filter_map(text).collect();
     let ambient = Ambient { variables, home, stall_timeout: config.deploy.stall_timeout };
-    let site = Site::new(config, overrides, ambient, caller(command)?);
-    output.follow(&site.notices);
-    Ok(site)
+    let site = Site::new(config, given.clone(), ambient, caller(command)?);
+    Ok((site, Configured { file, warnings, broken, given }))
 }
 
 /// A variable whose name and value are text; others mean nothing to a target.

@@ -8,6 +8,7 @@ pub mod change;
 mod choose;
 pub mod deploy;
 pub mod diff;
+pub mod doctor;
 mod error;
 mod fetch;
 mod health;

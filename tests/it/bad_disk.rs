@@ -14,13 +14,13 @@ const NOBODY: u32 = 65534;
 
 /// An environment whose files belong to an ordinary user, and the way to run the program as that one. Root may write
 /// everywhere, so root runs it as `nobody`.
-struct Ordinary {
-    env: Env,
+pub struct Ordinary {
+    pub env: Env,
     program: PathBuf,
 }
 
 impl Ordinary {
-    fn new(env: Env) -> Self {
+    pub fn new(env: Env) -> Self {
         let program = env.path("deploy-tool");
         if rustix::process::geteuid().is_root() {
             let owner = format!("{NOBODY}:{NOBODY}");
@@ -36,7 +36,7 @@ impl Ordinary {
         if rustix::process::geteuid().is_root() { NOBODY } else { rustix::process::geteuid().as_raw() }
     }
 
-    fn run(&self, args: &[&str]) -> Ran {
+    pub fn run(&self, args: &[&str]) -> Ran {
         let mut command = match rustix::process::geteuid().is_root() {
             true => {
                 let mut command = self.env.hermetic("setpriv");
@@ -49,7 +49,7 @@ impl Ordinary {
         Ran::of(command.args(args).output().expect("it runs"))
     }
 
-    fn ok(&self, args: &[&str]) {
+    pub fn ok(&self, args: &[&str]) {
         let ran = self.run(args);
         assert_eq!(ran.status, Some(0), "{args:?}: {ran:?}");
     }

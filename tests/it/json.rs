@@ -48,6 +48,7 @@ const CHANGING: &[&[&str]] = &[
     &["store", "gc", "--max-size", "0"],
     &["store", "verify", "--set-aside"],
     &["ship"],
+    &["doctor", "--fix"],
     &["init", "models"],
 ];
 
@@ -67,6 +68,9 @@ const READING: &[&[&str]] = &[
     &["record", "url", "model"],
     &["store", "list"],
     &["store", "verify"],
+    &["doctor"],
+    &["doctor", "--offline", "--deep", "-v"],
+    &["health"],
 ];
 
 /// What each command fails with, and its exit status.
@@ -96,6 +100,8 @@ const FAILING: &[(i32, &[&str])] = &[
     (2, &["store", "gc", "--max-size", "much"]),
     (2, &["store", "list", "--store", "models"]),
     (2, &["ship", "--config", "nowhere.yaml"]),
+    (2, &["doctor", "--config", "nowhere.yaml"]),
+    (2, &["doctor", "--dry-run"]),
     (5, &["init"]),
     (2, &["frobnicate"]),
     (2, &["status", "--frobnicate"]),

@@ -13,6 +13,7 @@ mod crash;
 mod crash_publish;
 mod deploy_url;
 mod docs;
+mod doctor;
 mod env;
 mod fault_server;
 mod faults;

@@ -2,6 +2,7 @@
 
 mod confirm;
 mod deploy;
+mod doctor;
 mod history;
 mod import;
 mod init;
@@ -49,6 +50,7 @@ pub(super) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Commands::Version(args) => version::run(here("version")?, &args, &output),
         Commands::Links(args) => return links::run(&here("links")?, &args, &output),
         Commands::Record(args) => return record::run(&here("record")?, &args, &output),
+        Commands::Doctor(args) => return doctor::run(&cli.global, &args, &output),
         Commands::Store(args) => return store::run(&here("store")?, &args, &output),
     };
     done.map(|()| ExitCode::SUCCESS)

@@ -5,6 +5,16 @@ use super::checks::{why, with_run};
 use crate::cli::words::Phrase;
 use crate::model::{ByteSize, Version};
 use crate::ops::Error;
+use crate::ops::doctor::Broken;
+
+impl Explain for Broken {
+    fn explain(&self) -> Phrase {
+        match self {
+            Broken::Unreadable(error) => error.explain(),
+            Broken::Invalid(error) => error.explain(),
+        }
+    }
+}
 
 impl Explain for Error {
     fn explain(&self) -> Phrase {

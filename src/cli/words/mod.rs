@@ -108,6 +108,11 @@ pub fn say(key: &'static str, args: &[(&'static str, String)]) -> String {
     render(key, args).unwrap_or_else(|| key.to_owned())
 }
 
+/// The sentence of a key that is not known before, where the catalogue has it.
+pub fn say_with(key: &str, args: &[(&'static str, String)]) -> Option<String> {
+    render(key, args)
+}
+
 /// The words of `key` without arguments, where the catalogue has them.
 pub fn say_opt(key: &str) -> Option<String> {
     render(key, &[])
