@@ -89,14 +89,14 @@ impl Host {
     fn refuses(&self, version: &str, words: &[&str]) {
         let env = &self.env;
         let root = env.path("root");
-        let before = tree::root(&root);
+        let before = tree::unlogged(&root);
         let outside = self.beside_the_root();
         let error = env.fails(4, &["deploy", &format!("model@{version}")]);
         for word in words {
             assert!(error.contains(word), "`{word}` is not in: {error}");
         }
         assert!(error.contains("\nhint: "), "{error}");
-        assert_eq!(tree::root(&root), before, "{words:?}: left behind");
+        assert_eq!(tree::unlogged(&root), before, "{words:?}: left behind");
         for sub in ["staging", "journal"] {
             assert_eq!(fs::read_dir(root.join(".deploy-tool").join(sub)).expect("there").count(), 0, "{sub}");
         }
