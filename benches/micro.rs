@@ -174,6 +174,7 @@ fn unpack(bencher: Bencher) {
         expected: None,
         max_bytes: None,
         max_holes: MAX_HOLE_BYTES,
+        whole: false,
         progress: &|_| {},
     };
     bencher.counter(ItemsCount::new(FILES)).with_inputs(directory).bench_local_values(|into| {

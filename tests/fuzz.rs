@@ -306,6 +306,7 @@ fn unpacked(
         expected,
         max_bytes: Some(MOST_CONTENT),
         max_holes: MOST_CONTENT,
+        whole: false,
         progress: &|_| {},
     };
     let result = archive::unpack(Source::File(package), compression, index, &into, &options);

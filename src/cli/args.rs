@@ -54,7 +54,7 @@ pub(super) enum Commands {
     Rollback(Rollback),
     Undeploy(Undeploy),
     Confirm(Confirm),
-    Status,
+    Status(Status),
     History(History),
     #[command(subcommand)]
     Version(VersionCommands),
@@ -120,7 +120,7 @@ pub(super) struct Publish {
 pub(super) struct Deploy {
     #[command(flatten)]
     pub dry: DryRun,
-    #[arg(value_name = "TYPE@VERSION", required_unless_present = "record")]
+    #[arg(value_name = "TYPE@VERSION", required_unless_present_any = ["record", "repair"])]
     pub references: Vec<Reference>,
     #[arg(long, value_name = "COMMIT")]
     pub at: Option<String>,
@@ -132,6 +132,16 @@ pub(super) struct Deploy {
     pub confirm: Option<Span>,
     #[arg(long)]
     pub force: bool,
+    #[arg(long, conflicts_with_all = ["at", "record", "url"])]
+    pub repair: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    #[arg(long)]
+    pub verify: bool,
+    #[arg(long)]
+    pub deep: bool,
 }
 
 #[derive(Debug, Args)]

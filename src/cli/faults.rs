@@ -2,6 +2,7 @@
 //!
 //! `DEPLOY_TOOL_FAULT=kill:17` (or `eio`, `enospc`) stops the program at its 17th change of the disk;
 //! `DEPLOY_TOOL_FAULT_TRACE=FILE` lists them all. `DEPLOY_TOOL_FAULT_LOCKS=lie` (or `none`) makes file locks worthless.
+//! `DEPLOY_TOOL_LINK_LIMIT=177` refuses a file its 178th name.
 
 use std::path::Path;
 
@@ -28,6 +29,9 @@ pub(super) fn arm() -> Result<(), fsx::Error> {
             _ => fault::Fault::Enospc,
         };
         fault::arm(fault, number.parse().unwrap_or(0));
+    }
+    if let Some(most) = std::env::var("DEPLOY_TOOL_LINK_LIMIT").ok().and_then(|most| most.parse().ok()) {
+        fault::limit_links(most);
     }
     Ok(())
 }

@@ -76,6 +76,7 @@ impl Lines {
             Phase::Publish => "progress.publish",
             Phase::Fetch => "progress.fetch",
             Phase::Unpack => "progress.unpack",
+            Phase::Verify => "progress.verify",
         };
         self.bar(progress.total, say(key, &[("component", progress.component.to_string())]))
     }

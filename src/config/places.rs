@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::checks::{health, hooks};
 use super::error::{Error, Problem};
 use super::reader::{Context, Item, keys, path};
-use super::settings::{Deploy, Keep, Publish, Records, Store, Target};
+use super::settings::{Deploy, Keep, Link, Publish, Records, Store, Target, Verify};
 use super::suggest::nearest;
 use super::targets::target;
 use crate::model::{ByteSize, Span};
@@ -17,6 +17,10 @@ const DEFAULT_CONNECTIONS: usize = 4;
 const MAX_CONNECTIONS: i64 = 256;
 const DEFAULT_STALL: Duration = Duration::from_secs(30);
 const DEFAULT_MEMORY: ByteSize = ByteSize(128 << 20);
+const LINKS: [(&str, Link); 4] =
+    [("auto", Link::Auto), ("reflink", Link::Reflink), ("hardlink", Link::Hardlink), ("copy", Link::Copy)];
+const VERIFY: [(&str, Verify); 3] =
+    [("receipt", Verify::Receipt), ("always", Verify::Always), ("whole", Verify::Whole)];
 const DEFAULT_STORE_SIZE: ByteSize = ByteSize(50 << 30);
 
 /// `records`.
@@ -105,6 +109,9 @@ pub(super) fn deploy(item: Option<Item<'_>>, base: &Path, publish: &Publish) -> 
         "stall_timeout",
         "memory",
         "custom_links",
+        "link",
+        "share_with",
+        "verify",
         "keep",
         "hooks",
         "health",
@@ -118,6 +125,9 @@ pub(super) fn deploy(item: Option<Item<'_>>, base: &Path, publish: &Publish) -> 
         stall_timeout,
         memory,
         custom_links,
+        link,
+        share_with,
+        verify,
         keep,
         hook_items,
         health_item,
@@ -161,8 +171,15 @@ pub(super) fn deploy(item: Option<Item<'_>>, base: &Path, publish: &Publish) -> 
             .map(|item| item.parse(|value, _| Problem::Span { value }))
             .transpose()?
             .filter(|Span(span)| !span.is_zero()),
+        link: link.map(|item| item.choice(&LINKS)).transpose()?.unwrap_or_default(),
+        share_with: paths(share_with, base)?,
+        verify: verify.map(|item| item.choice(&VERIFY)).transpose()?.unwrap_or_default(),
         keep: Keep { last: count(last)?.unwrap_or(DEFAULT_KEEP), days: count(days)? },
     })
+}
+
+fn paths(item: Option<Item<'_>>, base: &Path) -> Result<Vec<PathBuf>, Error> {
+    item.map(Item::list).transpose()?.into_iter().flatten().map(|item| item.path(base)).collect()
 }
 
 /// Bytes of each second: a size, with or without `/s`; at least one.

@@ -166,8 +166,40 @@ pub struct Deploy {
     pub health: Option<Health>,
     /// For how long a deploy is on trial: it is undone where nobody confirms it in that time.
     pub confirm: Option<Span>,
+    /// How files that are on this machine already get into a new version.
+    pub link: Link,
+    /// Other roots whose versions may give files too; they are only read.
+    pub share_with: Vec<PathBuf>,
+    /// How much is looked at again at a deploy.
+    pub verify: Verify,
     /// Which versions are kept.
     pub keep: Keep,
+}
+
+/// `deploy.link`: what is tried for a file that another version has. What the file system refuses falls to the next way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Link {
+    /// A reflink, else a hard link unless the component is mutable, else a copy.
+    #[default]
+    Auto,
+    /// A reflink, else a copy.
+    Reflink,
+    /// A hard link unless the component is mutable, else a copy.
+    Hardlink,
+    /// A copy.
+    Copy,
+}
+
+/// `deploy.verify`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verify {
+    /// A file that is shared has its digest if length, inode and time are as they were written.
+    #[default]
+    Receipt,
+    /// A file that is shared is hashed first.
+    Always,
+    /// The same, and the whole package is read and compared with its index, even where no file of it is needed.
+    Whole,
 }
 
 /// `deploy.keep`: a version is kept where either says so.

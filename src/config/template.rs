@@ -77,6 +77,9 @@ deploy:
   # hooks: {{pre_switch: [[./may-i]], post_switch: [[systemctl, --user, reload, app]]}}   # may the links move; they have
   # health: {{http: \"http://127.0.0.1:8080/healthz\", timeout: 30s, healthy_for: 5s}}   # else it is undone
   # confirm: 10m             # a deploy that nobody confirms in that time is undone
+  # link: auto               # how a file that an older version has is shared: auto, reflink, hardlink or copy
+  # verify: always           # hash what is shared first; whole: and compare every package with its index
+  # share_with: [/srv/other] # other roots of yours whose versions may give files
   keep: {{last: 5}}            # what `version cleanup` leaves; days: 30 keeps what was current since
 
 # The cache of packages on this machine.
@@ -176,6 +179,9 @@ mod tests {
             "hooks:",
             "health:",
             "confirm:",
+            "link:",
+            "verify:",
+            "share_with:",
             "store:",
         ];
         for key in examples {

@@ -199,6 +199,20 @@ fn health_is_one_probe_that_can_pass() {
 }
 
 #[test]
+fn how_files_are_shared() {
+    let deploy = good("").deploy;
+    assert_eq!((deploy.link, deploy.verify, deploy.share_with), (Link::Auto, Verify::Receipt, Vec::<PathBuf>::new()));
+    let deploy = good("deploy: {link: hardlink, verify: always, share_with: [other, /srv/roots/b]}").deploy;
+    assert_eq!((deploy.link, deploy.verify), (Link::Hardlink, Verify::Always));
+    assert_eq!(deploy.share_with, ["/p/other", "/srv/roots/b"].map(PathBuf::from));
+    for link in ["auto", "reflink", "copy"] {
+        good(&format!("deploy: {{link: {link}}}"));
+    }
+    assert_eq!(bad("deploy: {link: symlink}").2, "deploy.link");
+    assert_eq!(bad("deploy: {verify: never}").2, "deploy.verify");
+}
+
+#[test]
 fn a_type_that_the_file_does_not_name_is_packed_by_the_same_rules() {
     let config = good("project: {root: src}\npack: {compression: xz, exclude: ['*.o']}\ncomponents: {model: }");
     assert_eq!(config.component(&kind("model")), config.components[&kind("model")]);
@@ -293,6 +307,9 @@ fn unknown_keys_name_the_nearest_one() {
         "stall_timeout",
         "memory",
         "custom_links",
+        "link",
+        "share_with",
+        "verify",
         "keep",
         "hooks",
         "health",
@@ -307,7 +324,7 @@ fn unknown_keys_name_the_nearest_one() {
     let known = ["source", "description", "compression", "mutable", "depends", "mtime", "exclude", "platform"];
     let text = "components:\n  model: {mode: '0750'}";
     refused(text, 2, 11, "components.model.mode", unknown("mode", None, &known));
-    for later in ["deploy: {link: auto}", "trust: {}", "components: {a: {group: x}}"] {
+    for later in ["trust: {}", "components: {a: {group: x}}"] {
         assert!(matches!(bad(later).3, Problem::UnknownKey { .. }), "{later}");
     }
     // A typo is named before what follows from it.

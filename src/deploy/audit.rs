@@ -39,6 +39,8 @@ pub enum What {
     Cleanup,
     /// Links were mended.
     RepairLinks,
+    /// Files of a version were put back.
+    RepairVersion,
 }
 
 /// How it ended.

@@ -116,6 +116,11 @@ impl Layout {
         self.receipts(component).join(format!("{version}.json"))
     }
 
+    /// `.deploy-tool/receipts/<type>/<version>.files`
+    pub fn inventory(&self, component: &ComponentType, version: &Version) -> PathBuf {
+        self.receipts(component).join(format!("{version}.files"))
+    }
+
     /// `.deploy-tool/pins/<type>/`
     pub fn pins(&self, component: &ComponentType) -> PathBuf {
         self.state().join("pins").join(component.as_str())

@@ -13,6 +13,7 @@
 //!     journal/<n>.json                open transaction that makes release n (`cleanup.json`: an open cleanup)
 //!     staging/                        version directories being made, trees being removed
 //!     receipts/<type>/<version>.json  what was installed, from which record
+//!     receipts/<type>/<version>.files its files: digests, and by what to see that nobody touched them
 //!     pins/<type>/<version>           versions never to be removed
 //!     checks/<n>.json                 what came of the hooks and the health check of release n, and until when it is on trial
 //!     bad/<type>/<version>            versions that did not stand here: which release, when, why
@@ -27,8 +28,8 @@
 //!
 //! | step | what is done | stopped after it |
 //! |---|---|---|
-//! | 1 | journal written; packages unpacked in `staging/`; **flush** (only where something is unpacked) | next changing command undoes it: the root is as before |
-//! | 2 | staged trees renamed to their version directories; receipts; release directory; temporary links; room for the history line reserved; **flush** | the same |
+//! | 1 | journal written; trees made in `staging/`, several at once; **flush** (only where something is installed) | next changing command undoes it: the root is as before |
+//! | 2 | staged trees renamed to their version directories; receipts and inventories; release directory; temporary links; room for the history line reserved; **flush** | the same |
 //! | 3 | `releases/current` renamed: **the commit point**; **flush** | finished by the next changing command |
 //! | 4 | component links, then custom links renamed (first deploy: `current` before `links/`); history line appended; **flush** | the same |
 //! | 5 | journal removed | done |
@@ -64,6 +65,8 @@
 //! never found healthy does not stay unnoticed. `version switch` and `rollback` do not wait for any of this: they put
 //! another release in its place, which ends what was due.
 //!
+//! A repair of a version has no journal: each name in it is replaced by one rename (see `repair`).
+//!
 //! # What a reader may see
 //!
 //! One lookup through `links/<type>` sees one whole version, the old one or the new one; `current` never dangles. Two
@@ -78,6 +81,7 @@ mod checks;
 mod cleanup;
 mod error;
 mod history;
+mod inventory;
 mod journal;
 mod layout;
 mod links;
@@ -85,13 +89,18 @@ mod pins;
 mod plan;
 mod receipt;
 mod recover;
+mod repair;
 mod root;
+mod share;
+mod sources;
+mod staging;
 mod state;
 mod survey;
 #[cfg(test)]
 mod tests;
 mod transaction;
 mod users;
+mod verify;
 
 pub use audit::{Break, Ending, Event, Line, Verified, What, Who};
 pub use bad::Bad;
@@ -99,13 +108,19 @@ pub use checks::{Because, Check, Checked, Outcome, Run, Standing, Trial, Why};
 pub use cleanup::{Candidate, CleanupPlan, Decision, Reason, Retention, Rule, plan_cleanup};
 pub use error::Error;
 pub use history::{Entry as HistoryEntry, EntryComponent, History};
+pub use inventory::{Inventory, Item};
 pub use journal::Action;
 pub use layout::Layout;
 pub use links::{LinkCheck, LinkState, check as check_links};
 pub use plan::{CustomLink, Install, LinkChange, Plan, Request, plan};
 pub use receipt::{Receipt, ReceiptRecord};
 pub use recover::Recovery;
+pub use repair::Repair;
 pub use root::{Root, View};
+pub use share::{Count, Rules, Shared, Way, Ways, foresee, share};
+pub use sources::Sources;
+pub use staging::Staged;
 pub use state::{Release, Set, State};
 pub use survey::Lying;
 pub use transaction::{Done, Prepared, begin};
+pub use verify::{Compared, Difference, Finding};

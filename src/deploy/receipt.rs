@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Layout};
+use super::{Error, Inventory, Layout};
 use crate::fsx;
 use crate::model::{Blake3, ComponentType, Dependency, Sha256, Timestamp, Version, to_canonical_json};
 
@@ -60,8 +60,9 @@ impl Receipt {
         Ok(fsx::write_unflushed(&path, &to_canonical_json(self))?)
     }
 
-    /// Removes the receipt of one version, if there is one.
+    /// Removes the receipt of one version, and its inventory, as far as they are there.
     pub(super) fn remove(layout: &Layout, component: &ComponentType, version: &Version) -> Result<(), Error> {
+        Inventory::remove(layout, component, version)?;
         fsx::remove_file_opt(&layout.receipt(component, version))?;
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! The transaction on a real disk: what it makes, what it leaves when it fails.
 
 use std::path::Path;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::*;
@@ -30,9 +32,10 @@ fn request(after: &[(&str, &str)], installs: &[(&str, &str)], parent: Option<u64
     }
 }
 
-fn stage(install: &Install, dir: &Path) -> Result<Receipt, Error> {
+fn stage(install: &Install, dir: &Path, _: &AtomicBool) -> Result<Staged, Error> {
     fsx::write_new(&dir.join("name"), format!("{}@{}", install.component, install.version).as_bytes())?;
-    Ok(Receipt {
+    let inventory = Inventory { tree: Blake3::of(b"tree"), items: Vec::new() };
+    let receipt = Receipt {
         component: install.component.clone(),
         version: install.version.clone(),
         package: Sha256::of(b"package"),
@@ -43,7 +46,8 @@ fn stage(install: &Install, dir: &Path) -> Result<Receipt, Error> {
         record: ReceiptRecord { manifest: Sha256::of(b"manifest"), commit: None },
         mutable: false,
         dependencies: Vec::new(),
-    })
+    };
+    Ok(Staged { receipt, inventory })
 }
 
 fn run(root: &Root, request: Request) -> Result<Done, Error> {
@@ -93,12 +97,53 @@ fn a_failed_stage_leaves_the_root_as_it_was() {
     let before = names(dir.path());
     let wanted = request(&[("model", "2"), ("config", "1")], &[("model", "2"), ("config", "1")], Some(1));
     let plan = plan(root.layout(), &root.view().state().expect("read"), wanted).expect("a plan");
-    let result = begin(&root, &plan, |install, dir| match install.component.as_str() {
+    let result = begin(&root, &plan, |install, dir, stop| match install.component.as_str() {
         "config" => Err(Error::NotDeployed { component: install.component.clone() }),
-        _ => stage(install, dir),
+        _ => stage(install, dir, stop),
     });
     assert!(matches!(result, Err(Error::NotDeployed { .. })));
     assert_eq!(names(dir.path()), before);
+}
+
+#[test]
+fn versions_are_staged_at_once_and_told_of_in_order() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (root, _) = open(dir.path());
+    let all = [("a", "1"), ("b", "1"), ("c", "1")];
+    let plan = plan(root.layout(), &State::default(), request(&all, &all, None)).expect("a plan");
+    // Each waits for the others: one after the other they would wait for ever.
+    let together = Barrier::new(all.len());
+    let staged = |install: &Install, dir: &Path, stop: &AtomicBool| {
+        together.wait();
+        stage(install, dir, stop)
+    };
+    let staged = staging::stage_all(root.layout(), &plan.installs, staged).expect("staged");
+    let names: Vec<_> = staged.iter().map(|staged| staged.receipt.component.as_str()).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+}
+
+#[test]
+fn the_first_failure_is_told_and_stops_the_others() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (root, _) = open(dir.path());
+    let all: Vec<(String, &str)> = (b'a'..=b'z').map(|name| (char::from(name).to_string(), "1")).collect();
+    let all: Vec<(&str, &str)> = all.iter().map(|(name, version)| (name.as_str(), *version)).collect();
+    let plan = plan(root.layout(), &State::default(), request(&all, &all, None)).expect("a plan");
+    let begun = std::sync::atomic::AtomicUsize::new(0);
+    let result = begin(&root, &plan, |install, _, stop| -> Result<Staged, Error> {
+        begun.fetch_add(1, Ordering::Relaxed);
+        if install.component.as_str() == "b" {
+            return Err(Error::NoParent { release: Some(17) });
+        }
+        while !stop.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        Err(Error::NotDeployed { component: install.component.clone() })
+    });
+    assert!(matches!(result, Err(Error::NoParent { release: Some(17) })), "{result:?}");
+    assert!(begun.into_inner() <= 4, "none is begun after it");
+    assert!(fsx::list(&root.layout().staging()).expect("listed").is_empty());
+    assert!(fsx::list(&root.layout().components()).expect("listed").is_empty());
 }
 
 #[test]

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use super::journal::{self, ReleaseJournal};
 use super::plan::{Install, LinkChange, Plan};
+use super::staging::{Staged, stage_all};
 use super::state::{Found, look};
-use super::{Error, Layout, Receipt, Root, recover};
+use super::{Error, Layout, Root, recover};
 use crate::fsx;
 use crate::model::to_canonical_json;
 
@@ -29,15 +31,16 @@ pub struct Prepared<'r> {
     journal: ReleaseJournal,
 }
 
-/// Steps 1 and 2 of `plan`. `stage` fills an empty directory with the tree of a version and returns its receipt.
+/// Steps 1 and 2 of `plan`. `stage` fills an empty directory with the tree of a version; it is asked for several versions at
+/// once, and may stop where the flag it is given says that another one failed.
 ///
 /// # Errors
 ///
 /// Everything is undone: the root is as before.
-pub fn begin<'r, E: From<Error>>(
+pub fn begin<'r, E: From<Error> + Send>(
     root: &'r Root,
     plan: &Plan,
-    stage: impl FnMut(&Install, &Path) -> Result<Receipt, E>,
+    stage: impl Fn(&Install, &Path, &AtomicBool) -> Result<Staged, E> + Sync,
 ) -> Result<Prepared<'r>, E> {
     let journal = ReleaseJournal {
         entry: plan.entry.clone(),
@@ -74,33 +77,29 @@ impl Prepared<'_> {
 }
 
 /// Steps 1 and 2: everything that needs space.
-fn prepare<E: From<Error>>(
+fn prepare<E: From<Error> + Send>(
     root: &Root,
     plan: &Plan,
     journal: &ReleaseJournal,
-    mut stage: impl FnMut(&Install, &Path) -> Result<Receipt, E>,
+    stage: impl Fn(&Install, &Path, &AtomicBool) -> Result<Staged, E> + Sync,
 ) -> Result<(), E> {
     let layout = root.layout();
     journal.open(layout)?;
-    let mut receipts = Vec::new();
-    for install in &plan.installs {
-        let staged = layout.staged(&install.component, &install.version);
-        fsx::create_dir(&staged).map_err(Error::from)?;
-        receipts.push(stage(install, &staged)?);
-    }
+    let staged = stage_all(layout, &plan.installs, stage)?;
     if !plan.installs.is_empty() {
         root.filesystem().flush().map_err(Error::from)?;
     }
-    Ok(prepare_names(root, plan, &receipts)?)
+    Ok(prepare_names(root, plan, &staged)?)
 }
 
-fn prepare_names(root: &Root, plan: &Plan, receipts: &[Receipt]) -> Result<(), Error> {
+fn prepare_names(root: &Root, plan: &Plan, staged: &[Staged]) -> Result<(), Error> {
     let layout = root.layout();
-    for (install, receipt) in plan.installs.iter().zip(receipts) {
+    for (install, Staged { receipt, inventory }) in plan.installs.iter().zip(staged) {
         let (component, version) = (&install.component, &install.version);
         fsx::create_dir_all(&layout.component(component))?;
         fsx::rename_new(&layout.staged(component, version), &layout.version(component, version))?;
         receipt.write(layout)?;
+        inventory.write(layout, component, version)?;
     }
     let release = layout.release(plan.entry.release);
     fsx::create_dir(&release)?;

@@ -73,6 +73,16 @@ impl Dir {
         Ok(stat.into())
     }
 
+    /// What the open `file`, which is `name` in this directory, is.
+    pub fn inspect_open(&self, file: &File, name: &OsStr) -> Result<Stat> {
+        rustix::fs::fstat(file).map(Stat::from).map_err(|e| self.error(Action::Inspect, Path::new(name), e))
+    }
+
+    /// What this directory itself is.
+    pub fn stat(&self) -> Result<Stat> {
+        rustix::fs::fstat(&self.fd).map(Stat::from).at(Action::Inspect, &self.path)
+    }
+
     /// The bytes a symbolic link holds.
     pub fn read_link(&self, path: &Path) -> Result<Vec<u8>> {
         let target = rustix::fs::readlinkat(&self.fd, path, Vec::new());
@@ -95,11 +105,11 @@ impl Dir {
         made.map_err(|e| self.error(Action::CreateDir, Path::new(name), e))
     }
 
-    /// Creates the file `name`, which must not exist, open for writing. It has the permission bits `mode`, less those
+    /// Creates the file `name`, which must not exist, open for reading and writing. It has the permission bits `mode`, less those
     /// that the process or the directory withholds from new files; [`Dir::seal_file`] gives it the rest.
     pub fn create_file(&self, name: &OsStr, mode: u32) -> Result<File> {
         fault::point_in(Action::Create, &self.path, name)?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.fd, name, flags, Mode::from_raw_mode(mode));
         file.map(File::from).map_err(|e| self.error(Action::Create, Path::new(name), e))
     }
@@ -117,7 +127,7 @@ impl Dir {
         file.set_len(length).map_err(|e| self.error(Action::Write, Path::new(name), e))
     }
 
-    /// Gives `file`, which is `name` in this directory, its permission bits and modification time.
+    /// Gives `file`, which is `name` in this directory and has no other name, its permission bits and modification time.
     pub fn seal_file(&self, file: &File, name: &OsStr, mode: u32, mtime: i64) -> Result<()> {
         fault::point_in(Action::SetMode, &self.path, name)?;
         let mode = Mode::from_raw_mode(mode);
@@ -150,8 +160,51 @@ impl Dir {
     /// Makes `name` another name of the file `existing` in `other`.
     pub fn hard_link(&self, other: &Dir, existing: &OsStr, name: &OsStr) -> Result<()> {
         fault::point_in(Action::Link, &self.path, name)?;
-        let made = rustix::fs::linkat(&other.fd, existing, &self.fd, name, AtFlags::empty());
-        made.map_err(|e| self.error(Action::Link, Path::new(name), e))
+        let linked = || {
+            fault::link_limit(&other.fd, existing)?;
+            rustix::fs::linkat(&other.fd, existing, &self.fd, name, AtFlags::empty())
+        };
+        linked().map_err(|e| self.error(Action::Link, Path::new(name), e))
+    }
+
+    /// Lets `file`, which is `name` in this directory and empty, have the content of `other`, blocks and all, so that it
+    /// takes neither time nor space (a reflink).
+    ///
+    /// # Errors
+    ///
+    /// The file system cannot, or not for these two; `file` is empty still.
+    pub fn clone_file(&self, file: &File, name: &OsStr, other: &File) -> Result<()> {
+        fault::point_in(Action::Write, &self.path, name)?;
+        #[cfg(target_os = "linux")]
+        let cloned = rustix::fs::ioctl_ficlone(file, other);
+        #[cfg(not(target_os = "linux"))]
+        let cloned: rustix::io::Result<()> = {
+            let _ = (file, other);
+            Err(Errno::OPNOTSUPP)
+        };
+        cloned.map_err(|e| self.error(Action::Write, Path::new(name), e))
+    }
+
+    /// Whether files in this directory can have blocks in common. Asked with two files that never get a name.
+    pub fn can_clone(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        {
+            let unnamed = || {
+                let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+                rustix::fs::openat(&self.fd, ".", flags, Mode::RUSR | Mode::WUSR)
+            };
+            let (Ok(one), Ok(other)) = (unnamed(), unnamed()) else { return false };
+            rustix::fs::ioctl_ficlone(&one, &other).is_ok()
+        }
+        #[cfg(not(target_os = "linux"))]
+        false
+    }
+
+    /// Renames `name` to `new` in `other`, atomically; a file or link there is replaced.
+    pub fn rename(&self, name: &OsStr, other: &Dir, new: &OsStr) -> Result<()> {
+        fault::point_in(Action::Rename, &other.path, new)?;
+        let renamed = rustix::fs::renameat(&self.fd, name, &other.fd, new);
+        renamed.map_err(|e| other.error(Action::Rename, Path::new(new), e))
     }
 
     /// Removes the file or link `name`.

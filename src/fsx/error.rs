@@ -87,6 +87,13 @@ impl Error {
         self.source.kind() == io::ErrorKind::NotFound
     }
 
+    /// Whether the path leads nowhere: nothing has its name, or something above it is a file or a link.
+    pub fn is_nowhere(&self) -> bool {
+        use rustix::io::Errno;
+        let errno = Errno::from_io_error(&self.source);
+        matches!(errno, Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP))
+    }
+
     /// Whether something is already there.
     pub fn is_exists(&self) -> bool {
         matches!(self.source.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty)

@@ -48,6 +48,7 @@ mod armed {
     pub static LOCKS: OnceLock<Locks> = OnceLock::new();
     pub static SEEN: AtomicU64 = AtomicU64::new(0);
     pub static ARMED: OnceLock<(Fault, u64)> = OnceLock::new();
+    pub static LINKS: OnceLock<u64> = OnceLock::new();
     pub static LISTENER: OnceLock<Mutex<Listener>> = OnceLock::new();
 
     /// Who is told of each change.
@@ -124,6 +125,28 @@ pub(super) fn locks() -> Locks {
         return *locks;
     }
     Locks::Honest
+}
+
+/// Makes a file that has `most` names refuse another one, as file systems do at some number. Only in debug builds; a second
+/// call is ignored.
+pub fn limit_links(most: u64) {
+    #[cfg(debug_assertions)]
+    armed::LINKS.get_or_init(|| most);
+    #[cfg(not(debug_assertions))]
+    let _ = most;
+}
+
+/// Refuses another name for `name` in `dir` where it has as many as [`limit_links`] allows.
+pub(super) fn link_limit(dir: &std::os::fd::OwnedFd, name: &std::ffi::OsStr) -> rustix::io::Result<()> {
+    #[cfg(debug_assertions)]
+    if let Some(most) = armed::LINKS.get() {
+        let stat = rustix::fs::statat(dir, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
+        if super::Stat::from(stat).links >= *most {
+            return Err(rustix::io::Errno::MLINK);
+        }
+    }
+    let _ = (dir, name);
+    Ok(())
 }
 
 /// Asks whether `action` on `path` may go on.

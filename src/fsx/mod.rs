@@ -13,6 +13,7 @@ mod error;
 pub mod fault;
 mod file;
 mod flush;
+mod hand;
 mod link;
 mod lock;
 mod place;
@@ -32,6 +33,7 @@ pub use file::{
     write_atomic, write_new, write_unflushed, written,
 };
 pub use flush::{Filesystem, flush_dir, flush_file};
+pub use hand::Hand;
 pub use link::{hard_link, read_link, read_link_opt, replace_link, symlink};
 pub use lock::{Lock, LockError, Mode, Weakness};
 pub use place::{copy_atomic, place_atomic};

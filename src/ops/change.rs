@@ -9,8 +9,8 @@ use super::release::{self, Checks};
 use super::users::StillUsed;
 use super::{Error, Site};
 use crate::deploy::{
-    Action, Because, EntryComponent, Error as DeployError, History, HistoryEntry, LinkChange, Plan, Receipt, Recovery,
-    Request, Root, Set, State, View, begin, plan,
+    Action, Because, EntryComponent, Error as DeployError, History, HistoryEntry, LinkChange, Plan, Recovery, Request,
+    Root, Set, Staged, State, View, begin, plan,
 };
 use crate::model::{ComponentType, Version};
 
@@ -199,7 +199,7 @@ fn run(site: &Site, root: &Root, plan: &Plan) -> Result<Checks, Error> {
     if plan.is_empty() {
         return Ok(Checks::default());
     }
-    let prepared = begin(root, plan, |install, _| -> Result<Receipt, Error> {
+    let prepared = begin(root, plan, |install, _, _| -> Result<Staged, Error> {
         Err(DeployError::NotInstalled {
             component: install.component.clone(),
             version: install.version.clone(),

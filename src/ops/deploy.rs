@@ -1,6 +1,8 @@
 //! `deploy`: records to version directories, links and a release, all or nothing.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use serde::Serialize;
@@ -8,11 +10,11 @@ use serde::Serialize;
 use super::change::{self, details};
 use super::fetch::{self, Supply};
 use super::release::{self, Checks};
-use super::stage::Staging;
+use super::stage::{self, Asked, Staging};
 use super::{Error, OnProgress, Site, record};
 use crate::deploy::{
-    Action, EntryComponent, Error as DeployError, Install, Plan, Receipt, Recovery, Request as Wanted, State, View,
-    begin, plan,
+    Action, EntryComponent, Error as DeployError, Install, Plan, Recovery, Request as Wanted, Staged, State, View,
+    Ways, begin, plan,
 };
 use crate::fsx;
 use crate::model::{ComponentType, Reference, Version};
@@ -35,6 +37,8 @@ pub enum What {
 pub enum How {
     /// It was unpacked.
     Unpacked,
+    /// All its files were on this machine.
+    Shared,
     /// Its version directory was there.
     Present,
 }
@@ -61,6 +65,8 @@ pub struct Component {
     pub files: u64,
     /// Bytes of content in it.
     pub bytes: u64,
+    /// How its files came to be; of a dry run what is to be expected.
+    pub ways: Ways,
     /// Milliseconds from fetching to unpacked.
     pub milliseconds: u64,
     /// Sources that failed before one did not.
@@ -69,6 +75,14 @@ pub struct Component {
 }
 
 impl Component {
+    /// Notes how its files came to be, or would.
+    pub(super) fn made(&mut self, ways: Ways) {
+        self.ways = ways;
+        if ways.is_shared() && ways.unpacked.files == 0 {
+            self.how = How::Shared;
+        }
+    }
+
     /// Adds what sources gave, or would.
     pub(super) fn came_from(&mut self, given: Vec<Given>) {
         for Given { name, bytes } in given {
@@ -127,7 +141,9 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
         for published in &wanted {
             let mut component = present(published, &plan);
             if component.how == How::Unpacked {
-                component.came_from(fetch::expected(site, published, top.as_deref())?);
+                let (given, ways) = stage::expected(site, view.as_ref(), published, top.as_deref())?;
+                component.came_from(given);
+                component.made(ways);
             }
             components.push(component);
         }
@@ -146,22 +162,23 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
     if !plan.is_empty() {
         let store = site.store()?;
         let supply = Supply::new(site, &store, top.as_deref(), &root.layout().rejected());
-        let unpacked = wanted.iter().zip(&components).filter(|(_, component)| component.how == How::Unpacked);
-        let unpacked: Vec<_> = unpacked.map(|(published, _)| published).collect();
         let failed = |error: &Error| root.note_failure(&plan.entry, &error.to_string());
-        let staging = Staging::prepare(site, &store, supply, &unpacked, progress);
-        let mut staging = staging.inspect_err(failed)?;
-        let mut stage = |install: &Install, dir: &Path| -> Result<Receipt, Error> {
-            let found = wanted.iter().zip(&mut components).find(|(p, _)| *p.component() == install.component);
-            let Some((published, component)) = found else {
+        let made = wanted.iter().zip(&components).filter(|(_, component)| component.how == How::Unpacked);
+        let asked = made.map(|(published, _)| Asked { published, only: None, own: None }).collect();
+        let staging = Staging::prepare(site, &store, supply, root.view(), asked, progress).inspect_err(failed)?;
+        let slots: Vec<Mutex<&mut Component>> = components.iter_mut().map(Mutex::new).collect();
+        let stage = |install: &Install, dir: &Path, stop: &AtomicBool| -> Result<Staged, Error> {
+            let found = wanted.iter().zip(&slots).find(|(p, _)| *p.component() == install.component);
+            let Some((published, slot)) = found else {
                 return Err(Error::NoSuchComponent { component: install.component.clone() });
             };
+            let mut component = slot.lock().unwrap_or_else(PoisonError::into_inner);
             let started = Instant::now();
-            let receipt = staging.stage(published, dir, component)?;
+            let staged = staging.stage(published, dir, stop, &mut component)?;
             component.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            Ok(receipt)
+            Ok(staged)
         };
-        let prepared = begin(&root, &plan, &mut stage);
+        let prepared = begin(&root, &plan, stage);
         let done = prepared.and_then(|prepared| release::carry_through(site, &root, &plan, prepared));
         checks = done.inspect_err(failed)?;
     }
@@ -170,7 +187,7 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
 }
 
 /// What is asked for, from git objects or from record files, and the work tree that relative locations start from.
-fn resolve(site: &Site, what: &What) -> Result<(Vec<Published>, Option<PathBuf>), Error> {
+pub(super) fn resolve(site: &Site, what: &What) -> Result<(Vec<Published>, Option<PathBuf>), Error> {
     let (wanted, top): (Vec<Published>, _) = match what {
         What::References(references, at) => {
             let repository = record::existing(site)?;
@@ -304,16 +321,22 @@ fn dependencies(view: Option<&View>, after: &crate::deploy::Set, wanted: &[Publi
 
 fn present(published: &Published, plan: &Plan) -> Component {
     let unpacks = plan.installs.iter().any(|install| install.component == *published.component());
+    component(published, if unpacks { How::Unpacked } else { How::Present })
+}
+
+/// A component of which nothing was done yet.
+pub(super) fn component(published: &Published, how: How) -> Component {
     Component {
         component: published.component().clone(),
         version: published.version().clone(),
-        how: if unpacks { How::Unpacked } else { How::Present },
+        how,
         source: None,
         fetched: 0,
         sources: Vec::new(),
         resumed: 0,
         files: 0,
         bytes: 0,
+        ways: Ways::default(),
         milliseconds: 0,
         failed: Vec::new(),
     }

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::{Error, OnProgress, Phase, Progress, Site};
+use crate::codec::Buffer;
 use crate::model::{Index, Place, Sha256};
 use crate::records::Published;
 use crate::store::Store;
 use crate::target::{self, Target};
-use crate::transfer::{self, Fetched, Fetcher, Given, Options, Refused, Sink, Source, Wanted, source};
+use crate::transfer::{self, Fetched, Fetcher, Given, Options, Refused, Sink, Source, Stopped, Wanted, source};
 
 /// The name of the source that is a URL given by the caller; no target can be called so.
 pub(super) const GIVEN: &str = "--url";
@@ -98,18 +99,28 @@ pub(super) fn bring(
     let supply = Supply::new(site, store, top, rejected);
     let told = Told::new(published, progress);
     let (index, _) = supply.index(published, &|bytes| told.tell(bytes))?;
-    supply.package(published, index.as_ref(), &|bytes| told.tell(bytes))?;
+    supply.package(published, index.as_ref(), &AtomicBool::new(false), &|bytes| told.tell(bytes))?;
     Ok(())
+}
+
+/// The index of a published version that the store has, unless it has rotted there. Writes nothing.
+pub(super) fn stored_index(site: &Site, published: &Published) -> Result<Option<Index>, Error> {
+    let Some(reference) = &published.manifest.index else { return Ok(None) };
+    let Some(path) = site.store_reader()?.path(&reference.checksum.value)? else { return Ok(None) };
+    let bytes = crate::fsx::read(&path)?;
+    if Sha256::of(&bytes) != reference.checksum.value {
+        return Ok(None);
+    }
+    Index::parse(&bytes).map(Some).map_err(|source| Error::Index { what: what(published), source })
 }
 
 /// The index of a published version: from the store as it is, else brought into it; `None` where the version has none.
 pub(super) fn bring_index(site: &Site, published: &Published, top: Option<&Path>) -> Result<Option<Index>, Error> {
-    let Some(reference) = &published.manifest.index else { return Ok(None) };
-    if let Some(path) = site.store_reader()?.path(&reference.checksum.value)? {
-        let bytes = crate::fsx::read(&path)?;
-        if Sha256::of(&bytes) == reference.checksum.value {
-            return Index::parse(&bytes).map(Some).map_err(|source| Error::Index { what: what(published), source });
-        }
+    if published.manifest.index.is_none() {
+        return Ok(None);
+    }
+    if let Some(index) = stored_index(site, published)? {
+        return Ok(Some(index));
     }
     let store = site.store()?;
     let supply = Supply::new(site, &store, top, &store.directory().join("rejected"));
@@ -185,18 +196,19 @@ impl<'a> Supply<'a> {
         Ok(self.fetcher.has(&Wanted { sha256: package.checksum.value, size: package.size })?)
     }
 
-    /// Brings the package into the store, in pieces where its index has them.
+    /// Brings the package into the store, in pieces where its index has them: then it ends once `stop` is set.
     pub fn package(
         &self,
         published: &Published,
         index: Option<&Index>,
+        stop: &AtomicBool,
         told: &(dyn Fn(u64) + Sync),
     ) -> Result<Fetched, Error> {
         let package = &published.manifest.package;
         match index.filter(|_| package.size > ONE_STREAM) {
             Some(index) if !index.whole => match self.has(published)? {
                 true => Ok(Fetched::default()),
-                false => self.pieces(published, index, true, &mut |_| Ok(()), told),
+                false => self.pieces(published, index, true, &mut |_| Ok(()), stop, told),
             },
             _ => {
                 let wanted = Wanted { sha256: package.checksum.value, size: package.size };
@@ -205,19 +217,21 @@ impl<'a> Supply<'a> {
         }
     }
 
-    /// Fetches the package's pieces for `sink`; with `keep` it is in the store afterwards.
+    /// Fetches the package's pieces for `sink`, until `stop` is set; with `keep` it is in the store afterwards.
     pub fn pieces(
         &self,
         published: &Published,
         index: &Index,
         keep: bool,
         sink: &mut Sink<'_>,
+        stop: &AtomicBool,
         told: &(dyn Fn(u64) + Sync),
     ) -> Result<Fetched, Error> {
+        let mut sink = |bytes: &mut Buffer| if stop.load(Ordering::Relaxed) { Err(Stopped) } else { sink(bytes) };
         let package = &published.manifest.package;
         let wanted = Wanted { sha256: package.checksum.value, size: package.size };
         let tiers = self.tiers(published, &package.file, wanted)?;
-        Ok(self.fetcher.fetch_pieces(&wanted, index, &tiers, keep, sink, told)?)
+        Ok(self.fetcher.fetch_pieces(&wanted, index, &tiers, keep, &mut sink, told)?)
     }
 
     /// Brings one file of the version into the store.

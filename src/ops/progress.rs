@@ -13,6 +13,8 @@ pub enum Phase {
     Fetch,
     /// Unpacking its package.
     Unpack,
+    /// Reading its installed files.
+    Verify,
 }
 
 /// How far one phase of one component is.

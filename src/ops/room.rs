@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use crate::deploy::Way;
 use crate::fsx;
 use crate::model::{EntryKind, Index};
 
@@ -22,16 +23,22 @@ pub(super) struct Need {
 }
 
 impl Need {
-    /// What the tree of a package takes below `path`.
-    pub fn of_tree(path: &Path, index: &Index) -> Self {
-        let bytes = index.entries.iter().map(|item| match item.entry.kind {
-            EntryKind::File { .. } => item.stored.checked_next_multiple_of(BLOCK).unwrap_or(u64::MAX),
-            EntryKind::Directory => BLOCK,
-            EntryKind::Symlink { .. } | EntryKind::HardLink { .. } => 0,
-        });
-        let is_inode = |kind: &EntryKind| !matches!(kind, EntryKind::HardLink { .. });
-        let inodes = index.entries.iter().filter(|item| is_inode(&item.entry.kind)).count() as u64;
-        Self { path: path.to_owned(), bytes: bytes.fold(0, u64::saturating_add), inodes }
+    /// What the tree of a package takes below `path`, each file of which comes to be this way; what is no file has none, and
+    /// neither has a file that is not wanted.
+    pub fn of_tree(path: &Path, index: &Index, ways: &[Option<Way>]) -> Self {
+        let mut need = Self { path: path.to_owned(), bytes: 0, inodes: 0 };
+        for (item, way) in index.entries.iter().zip(ways) {
+            let (bytes, inodes) = match (&item.entry.kind, way) {
+                (EntryKind::File { .. }, Some(Way::Copy | Way::Unpack)) => (item.stored, 1),
+                (EntryKind::File { .. }, Some(Way::Reflink)) => (0, 1),
+                (EntryKind::File { .. }, _) | (EntryKind::HardLink { .. }, _) => (0, 0),
+                (EntryKind::Directory, _) => (BLOCK, 1),
+                (EntryKind::Symlink { .. }, _) => (0, 1),
+            };
+            need.bytes = need.bytes.saturating_add(bytes.checked_next_multiple_of(BLOCK).unwrap_or(u64::MAX));
+            need.inodes += inodes;
+        }
+        need
     }
 }
 

@@ -1,77 +1,109 @@
-//! From records to filled staging directories: what has to be there is asked for first, then each package is fetched,
-//! checked and unpacked, all at once.
+//! From records to filled staging directories: what has to be there is asked for first, then each tree is made of files that
+//! lie on this machine and, for what is missing, of its package, fetched, checked and unpacked all at once.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 use super::deploy::Component;
-use super::fetch::{ONE_STREAM, Supply, Told, what};
-use super::relay::Relay;
+use super::fetch::{self, Supply, Told};
+use super::make::Made;
 use super::room::{self, Need};
-use super::{Error, OnProgress, Phase, Progress, Site};
-use crate::archive::{self, Expected, Source, UnpackError, UnpackOptions, Unpacked};
-use crate::deploy::{Receipt, ReceiptRecord};
-use crate::fsx;
-use crate::model::{ComponentType, Index, MAX_HOLE_BYTES};
+use super::{Error, OnProgress, Site};
+use crate::archive::UnpackOptions;
+use crate::config::Verify;
+use crate::deploy::{Inventory, Receipt, ReceiptRecord, Rules, Sources, Staged, View, Way, Ways, foresee};
+use crate::model::{ComponentType, Entry, EntryKind, Index, MAX_HOLE_BYTES};
 use crate::records::Published;
 use crate::store::Store;
-use crate::transfer::{self, FetchError, Fetched};
+use crate::transfer::{self, Fetched, Given};
 
-/// Versions that are about to be unpacked.
+/// Versions that are about to be made.
 pub(super) struct Staging<'a> {
-    site: &'a Site,
-    store: &'a Store,
-    supply: Supply<'a>,
-    progress: OnProgress<'a>,
-    prepared: BTreeMap<ComponentType, Prepared<'a>>,
+    pub(super) site: &'a Site,
+    pub(super) store: &'a Store,
+    pub(super) supply: Supply<'a>,
+    pub(super) progress: OnProgress<'a>,
+    pub(super) prepared: BTreeMap<ComponentType, Prepared<'a>>,
+    /// Held while a package is fetched: what the configuration allows is for all connections together.
+    pub(super) fetching: Mutex<()>,
 }
 
 /// A version whose index is there.
-struct Prepared<'a> {
-    index: Option<Index>,
-    fetched: Fetched,
-    told: Told<'a>,
+pub(super) struct Prepared<'a> {
+    pub index: Option<Index>,
+    pub fetched: Mutex<Fetched>,
+    pub told: Told<'a>,
+    pub sources: Sources,
+    /// Of each entry of the index, whether its file is to be made.
+    pub wanted: Vec<bool>,
+    /// Whether an installed version is put right: nothing on this machine is believed then.
+    pub repair: bool,
+}
+
+/// A version to be made, and which of its files: those of a repair differ.
+pub(super) struct Asked<'a> {
+    pub published: &'a Published,
+    /// Says which, where not all.
+    pub only: Option<&'a dyn Fn(&Entry) -> bool>,
+    /// What is installed of it already and is to be put right.
+    pub own: Option<Inventory>,
 }
 
 impl<'a> Staging<'a> {
-    /// Brings the indexes of `wanted`, and asks whether packages and trees fit on their file systems.
+    /// Brings the indexes of what is asked for, looks what of it `view` has already, and asks whether what is missing of packages
+    /// and trees fits on their file systems.
     ///
     /// # Errors
     ///
-    /// They do not; no byte of a package was fetched.
+    /// It does not; no byte of a package was fetched.
     pub fn prepare(
         site: &'a Site,
         store: &'a Store,
         supply: Supply<'a>,
-        wanted: &[&'a Published],
+        view: &View,
+        asked: Vec<Asked<'a>>,
         progress: OnProgress<'a>,
     ) -> Result<Self, Error> {
-        let mut staging = Self { site, store, supply, progress, prepared: BTreeMap::new() };
+        let mut staging = Self { site, store, supply, progress, prepared: BTreeMap::new(), fetching: Mutex::default() };
         let (mut needs, mut packages) = (Vec::new(), 0u64);
-        for published in wanted {
+        let (others, count) = (others(site), asked.len());
+        for Asked { published, only, own } in asked {
             let told = Told::new(published, progress);
             let (index, fetched) = staging.supply.index(published, &|bytes| told.tell(bytes))?;
+            let repair = only.is_some() || own.is_some();
+            let (mut sources, mut wanted, mut needed) = (Sources::default(), Vec::new(), true);
             if let Some(index) = &index {
-                needs.push(Need::of_tree(&site.root, index));
+                let (component, version) = (published.component(), published.version());
+                wanted = index.entries.iter().map(|item| only.is_none_or(|only| only(&item.entry))).collect();
+                sources = Sources::find(view, &others, component, version, &index.entries)?;
+                if let Some(own) = own {
+                    sources = sources.with_own(view.layout().version(component, version), own, &index.entries);
+                }
+                let ways = foreseen(site, view, published, index, &sources, &wanted);
+                needs.push(Need::of_tree(&site.root, index, &ways));
+                needed = needs_package(site, &ways);
             }
             let package = &published.manifest.package;
-            if !staging.supply.has(published)? {
+            if needed && !staging.supply.has(published)? {
                 // All lines are there before the first byte of a package, so that their sum is right from the start.
                 told.index_is_there();
                 if !staging.streams_only(published, index.as_ref()) {
                     packages = packages.saturating_add(store.unreserved(&package.checksum.value, package.size)?);
                 }
             }
-            staging.prepared.insert(published.component().clone(), Prepared { index, fetched, told });
+            let prepared = Prepared { index, fetched: Mutex::new(fetched), told, sources, wanted, repair };
+            staging.prepared.insert(published.component().clone(), prepared);
         }
         transfer::require_space(store, packages)?;
-        needs.push(Need { path: store.directory().to_owned(), bytes: packages, inodes: wanted.len() as u64 });
+        needs.push(Need { path: store.directory().to_owned(), bytes: packages, inodes: count as u64 });
         room::require(&needs)?;
         Ok(staging)
     }
 
     /// Whether packages stay in the store.
-    fn keeps(&self) -> bool {
+    pub(super) fn keeps(&self) -> bool {
         self.site.config.store.max_size.0 > 0
     }
 
@@ -80,36 +112,16 @@ impl<'a> Staging<'a> {
         !self.keeps() && self.streams(published, index).is_some()
     }
 
-    /// The index, where the package is unpacked while it is fetched. What is small comes in one request, and is kept.
-    fn streams<'i>(&self, published: &Published, index: Option<&'i Index>) -> Option<&'i Index> {
-        let large = published.manifest.package.size > ONE_STREAM || !self.keeps();
-        index.filter(|index| large && !index.whole)
-    }
-
-    /// Fetches, checks and unpacks one version into its staging directory.
-    pub fn stage(&mut self, published: &Published, dir: &Path, component: &mut Component) -> Result<Receipt, Error> {
-        let sha256 = published.package_sha256();
-        let Some(Prepared { index, fetched, told }) = self.prepared.remove(published.component()) else {
-            return Err(Error::NoSuchComponent { component: published.component().clone() });
-        };
-        note(component, fetched);
-        let index = index.as_ref();
-        let unpacked = match self.supply.has(published)? {
-            true => match self.unpack_stored(published, index, dir) {
-                // The store's copy may have rotted since it was checked: then it is thrown away and fetched again, once.
-                Err(error) if self.store.digest(&sha256)? != Some(sha256) => {
-                    self.store.discard(&sha256)?;
-                    fsx::remove_tree(dir)?;
-                    fsx::create_dir(dir)?;
-                    match self.fetch_and_unpack(published, index, &told, dir, component) {
-                        Err(Error::Fetch(_) | Error::NoAllowedLocation { .. }) => return Err(error),
-                        other => other?,
-                    }
-                }
-                other => other?,
-            },
-            false => self.fetch_and_unpack(published, index, &told, dir, component)?,
-        };
+    /// Makes one version in its staging directory. May be called for several at once; where `stop` says that another one
+    /// failed, it ends as soon as it can.
+    pub fn stage(
+        &self,
+        published: &Published,
+        dir: &Path,
+        stop: &AtomicBool,
+        component: &mut Component,
+    ) -> Result<Staged, Error> {
+        let Made { unpacked, inventory, ways } = self.make(published, dir, stop, component)?;
         let manifest = &published.manifest;
         if let Some(expected) = manifest.package.tree.filter(|tree| *tree != unpacked.tree) {
             return Err(Error::OtherTree {
@@ -121,10 +133,11 @@ impl<'a> Staging<'a> {
         }
         component.files = unpacked.files;
         component.bytes = unpacked.bytes;
-        Ok(Receipt {
+        component.made(ways);
+        let receipt = Receipt {
             component: published.component().clone(),
             version: published.version().clone(),
-            package: sha256,
+            package: published.package_sha256(),
             tree: unpacked.tree,
             files: unpacked.files,
             bytes: unpacked.bytes,
@@ -132,114 +145,84 @@ impl<'a> Staging<'a> {
             record: ReceiptRecord { manifest: published.manifest_sha256, commit: published.commit.clone() },
             mutable: manifest.mutable,
             dependencies: manifest.dependencies.clone(),
-        })
-    }
-
-    fn fetch_and_unpack(
-        &self,
-        published: &Published,
-        index: Option<&Index>,
-        told: &Told<'_>,
-        dir: &Path,
-        component: &mut Component,
-    ) -> Result<Unpacked, Error> {
-        if let Some(index) = self.streams(published, index) {
-            return self.stream(published, index, told, dir, component);
-        }
-        let fetched = self.supply.package(published, index, &|bytes| told.tell(bytes))?;
-        note(component, fetched);
-        let unpacked = self.unpack_stored(published, index, dir);
-        if !self.keeps() {
-            self.store.discard(&published.package_sha256())?;
-        }
-        unpacked
-    }
-
-    /// Unpacks pieces while others are still on their way.
-    fn stream(
-        &self,
-        published: &Published,
-        index: &Index,
-        told: &Told<'_>,
-        dir: &Path,
-        component: &mut Component,
-    ) -> Result<Unpacked, Error> {
-        let relay = Relay::default();
-        let (fetched, unpacked) = std::thread::scope(|scope| {
-            let fetching = scope.spawn(|| {
-                let push = &mut |bytes: &mut crate::codec::Buffer| relay.push(bytes);
-                let fetched = self.supply.pieces(published, index, self.keeps(), push, &|bytes| told.tell(bytes));
-                relay.end();
-                fetched
-            });
-            let unpacked = self.unpack(published, Some(index), None, |options| {
-                archive::unpack_pieces(&relay, published.manifest.package.algorithm, index, dir, options)
-            });
-            relay.stop();
-            (fetching.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), unpacked)
-        });
-        match fetched {
-            // Unpacking failed first, or took no more for another reason of its own.
-            Err(Error::Fetch(FetchError::Stopped)) => unpacked,
-            fetched => {
-                note(component, fetched?);
-                unpacked
-            }
-        }
-    }
-
-    fn unpack_stored(&self, published: &Published, index: Option<&Index>, dir: &Path) -> Result<Unpacked, Error> {
-        let package = &published.manifest.package;
-        let sha256 = package.checksum.value;
-        let damaged = || Error::StoreDamaged { what: what(published), path: self.store.directory().into() };
-        let path = self.store.path(&sha256)?.ok_or_else(damaged)?;
-        let file = fsx::open(&path)?;
-        // An index, pinned by the manifest, pins every byte of the package: they are not hashed once more.
-        let expected = index.is_none().then_some(Expected { size: package.size, sha256 });
-        self.unpack(published, index, expected, |options| {
-            archive::unpack(Source::File(&file), package.algorithm, index, dir, options)
-        })
-    }
-
-    fn unpack(
-        &self,
-        published: &Published,
-        index: Option<&Index>,
-        expected: Option<Expected>,
-        run: impl FnOnce(&UnpackOptions<'_>) -> Result<Unpacked, UnpackError>,
-    ) -> Result<Unpacked, Error> {
-        let total = index.map(Index::content_size);
-        let told = |done: u64| {
-            (self.progress)(Progress { component: published.component(), phase: Phase::Unpack, done, total });
         };
-        let options = UnpackOptions {
-            threads: self.site.config.pack.threads.unwrap_or(0),
-            keep_write_bits: published.manifest.mutable,
-            mode_mask: None,
-            expected,
-            // With an index it is known that there is room.
-            max_bytes: match index {
-                Some(_) => None,
-                None => Some(fsx::space(&self.site.root)?.bytes),
-            },
-            max_holes: MAX_HOLE_BYTES,
-            progress: &told,
-        };
-        let package = || match self.store.path(&published.package_sha256()) {
-            Ok(Some(path)) => path,
-            _ => published.manifest.package.file.clone().into(),
-        };
-        run(&options).map_err(|error| match error {
-            UnpackError::TooMuch { limit: free } => {
-                Error::NoSpaceUnsaid { what: what(published), path: self.site.root.clone(), free }
-            }
-            source => Error::Unpack { what: what(published), package: package(), source: Box::new(source) },
-        })
+        Ok(Staged { receipt, inventory })
     }
 }
 
-fn note(component: &mut Component, fetched: Fetched) {
-    component.came_from(fetched.given);
-    component.resumed += fetched.reused;
-    component.failed.extend(fetched.failed);
+/// What a deploy of a version would fetch, by source, and how its files would come to be, as far as one can tell without
+/// writing: where its index is not in the store, all of it.
+pub(super) fn expected(
+    site: &Site,
+    view: Option<&View>,
+    published: &Published,
+    top: Option<&Path>,
+) -> Result<(Vec<Given>, Ways), Error> {
+    let mut sum = Ways::default();
+    if let Some(view) = view
+        && let Some(index) = fetch::stored_index(site, published)?
+    {
+        let (component, version) = (published.component(), published.version());
+        let sources = Sources::find(view, &others(site), component, version, &index.entries)?;
+        let ways = foreseen(site, view, published, &index, &sources, &[]);
+        for (item, way) in index.entries.iter().zip(&ways) {
+            if let (EntryKind::File { size, .. }, Some(way)) = (&item.entry.kind, way) {
+                sum.add(*way, *size);
+            }
+        }
+        if !needs_package(site, &ways) {
+            return Ok((Vec::new(), sum));
+        }
+    }
+    Ok((fetch::expected(site, published, top)?, sum))
+}
+
+/// Other roots whose files may be shared; what is no root is passed over.
+fn others(site: &Site) -> Vec<View> {
+    site.config
+        .deploy
+        .share_with
+        .iter()
+        .filter(|root| **root != site.root)
+        .filter_map(|root| View::open(root).ok())
+        .collect()
+}
+
+/// How the wanted files will come to be.
+fn foreseen(
+    site: &Site,
+    view: &View,
+    published: &Published,
+    index: &Index,
+    sources: &Sources,
+    wanted: &[bool],
+) -> Vec<Option<Way>> {
+    let options = options(site, published, &|_| {});
+    let mode = |mode| options.file_mode(mode);
+    let wanted = |number: usize| wanted.get(number).copied().unwrap_or(true);
+    foresee(sources, &index.entries, &wanted, &view.layout().staging(), &rules(site, published, &mode))
+}
+
+fn needs_package(site: &Site, ways: &[Option<Way>]) -> bool {
+    site.config.deploy.verify == Verify::Whole || ways.contains(&Some(Way::Unpack))
+}
+
+/// How a version is unpacked.
+pub(super) fn options<'t>(site: &Site, published: &Published, told: &'t (dyn Fn(u64) + Sync)) -> UnpackOptions<'t> {
+    UnpackOptions {
+        threads: site.config.pack.threads.unwrap_or(0),
+        keep_write_bits: published.manifest.mutable,
+        mode_mask: None,
+        expected: None,
+        max_bytes: None,
+        max_holes: MAX_HOLE_BYTES,
+        whole: site.config.deploy.verify == Verify::Whole,
+        progress: told,
+    }
+}
+
+/// How files of a version may be shared.
+pub(super) fn rules<'m>(site: &Site, published: &Published, mode: &'m (dyn Fn(u32) -> u32 + Sync)) -> Rules<'m> {
+    let deploy = &site.config.deploy;
+    Rules { link: deploy.link, hash: deploy.verify != Verify::Receipt, mutable: published.manifest.mutable, mode }
 }

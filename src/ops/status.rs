@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::change::current_at;
+use super::verify::Inspected;
 use super::{Error, Site};
 use crate::deploy::{Bad, Checked, HistoryEntry, Line, LinkCheck, Standing, Verified, check_links};
 use crate::model::{ComponentType, Sha256, Timestamp, Version};
@@ -31,6 +32,10 @@ pub struct Status {
     /// The versions that are marked bad on this root.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bad: Vec<BadVersion>,
+    /// How the files of the current versions are, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "verified")]
+    pub inspected: Option<Vec<Inspected>>,
     /// What an earlier run left unfinished: the release it was making, or `null` within for a cleanup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unfinished: Option<Option<u64>>,
@@ -97,6 +102,7 @@ pub fn status(site: &Site) -> Result<Status, Error> {
         since: entry.map(|e| e.at),
         by: entry.map(|e| e.by.clone()),
         components,
+        inspected: None,
         links_wrong: checks.iter().filter(|check| !check.is_ok()).count(),
         standing: view.standing(site.caller.time())?.map(|(_, standing)| standing),
         checks: checked,

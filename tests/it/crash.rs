@@ -4,7 +4,7 @@
 //! or link is tested the day it is written. That each change is a point is held by `tests/points.rs`.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::os::unix::process::ExitStatusExt as _;
 
 use super::old_or_new::{Change, RECOVER, published, same, scene, stages, visible, whole, with_custom_links};
@@ -73,6 +73,32 @@ fn recovery(scene: &Scene, args: &[&str]) {
 #[test]
 fn deploy_of_two_components() {
     all_or_nothing(&scene(&[]), &["deploy", "model@1.0.1", "config@2"]);
+}
+
+#[test]
+fn deploy_that_shares_files() {
+    let scene = scene(&[]);
+    scene.env.configure("deploy:", "deploy: {root: ../root, link: hardlink}");
+    // What was put back is other files: they are looked at, and are sources again.
+    let scene = scene.with(&["deploy", "--repair"]);
+    all_or_nothing(&scene, &["deploy", "model@1.0.1"]);
+    let shared = |version: &str| {
+        let weights = format!("root/components/model/{version}/bert/pytorch_model.bin");
+        fs::metadata(scene.env.path(weights)).expect("there").ino()
+    };
+    assert_eq!(shared("1.0.0"), shared("1.0.1"));
+}
+
+#[test]
+fn deploy_repair() {
+    let scene = scene(&[]);
+    let dir = scene.env.path("root/components/model/1.0.0");
+    fs::remove_file(dir.join("tokenizer/vocab.txt")).expect("removed");
+    fs::remove_file(dir.join("bert/config.json")).expect("removed");
+    fs::write(dir.join("bert/config.json"), "damaged").expect("written");
+    let scene = Scene::of(scene.env, &["root"]);
+    name_by_name(&scene, &["deploy", "--repair"]);
+    scene.env.ok(&["status", "--deep"]);
 }
 
 #[test]

@@ -20,6 +20,7 @@ fn busy() -> Env {
     env.git_init("rebuilt");
     env.ok(&["deploy", "model@1.0.0"]);
     env.ok(&["deploy", "model@1.0.1"]);
+    std::fs::remove_file(env.path("root/components/model/1.0.0/tokenizer/vocab.txt")).expect("there");
     env.write("project/models/bert/config.json", "{\"layers\": 24}\n");
     env.ok(&["pack", "--type", "model", "--version", "1.0.2"]);
     env
@@ -34,6 +35,7 @@ const CHANGING: &[&[&str]] = &[
     &["deploy", "config@1.0.0"],
     &["deploy", "config", "model@1.0.0"],
     &["deploy", "--record", "../records/records/packages/config/1.0.0/record.json"],
+    &["deploy", "--repair", "model@1.0.0"],
     &["version", "switch", "model", "1.0.0"],
     &["version", "pin", "model", "1.0.0"],
     &["version", "unpin", "model", "1.0.0"],
@@ -55,6 +57,8 @@ const CHANGING: &[&[&str]] = &[
 /// Every command that only reads.
 const READING: &[&[&str]] = &[
     &["status"],
+    &["status", "--verify"],
+    &["status", "--deep"],
     &["history"],
     &["history", "--limit", "1"],
     &["version", "list"],

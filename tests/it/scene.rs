@@ -17,14 +17,22 @@ pub type State = BTreeMap<String, String>;
 pub struct Scene {
     pub env: Env,
     dirs: &'static [&'static str],
+    /// A command that is run on what was put back.
+    then: &'static [&'static str],
 }
 
 impl Scene {
     /// Saves `dirs` as they are now; they need not exist.
     pub fn of(env: Env, dirs: &'static [&'static str]) -> Self {
-        let scene = Self { env, dirs };
+        let scene = Self { env, dirs, then: &[] };
         scene.save();
         scene
+    }
+
+    /// Runs a command each time that everything was put back.
+    pub fn with(mut self, then: &'static [&'static str]) -> Self {
+        self.then = then;
+        self
     }
 
     /// Saves them again.
@@ -38,6 +46,9 @@ impl Scene {
     pub fn restore(&self) {
         for dir in self.dirs {
             self.replace(dir, &format!("saved/{dir}"));
+        }
+        if !self.then.is_empty() {
+            self.env.ok(self.then);
         }
     }
 

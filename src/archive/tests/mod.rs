@@ -51,6 +51,7 @@ fn unpack_options() -> UnpackOptions<'static> {
         mode_mask: None,
         expected: None,
         max_bytes: None,
+        whole: false,
         max_holes: MAX_HOLE_BYTES,
         progress: &quiet,
     }

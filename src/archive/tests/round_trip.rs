@@ -170,3 +170,78 @@ proptest! {
         prop_assert_eq!(foreign.tree_digest(), archive.packed.tree);
     }
 }
+
+/// Copies a file with its mode and its time.
+fn copy_of(from: &Path, to: &Path) {
+    let meta = fs::metadata(from).expect("there");
+    fs::copy(from, to).expect("copied");
+    fs::File::open(to).and_then(|file| file.set_modified(meta.modified()?)).expect("set");
+}
+
+#[test]
+fn files_that_are_there_are_not_taken_from_the_package() {
+    let tree = sample();
+    for compression in ALL {
+        let archive = packed(&quick(tree.path(), compression));
+        let index = &archive.packed.index;
+        let whole = tempfile::tempdir().expect("a directory");
+        let options = unpack_options();
+        let source = Source::Stream(Box::new(&archive.bytes[..]));
+        let _ = unpack(source, compression, Some(index), whole.path(), &options).expect("unpacked");
+        let expected = listing(whole.path());
+        let files: Vec<bool> = index.entries.iter().map(|item| is_file(&item.entry)).collect();
+        for step in [1, 2, 7, 100, usize::MAX] {
+            // All files are there but every so many-th.
+            let have: Vec<bool> = files.iter().enumerate().map(|(n, file)| *file && (n + 1) % step != 0).collect();
+            for stream in [false, true] {
+                let into = tempfile::tempdir().expect("a directory");
+                let tree = Tree::begin(index, into.path(), &options).expect("begun");
+                let there = index.entries.iter().zip(&have).filter(|(_, have)| **have);
+                for (item, _) in there {
+                    let path = os_path(&item.entry.path);
+                    copy_of(&whole.path().join(path), &into.path().join(path));
+                }
+                let mut bytes = archive.bytes.clone();
+                if !stream && !index.whole {
+                    // What holds nothing that is missing may be anything.
+                    blank(&mut bytes, index, &have);
+                }
+                let file = as_file(&bytes);
+                let source = if stream { Source::Stream(Box::new(&bytes[..])) } else { Source::File(&file) };
+                tree.fill(source, compression, &have).expect("filled");
+                let unpacked = tree.finish().expect("finished");
+                assert_eq!((unpacked.tree, unpacked.files), (archive.packed.tree, archive.packed.files));
+                assert_eq!(listing(into.path()), expected, "{compression:?}, {step}, {stream}");
+            }
+        }
+        // A whole look reads those pieces, too.
+        let mut bytes = archive.bytes.clone();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        let options = UnpackOptions { whole: true, ..unpack_options() };
+        let into = tempfile::tempdir().expect("a directory");
+        let tree = Tree::begin(index, into.path(), &options).expect("begun");
+        assert!(tree.fill(Source::File(&as_file(&bytes)), compression, &files).is_err(), "{compression:?}");
+        tree.fill(Source::File(&as_file(&archive.bytes)), compression, &files).expect("all is well");
+    }
+}
+
+fn is_file(entry: &crate::model::Entry) -> bool {
+    matches!(entry.kind, crate::model::EntryKind::File { .. })
+}
+
+/// Overwrites the pieces that hold no byte of a file that is missing.
+fn blank(bytes: &mut [u8], index: &Index, have: &[bool]) {
+    for piece in &index.pieces {
+        let (start, end) = (piece.tar_offset, piece.tar_offset + piece.tar_length);
+        let mut before = 0;
+        let needed = index.entries.iter().zip(have).any(|(item, have)| {
+            let headers = std::mem::replace(&mut before, item.end());
+            let from = if item.stored == 0 { headers } else { item.offset };
+            is_file(&item.entry) && !have && from < end && start < (item.offset + item.stored).max(from + 1)
+        });
+        if !needed {
+            bytes[piece.offset as usize..(piece.offset + piece.length) as usize].fill(0x55);
+        }
+    }
+}

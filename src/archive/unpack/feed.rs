@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sha2::Digest as _;
 
+use super::pieces::Wanted;
 use super::{Source, UnpackOptions};
 use crate::archive::error::UnpackError;
 use crate::archive::tar::TarError;
@@ -29,6 +30,8 @@ pub(super) struct Feed<'a> {
     index: &'a Index,
     file: Option<&'a File>,
     pieces: Option<&'a dyn Pieces>,
+    /// What is read of a file; the rest is passed over.
+    wanted: Option<&'a Wanted<'a>>,
     state: Mutex<FeedState<'a>>,
     expected: Option<Sha256>,
 }
@@ -40,7 +43,12 @@ struct FeedState<'a> {
 }
 
 impl<'a> Feed<'a> {
-    pub fn new(source: Source<'a>, index: &'a Index, options: &UnpackOptions<'_>) -> Result<Self, UnpackError> {
+    pub fn new(
+        source: Source<'a>,
+        index: &'a Index,
+        wanted: &'a Wanted<'a>,
+        options: &UnpackOptions<'_>,
+    ) -> Result<Self, UnpackError> {
         if let Some(expected) = options.expected.filter(|e| e.size != index.size) {
             return Err(UnpackError::Size { expected: expected.size, found: index.size });
         }
@@ -56,7 +64,8 @@ impl<'a> Feed<'a> {
         }
         let expected = options.expected.map(|e| e.sha256);
         let state = FeedState { next: 0, stream, sha256: expected.map(|_| sha2::Sha256::new()) };
-        let feed = Self { index, file, pieces: None, state: Mutex::new(state), expected };
+        let wanted = file.map(|_| wanted);
+        let feed = Self { index, file, pieces: None, wanted, state: Mutex::new(state), expected };
         feed.end(0, &index.head, "head")?;
         Ok(feed)
     }
@@ -64,7 +73,7 @@ impl<'a> Feed<'a> {
     /// Pieces that were checked by who gives them.
     pub fn checked(pieces: &'a dyn Pieces, index: &'a Index) -> Self {
         let state = FeedState { next: 0, stream: None, sha256: None };
-        Self { index, file: None, pieces: Some(pieces), state: Mutex::new(state), expected: None }
+        Self { index, file: None, pieces: Some(pieces), wanted: None, state: Mutex::new(state), expected: None }
     }
 
     /// Whether pieces were checked by their digests before.
@@ -75,6 +84,9 @@ impl<'a> Feed<'a> {
     /// Reads the next piece; `None` behind the last. A file that need not be hashed is read by several at once.
     pub fn next(&self, packed: &mut Buffer) -> Result<Option<usize>, UnpackError> {
         let mut state = lock(&self.state);
+        while self.wanted.is_some_and(|wanted| state.next < self.index.pieces.len() && !wanted.piece(state.next)) {
+            state.next += 1;
+        }
         let number = state.next;
         let Some(piece) = self.index.pieces.get(number) else { return Ok(None) };
         state.next += 1;

@@ -11,19 +11,20 @@ mod feed;
 mod pieces;
 mod source;
 mod stream;
+mod tree;
 
 use std::fs::File;
 use std::path::Path;
 
 use super::error::UnpackError;
 use crate::codec::Trailing;
-use crate::model::{Blake3, Compression, EntryKind, Index, IndexEntry, IndexParts, Piece, Sha256};
+use crate::model::{Blake3, Compression, Entry, EntryKind, Index, IndexEntry, IndexParts, Piece, Sha256};
 use deposit::Deposit;
-use feed::Feed;
 pub use feed::Pieces;
 pub use source::Source;
 use source::Tally;
-use stream::Limits;
+use stream::{Limits, Target};
+pub use tree::Tree;
 
 /// What the whole package must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,12 +50,14 @@ pub struct UnpackOptions<'a> {
     pub max_bytes: Option<u64>,
     /// The most bytes the holes of sparse files may have together: what is hashed without being read or written.
     pub max_holes: u64,
+    /// Pieces are read and checked even where all the files in them are there: index and package are the same then.
+    pub whole: bool,
     /// Told, now and then, how many bytes of files are done.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
 
 /// What was unpacked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Unpacked {
     /// The tree digest; whoever knows what it should be compares.
@@ -65,6 +68,20 @@ pub struct Unpacked {
     pub bytes: u64,
     /// How many entries.
     pub entries: u64,
+    /// The entries, where no index lists them.
+    pub listed: Vec<Entry>,
+}
+
+impl UnpackOptions<'_> {
+    /// The permission bits that a file gets which the package says has `mode`.
+    pub fn file_mode(&self, mode: u32) -> u32 {
+        mode & self.mode_mask.unwrap_or(0o777) & if self.keep_write_bits { 0o755 } else { 0o555 }
+    }
+
+    /// The permission bits that directories get.
+    pub fn directory_mode(&self) -> u32 {
+        0o755 & self.mode_mask.unwrap_or(0o777)
+    }
 }
 
 /// Unpacks a package into `into`, an empty directory that exists. Nothing is flushed.
@@ -83,55 +100,21 @@ pub fn unpack(
     into: &Path,
     options: &UnpackOptions<'_>,
 ) -> Result<Unpacked, UnpackError> {
-    let deposit = Deposit::new(into, options)?;
-    match index {
-        Some(index) => {
-            same_compression(index, compression)?;
-            if let Some(limit) = options.max_bytes.filter(|limit| index.stored_size() > *limit) {
-                return Err(UnpackError::TooMuch { limit });
-            }
-            if index.whole {
-                whole(source, index, &deposit, options)?;
-            } else {
-                pieces::unpack(Feed::new(source, index, options)?, index, &deposit, options)?;
-            }
-            Ok(count(&index.entries, index.tree_digest()))
-        }
-        None => {
-            let mut tally = Tally::new(source.into_read(), options.expected.is_some(), false);
-            let mut found = stream::Found::default();
-            let limits = Limits { bytes: options.max_bytes, holes: options.max_holes };
-            let target = Some((&deposit, options.progress));
-            stream::walk(&mut tally, compression, target, limits, Trailing::PassedOver, &mut found)?;
-            tally.check(options.expected)?;
-            Ok(count(&found.entries, stream::digest(&found.entries)))
-        }
-    }
-}
-
-/// Unpacks, as [`unpack`] does, a package whose checked pieces come from elsewhere, in the order of `index`; its `expected`
-/// is for who gives them to check.
-///
-/// # Errors
-///
-/// As [`unpack`]; [`UnpackError::Whole`].
-pub fn unpack_pieces(
-    pieces: &dyn Pieces,
-    compression: Compression,
-    index: &Index,
-    into: &Path,
-    options: &UnpackOptions<'_>,
-) -> Result<Unpacked, UnpackError> {
-    same_compression(index, compression)?;
-    if index.whole {
-        return Err(UnpackError::Whole);
-    }
-    if let Some(limit) = options.max_bytes.filter(|limit| index.stored_size() > *limit) {
-        return Err(UnpackError::TooMuch { limit });
+    if let Some(index) = index {
+        let tree = Tree::begin(index, into, options)?;
+        tree.fill(source, compression, &[])?;
+        return tree.finish();
     }
     let deposit = Deposit::new(into, options)?;
-    pieces::unpack(Feed::checked(pieces, index), index, &deposit, options)?;
-    Ok(count(&index.entries, index.tree_digest()))
+    let mut tally = Tally::new(source.into_read(), options.expected.is_some(), false);
+    let mut found = stream::Found::default();
+    let limits = Limits { bytes: options.max_bytes, holes: options.max_holes };
+    let target = Target { deposit: &deposit, progress: options.progress, have: None };
+    stream::walk(&mut tally, compression, Some(target), limits, Trailing::PassedOver, &mut found)?;
+    tally.check(options.expected)?;
+    let mut unpacked = count(&found.entries, stream::digest(&found.entries));
+    unpacked.listed = found.entries.into_iter().map(|item| item.entry).collect();
+    Ok(unpacked)
 }
 
 /// Reads a package back with the plain reader and compares every entry, every byte and every offset with its index.
@@ -186,23 +169,6 @@ pub fn index_foreign(package: &File, compression: Compression) -> Result<Index, 
     Ok(Index::new(parts)?)
 }
 
-/// One piece spans the package: one stream, compared with the index as it goes by.
-fn whole(source: Source<'_>, index: &Index, deposit: &Deposit, options: &UnpackOptions<'_>) -> Result<(), UnpackError> {
-    let mut tally = Tally::new(source.into_read(), options.expected.is_some(), true);
-    let mut compare = stream::Compare::new(index);
-    let limits = Limits { bytes: None, holes: options.max_holes };
-    let target = Some((deposit, options.progress));
-    stream::walk(&mut tally, index.compression, target, limits, trailing(index), &mut compare)?;
-    compare.finish()?;
-    tally.check_size(index.size)?;
-    tally.check(options.expected)?;
-    let (length, found) = tally.finish()?;
-    match index.pieces.first().map(|piece| piece.packed) {
-        Some(expected) if expected != found => Err(UnpackError::Piece { piece: 0, offset: 0, length, expected, found }),
-        _ => Ok(()),
-    }
-}
-
 /// Only an archive that another program made may have bytes behind it; one in pieces is our own.
 fn trailing(index: &Index) -> Trailing {
     if index.whole { Trailing::PassedOver } else { Trailing::Refused }
@@ -221,5 +187,5 @@ fn count(entries: &[IndexEntry], tree: Blake3) -> Unpacked {
         _ => None,
     });
     let (files, bytes) = sizes.fold((0, 0u64), |(files, bytes), size| (files + 1, bytes.saturating_add(size)));
-    Unpacked { tree, files, bytes, entries: entries.len() as u64 }
+    Unpacked { tree, files, bytes, entries: entries.len() as u64, listed: Vec::new() }
 }

@@ -4,42 +4,96 @@
 //! that lie in it. Headers are parsed and compared with the index wherever they lie. A small file is wholly in one
 //! piece; the pieces of a big one are written at their offsets by whoever has them and hashed in turn.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::UnpackOptions;
-use super::deposit::{Deposit, Hand};
+use super::deposit::Deposit;
 use super::feed::{Feed, lock};
 use super::stream::compare;
 use crate::archive::error::UnpackError;
-use crate::archive::pack::NORMALIZED_MTIME;
 use crate::archive::tar::{BLOCK, TarError, next_member, only_zeros};
 use crate::codec::{self, Buffer};
-use crate::model::{Blake3, Entry, EntryKind, Index, TreePath};
+use crate::fsx::Hand;
+use crate::model::{Blake3, EntryKind, Index};
 
-/// Unpacks every piece of `index`.
+/// What is wanted of a package: which files, and which pieces for that.
+pub(super) struct Wanted<'a> {
+    index: &'a Index,
+    /// Of each entry, whether its file is there already; empty where none is.
+    have: &'a [bool],
+    /// Of each piece, whether it is needed.
+    pieces: Vec<bool>,
+}
+
+impl<'a> Wanted<'a> {
+    pub fn new(index: &'a Index, have: &'a [bool], options: &UnpackOptions<'_>) -> Self {
+        let all = have.is_empty() || options.whole || options.expected.is_some();
+        let mut wanted = Self { index, have, pieces: vec![all; index.pieces.len()] };
+        if !all {
+            wanted.mark();
+        }
+        wanted
+    }
+
+    /// Whether an entry's file has to be made.
+    fn file(&self, number: usize) -> bool {
+        !self.have.get(number).copied().unwrap_or(false)
+    }
+
+    pub fn piece(&self, number: usize) -> bool {
+        self.pieces.get(number).copied().unwrap_or(false)
+    }
+
+    /// Marks the pieces that hold content of a file that is not there; of an empty file, its headers.
+    fn mark(&mut self) {
+        let index = self.index;
+        let mut end = 0;
+        for (number, item) in index.entries.iter().enumerate() {
+            let headers = std::mem::replace(&mut end, item.end());
+            let (EntryKind::File { .. }, true) = (&item.entry.kind, self.file(number)) else { continue };
+            let (from, to) = match item.stored {
+                0 => (headers, item.offset),
+                stored => (item.offset, item.offset + stored),
+            };
+            let first = index.pieces.partition_point(|piece| piece.tar_offset + piece.tar_length <= from);
+            let behind = index.pieces.partition_point(|piece| piece.tar_offset < to);
+            self.pieces.iter_mut().take(behind).skip(first).for_each(|piece| *piece = true);
+        }
+    }
+
+    /// The bytes of the files that are there.
+    fn had(&self) -> u64 {
+        let had = self.index.entries.iter().zip(self.have).filter(|(_, have)| **have);
+        had.map(|(item, _)| item.stored).fold(0, u64::saturating_add)
+    }
+}
+
+/// Unpacks every piece that is wanted.
 pub(super) fn unpack<'a>(
     feed: Feed<'a>,
-    index: &'a Index,
-    deposit: &'a Deposit,
+    wanted: &'a Wanted<'a>,
+    deposit: &'a Deposit<'a>,
     options: &'a UnpackOptions<'_>,
 ) -> Result<(), UnpackError> {
+    let index = wanted.index;
     let end = index.entries.last().map_or(0, |last| last.end());
     if index.tar_size < end + BLOCK as u64 {
         return Err(TarError::CutShort.into());
     }
-    let directories = make_directories(index, deposit)?;
     let job = Job {
         index,
+        wanted,
         deposit,
         feed,
         assemblies: assemblies(index),
         failure: Mutex::new(None),
         failed: AtomicBool::new(false),
-        bytes: AtomicU64::new(0),
+        whole: options.whole,
+        bytes: AtomicU64::new(if options.whole { 0 } else { wanted.had() }),
         progress: options.progress,
     };
     std::thread::scope(|scope| {
@@ -51,50 +105,7 @@ pub(super) fn unpack<'a>(
     if let Some(error) = lock(&job.failure).take() {
         return Err(error);
     }
-    job.feed.finish()?;
-    make_links(index, deposit)?;
-    deposit.seal_directories(&directories)?;
-    Ok(())
-}
-
-/// Makes all directories, those that no entry names too; returns them with their times.
-fn make_directories(index: &Index, deposit: &Deposit) -> Result<BTreeMap<TreePath, i64>, UnpackError> {
-    let mut hand = Hand::default();
-    let mut times = BTreeMap::new();
-    let mut known: Option<TreePath> = None;
-    for Entry { path, kind, mtime, .. } in index.entries.iter().map(|item| &item.entry) {
-        let mut missing = Vec::new();
-        let mut above = path.parent();
-        if above != known {
-            known.clone_from(&above);
-            while let Some(parent) = above.filter(|parent| !times.contains_key(parent)) {
-                above = parent.parent();
-                missing.push((parent, NORMALIZED_MTIME));
-            }
-        }
-        if *kind == EntryKind::Directory && times.insert(path.clone(), *mtime).is_none() {
-            missing.insert(0, (path.clone(), *mtime));
-        }
-        for (directory, mtime) in missing.into_iter().rev() {
-            deposit.directory(&mut hand, &directory)?;
-            times.insert(directory, mtime);
-        }
-    }
-    Ok(times)
-}
-
-/// Links come last: nothing is ever written through one.
-fn make_links(index: &Index, deposit: &Deposit) -> Result<(), UnpackError> {
-    let mut hand = Hand::default();
-    for item in &index.entries {
-        let entry = &item.entry;
-        match &entry.kind {
-            EntryKind::Symlink { target } => deposit.symlink(&mut hand, &entry.path, target, entry.mtime)?,
-            EntryKind::HardLink { to } => deposit.hard_link(&mut hand, &entry.path, to)?,
-            EntryKind::Directory | EntryKind::File { .. } => {}
-        }
-    }
-    Ok(())
+    job.feed.finish()
 }
 
 /// A file whose bytes lie in several pieces.
@@ -110,6 +121,17 @@ struct AssemblyState {
     /// How many bytes have been hashed: the part that begins here is next.
     hashed: u64,
     hasher: Option<blake3::Hasher>,
+}
+
+impl Assembly {
+    /// The file, made by whoever comes first.
+    fn file(&self, make: impl FnOnce() -> crate::fsx::Result<File>) -> Result<Arc<File>, UnpackError> {
+        let mut state = lock(&self.state);
+        match &state.file {
+            Some(file) => Ok(file.clone()),
+            None => Ok(state.file.insert(Arc::new(make()?)).clone()),
+        }
+    }
 }
 
 /// The files that do not lie in one piece, by their number.
@@ -128,11 +150,14 @@ fn assemblies(index: &Index) -> HashMap<usize, Assembly> {
 /// What all threads share.
 struct Job<'a> {
     index: &'a Index,
-    deposit: &'a Deposit,
+    wanted: &'a Wanted<'a>,
+    deposit: &'a Deposit<'a>,
     feed: Feed<'a>,
     assemblies: HashMap<usize, Assembly>,
     failure: Mutex<Option<UnpackError>>,
     failed: AtomicBool,
+    /// Whether files that are there are checked in the package, too.
+    whole: bool,
     bytes: AtomicU64,
     progress: &'a (dyn Fn(u64) + Sync),
 }
@@ -148,9 +173,12 @@ impl Job<'_> {
     fn work(&self) -> Result<(), UnpackError> {
         let mut decoder =
             codec::decoder(self.index.compression).map_err(|source| UnpackError::Codec { piece: 0, source })?;
-        let (mut packed, mut raw, mut hand) = (Buffer::default(), Buffer::default(), Hand::default());
+        let (mut packed, mut raw, mut hand) = (Buffer::default(), Buffer::default(), self.deposit.hand());
         while !self.failed.load(Ordering::Relaxed) {
             let Some(number) = self.feed.next(&mut packed)? else { break };
+            if !self.wanted.piece(number) {
+                continue;
+            }
             let piece = self.index.pieces[number];
             let found = if self.feed.is_checked() { piece.packed } else { Blake3::of(packed.filled()) };
             if found != piece.packed {
@@ -177,7 +205,7 @@ impl Job<'_> {
     }
 
     /// Goes through the entries that lie in a piece, which holds the tar stream from `start`.
-    fn entries(&self, start: u64, bytes: &[u8], hand: &mut Hand) -> Result<(), UnpackError> {
+    fn entries(&self, start: u64, bytes: &[u8], hand: &mut Hand<'_>) -> Result<(), UnpackError> {
         let entries = &self.index.entries;
         let mut number = entries.partition_point(|item| item.end() <= start);
         let mut rest = bytes;
@@ -229,7 +257,7 @@ impl Job<'_> {
     }
 
     /// A part of a file, at `offset` in it.
-    fn content(&self, number: usize, offset: u64, part: &[u8], hand: &mut Hand) -> Result<(), UnpackError> {
+    fn content(&self, number: usize, offset: u64, part: &[u8], hand: &mut Hand<'_>) -> Result<(), UnpackError> {
         let entry = &self.index.entries[number].entry;
         let EntryKind::File { size, digest: expected } = entry.kind else { return Ok(()) };
         let path = &entry.path;
@@ -237,23 +265,28 @@ impl Job<'_> {
             true => Ok(()),
             false => Err(UnpackError::Content { path: path.clone(), expected, found }),
         };
+        let wanted = self.wanted.file(number);
+        if !wanted && !self.whole {
+            return Ok(());
+        }
         let Some(assembly) = self.assemblies.get(&number) else {
             verify(Blake3::of(part))?;
-            let file = self.deposit.file(hand, path, entry.mode)?;
-            if !part.is_empty() {
-                self.deposit.write(hand, path, &file, part, 0)?;
+            if wanted {
+                let file = self.deposit.file(hand, path, entry.mode)?;
+                if !part.is_empty() {
+                    self.deposit.write(hand, path, &file, part, 0)?;
+                }
+                self.deposit.seal(hand, path, &file, entry.mode, entry.mtime)?;
             }
-            self.deposit.seal(hand, path, &file, entry.mode, entry.mtime)?;
             return Ok(());
         };
-        let file = {
-            let mut state = lock(&assembly.state);
-            match &state.file {
-                Some(file) => file.clone(),
-                None => state.file.insert(Arc::new(self.deposit.file(hand, path, entry.mode)?)).clone(),
-            }
+        let file = match wanted {
+            true => Some(assembly.file(|| self.deposit.file(hand, path, entry.mode))?),
+            false => None,
         };
-        self.deposit.write(hand, path, &file, part, offset)?;
+        if let Some(file) = &file {
+            self.deposit.write(hand, path, file, part, offset)?;
+        }
         let mut state = lock(&assembly.state);
         while state.hashed != offset {
             // Whoever has the part before may have failed.
@@ -269,7 +302,9 @@ impl Job<'_> {
         let end = offset + part.len() as u64;
         if end == size {
             verify(Blake3::from_bytes(*hasher.finalize().as_bytes()))?;
-            self.deposit.seal(hand, path, &file, entry.mode, entry.mtime)?;
+            if let Some(file) = &file {
+                self.deposit.seal(hand, path, file, entry.mode, entry.mtime)?;
+            }
         }
         let mut state = lock(&assembly.state);
         state.hashed = end;

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read};
 
 use super::ahead::Ahead;
-use super::deposit::{Deposit, Hand};
+use super::deposit::Deposit;
 use super::source::Tally;
 use crate::archive::error::UnpackError;
 use crate::archive::pack::NORMALIZED_MTIME;
 use crate::archive::tar::{Body, Member, Segment, TarError, next_member, no_header, only_zeros, padding};
 use crate::codec::{self, Trailing};
+use crate::fsx::Hand;
 use crate::model::{
     Blake3, Compression, Entry, EntryKind, Index, IndexEntry, IndexError, MAX_ENTRIES, MAX_HOLE_BYTES, Shape,
     TreeHasher, TreePath,
@@ -136,7 +137,26 @@ pub(super) fn digest(entries: &[IndexEntry]) -> Blake3 {
 }
 
 /// Where to write, and whom to tell how much.
-pub(super) type Target<'a> = (&'a Deposit, &'a (dyn Fn(u64) + Sync));
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub deposit: &'a Deposit<'a>,
+    pub progress: &'a (dyn Fn(u64) + Sync),
+    /// Where only files are made, and those only that are not there: of each entry, whether it is.
+    pub have: Option<&'a [bool]>,
+}
+
+impl<'a> Target<'a> {
+    /// Where directories and links are made.
+    fn shape(self) -> Option<&'a Deposit<'a>> {
+        self.have.is_none().then_some(self.deposit)
+    }
+
+    /// Where the file of entry `number` is made.
+    fn file(self, number: usize) -> Option<&'a Deposit<'a>> {
+        let there = self.have.and_then(|have| have.get(number)).copied().unwrap_or(false);
+        (!there).then_some(self.deposit)
+    }
+}
 
 /// How much an archive may hold.
 #[derive(Debug, Clone, Copy)]
@@ -171,7 +191,8 @@ pub(super) fn walk(
             input: Counted { input, at: 0, watch },
             shape: Shape::new(),
             target,
-            hand: Hand::default(),
+            hand: target.map(|target| target.deposit.hand()),
+            number: 0,
             directories: BTreeMap::new(),
             limits,
             trailing,
@@ -204,7 +225,9 @@ struct Walk<'a, 'w, R> {
     input: Counted<'w, R>,
     shape: Shape,
     target: Option<Target<'a>>,
-    hand: Hand,
+    hand: Option<Hand<'a>>,
+    /// The entry that is next.
+    number: usize,
     directories: BTreeMap<TreePath, i64>,
     limits: Limits,
     trailing: Trailing,
@@ -224,7 +247,7 @@ impl<R: Read> Walk<'_, '_, R> {
             Trailing::Refused => only_zeros(&mut self.input)?,
             Trailing::PassedOver => no_header(&mut self.input)?,
         }
-        if let Some((deposit, _)) = self.target {
+        if let Some(deposit) = self.target.and_then(Target::shape) {
             deposit.seal_directories(&self.directories)?;
         }
         Ok(())
@@ -241,27 +264,30 @@ impl<R: Read> Walk<'_, '_, R> {
             Body::HardLink { to } => EntryKind::HardLink { to: to.clone() },
         };
         let implied = self.shape.admit(&path, &kind)?;
-        if let Some((deposit, _)) = self.target {
-            for directory in implied {
-                deposit.directory(&mut self.hand, &directory)?;
-                self.directories.insert(directory, NORMALIZED_MTIME);
-            }
-        }
-        match (body, self.target) {
-            (Body::File { size, segments }, _) => {
+        let shape = self.target.and_then(Target::shape).zip(self.hand.as_mut());
+        match (body, shape) {
+            (Body::File { size, segments }, shape) => {
+                if let Some((deposit, hand)) = shape {
+                    implied_directories(implied, deposit, hand, &mut self.directories)?;
+                }
                 let found = self.file(&path, mode, mtime, size, segments)?;
                 kind = EntryKind::File { size, digest: found };
             }
-            (Body::Directory, Some((deposit, _))) => {
-                // It may have been made for an entry in it.
-                if self.directories.insert(path.clone(), mtime).is_none() {
-                    deposit.directory(&mut self.hand, &path)?;
+            (body, Some((deposit, hand))) => {
+                implied_directories(implied, deposit, hand, &mut self.directories)?;
+                match body {
+                    // It may have been made for an entry in it.
+                    Body::Directory if self.directories.insert(path.clone(), mtime).is_none() => {
+                        deposit.directory(hand, &path)?;
+                    }
+                    Body::Symlink { target } => deposit.symlink(hand, &path, &target, mtime)?,
+                    Body::HardLink { to } => deposit.hard_link(hand, &path, &to)?,
+                    Body::Directory | Body::File { .. } => {}
                 }
             }
-            (Body::Symlink { target }, Some((deposit, _))) => deposit.symlink(&mut self.hand, &path, &target, mtime)?,
-            (Body::HardLink { to }, Some((deposit, _))) => deposit.hard_link(&mut self.hand, &path, &to)?,
             (_, None) => {}
         }
+        self.number += 1;
         self.input.watch.entry(IndexEntry { entry: Entry { path, kind, mode, mtime }, offset, stored })
     }
 
@@ -287,8 +313,9 @@ impl<R: Read> Walk<'_, '_, R> {
     ) -> Result<Blake3, UnpackError> {
         let segments = segments.unwrap_or_else(|| vec![Segment { offset: 0, length: size }]);
         self.admit(path, size, segments.iter().map(|segment| segment.length).sum())?;
-        let file = match self.target {
-            Some((deposit, _)) => Some(deposit.file(&mut self.hand, path, mode)?),
+        let mut target = self.target.and_then(|target| target.file(self.number)).zip(self.hand.as_mut());
+        let file = match &mut target {
+            Some((deposit, hand)) => Some(deposit.file(hand, path, mode)?),
             None => None,
         };
         let mut hasher = blake3::Hasher::new();
@@ -302,8 +329,8 @@ impl<R: Read> Walk<'_, '_, R> {
                 let part = &mut self.buffer[..part];
                 fill(&mut self.input, part)?;
                 hasher.update(part);
-                if let (Some(file), Some((deposit, _))) = (&file, self.target) {
-                    deposit.write(&mut self.hand, path, file, part, at)?;
+                if let (Some(file), Some((deposit, hand))) = (&file, &mut target) {
+                    deposit.write(hand, path, file, part, at)?;
                 }
                 at += part.len() as u64;
                 written = at;
@@ -311,15 +338,31 @@ impl<R: Read> Walk<'_, '_, R> {
         }
         hash_zeros(&mut hasher, size - at);
         fill(&mut self.input, &mut self.buffer[..padding(stored)])?;
-        if let (Some(file), Some((deposit, progress))) = (&file, self.target) {
+        if let (Some(file), Some((deposit, hand))) = (&file, &mut target) {
             if written < size {
-                deposit.set_length(&mut self.hand, path, file, size)?;
+                deposit.set_length(hand, path, file, size)?;
             }
-            deposit.seal(&mut self.hand, path, file, mode, mtime)?;
-            progress(self.bytes.saturating_add(self.holes));
+            deposit.seal(hand, path, file, mode, mtime)?;
+        }
+        if let Some(target) = self.target {
+            (target.progress)(self.bytes.saturating_add(self.holes));
         }
         Ok(Blake3::from_bytes(*hasher.finalize().as_bytes()))
     }
+}
+
+/// Makes the directories that an entry lies in and no entry names.
+fn implied_directories(
+    implied: Vec<TreePath>,
+    deposit: &Deposit<'_>,
+    hand: &mut Hand<'_>,
+    directories: &mut BTreeMap<TreePath, i64>,
+) -> Result<(), UnpackError> {
+    for directory in implied {
+        deposit.directory(hand, &directory)?;
+        directories.insert(directory, NORMALIZED_MTIME);
+    }
+    Ok(())
 }
 
 fn fill(input: &mut impl Read, out: &mut [u8]) -> Result<(), TarError> {

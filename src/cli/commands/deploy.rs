@@ -11,6 +11,7 @@ use crate::cli::progress::Lines;
 use crate::cli::settings;
 use crate::cli::words::{Phrase, say};
 use crate::config::Secret;
+use crate::deploy::Ways;
 use crate::fsx;
 use crate::model::ByteSize;
 use crate::ops::Site;
@@ -50,13 +51,33 @@ pub(super) fn notes(report: &deploy::Report, output: &Output) {
     explain::sentences(failed).iter().for_each(|sentence| output.warn_text(sentence));
 }
 
+/// How files came to be, where another version gave any of them.
+pub(super) fn ways(ways: &Ways) -> Option<String> {
+    if !ways.is_shared() {
+        return None;
+    }
+    let each = [
+        ("ways.reflinked", ways.reflinked),
+        ("ways.hardlinked", ways.hardlinked),
+        ("ways.copied", ways.copied),
+        ("ways.unpacked", ways.unpacked),
+    ];
+    let some = each.into_iter().filter(|(_, count)| count.files > 0);
+    let each = some.map(|(key, count)| {
+        say(key, &[("files", count.files.to_string()), ("bytes", ByteSize(count.bytes).to_string())])
+    });
+    Some(say("deploy.ways", &[("ways", each.collect::<Vec<_>>().join(", "))]))
+}
+
 /// The lines about a deploy: a line a component, then the release.
 pub(super) fn text(report: &deploy::Report) -> String {
     let mut lines = Vec::new();
     for component in &report.components {
         let key = match (component.how, report.change.dry_run, &component.source) {
             (How::Present, ..) => "deploy.present",
-            (How::Unpacked, true, _) => "deploy.would-unpack",
+            (How::Unpacked | How::Shared, true, _) if !component.ways.is_shared() => "deploy.would-unpack",
+            (How::Unpacked | How::Shared, true, _) => "deploy.would-share",
+            (How::Shared, false, _) => "deploy.shared",
             (How::Unpacked, false, None) => "deploy.unpacked-from-store",
             (How::Unpacked, false, Some(_)) => "deploy.unpacked",
         };
@@ -70,6 +91,7 @@ pub(super) fn text(report: &deploy::Report) -> String {
             ("seconds", format!("{:.1}", component.milliseconds as f64 / 1000.0)),
         ];
         lines.push(say(key, &args));
+        lines.extend(ways(&component.ways));
         if component.sources.len() > 1 {
             let each = component.sources.iter().map(|given| format!("`{}` {}", given.name, ByteSize(given.bytes)));
             lines.push(say("deploy.by-source", &[("sources", each.collect::<Vec<_>>().join(", "))]));

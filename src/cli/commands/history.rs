@@ -59,6 +59,7 @@ fn event(event: &Event) -> [String; 5] {
         What::Unpin => "history.unpin",
         What::Cleanup => "history.cleanup",
         What::RepairLinks => "history.repair-links",
+        What::RepairVersion => "history.repair-version",
     };
     let result = match event.result {
         Ending::Done => None,

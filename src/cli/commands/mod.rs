@@ -12,6 +12,7 @@ mod processes;
 mod publish;
 mod record;
 mod release;
+mod repair;
 mod ship;
 mod status;
 mod store;
@@ -40,12 +41,13 @@ pub(super) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Commands::Init(args) => init::run(&args, &output),
         Commands::Pack(args) => pack::run(&here("pack")?, &args, &lines, &output),
         Commands::Publish(args) => publish::run(&here("publish")?, &args, &lines, &output),
+        Commands::Deploy(args) if args.repair => repair::run(&here("deploy")?, &args, &lines, &output),
         Commands::Deploy(args) => deploy::run(here("deploy")?, &args, &lines, &output),
         Commands::Ship(args) => ship::run(&cli.global, &args, &lines, &output),
         Commands::Rollback(args) => release::rollback(&here("rollback")?, &args, &output),
         Commands::Confirm(args) => confirm::run(&here("confirm")?, &args, &output),
         Commands::Undeploy(args) => undeploy::run(&here("undeploy")?, &args, &output),
-        Commands::Status => return status::run(&here("status")?, &output),
+        Commands::Status(args) => return status::run(&here("status")?, &args, &lines, &output),
         Commands::History(args) => history::run(&here("history")?, &args, &output),
         Commands::Version(args) => version::run(here("version")?, &args, &output),
         Commands::Links(args) => return links::run(&here("links")?, &args, &output),

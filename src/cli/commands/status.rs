@@ -2,15 +2,21 @@
 
 use std::process::ExitCode;
 
+use crate::cli::args::Status;
 use crate::cli::explain;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{self, Failure};
 use crate::cli::output::{Output, table};
-use crate::cli::words::{Phrase, say};
-use crate::deploy::Standing;
+use crate::cli::progress::Lines;
+use crate::cli::words::{Kind, Phrase, say};
+use crate::deploy::{Difference, Standing};
+use crate::ops::verify::{self, Condition, Found, Inspected};
 use crate::ops::{Site, status};
 
-pub(super) fn run(site: &Site, output: &Output) -> Result<ExitCode, Failure> {
-    let report = status::status(site)?;
+pub(super) fn run(site: &Site, args: &Status, lines: &Lines, output: &Output) -> Result<ExitCode, Failure> {
+    let mut report = status::status(site)?;
+    if args.verify || args.deep {
+        report.inspected = Some(verify::verify(site, args.deep, &|progress| lines.tell(progress))?);
+    }
     if let Some(unfinished) = report.unfinished {
         let phrase = match unfinished {
             Some(release) => Phrase::failed("status.unfinished").with("release", release),
@@ -31,7 +37,11 @@ pub(super) fn run(site: &Site, output: &Output) -> Result<ExitCode, Failure> {
         output.warn(&Phrase::failed("status.links-wrong").with("count", report.links_wrong));
     }
     output.report(&report, text);
-    Ok(ExitCode::SUCCESS)
+    let wrong = |inspected: &Inspected| !matches!(inspected.state, Condition::Good | Condition::Edited);
+    match report.inspected.iter().flatten().any(wrong) {
+        true => Ok(ExitCode::from(failure::status(Kind::Refused))),
+        false => Ok(ExitCode::SUCCESS),
+    }
 }
 
 fn text(report: &status::Status) -> String {
@@ -69,5 +79,41 @@ fn text(report: &status::Status) -> String {
         ];
         say("status.bad", &args)
     }));
+    lines.extend(report.inspected.iter().flatten().map(inspected_text));
     lines.join("\n")
+}
+
+/// A line about a version, and one for each entry that differs.
+fn inspected_text(inspected: &Inspected) -> String {
+    let key = match inspected.state {
+        Condition::Good => "verify.good",
+        Condition::Edited => "verify.edited",
+        Condition::Damaged => "verify.damaged",
+        Condition::Unlisted => "verify.unlisted",
+        Condition::Gone => "verify.gone",
+    };
+    let args = [
+        ("component", inspected.component.to_string()),
+        ("version", inspected.version.to_string()),
+        ("entries", inspected.entries.to_string()),
+        ("count", inspected.findings.len().to_string()),
+    ];
+    let findings = inspected.findings.iter().map(found_text);
+    std::iter::once(say(key, &args)).chain(findings).collect::<Vec<_>>().join("\n")
+}
+
+/// What is wrong with one entry.
+pub(super) fn found_text(found: &Found) -> String {
+    let key = match found.what {
+        Difference::Missing => "verify.missing",
+        Difference::Extra => "verify.extra",
+        Difference::Kind => "verify.kind",
+        Difference::Mode => "verify.mode",
+        Difference::Size => "verify.size",
+        Difference::Content => "verify.content",
+        Difference::Time => "verify.time",
+        Difference::Replaced => "verify.replaced",
+        Difference::Target => "verify.target",
+    };
+    say(key, &[("path", found.path.clone())])
 }

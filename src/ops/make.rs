@@ -1,0 +1,262 @@
+//! Making the tree of one version: directories, then files that lie on this machine, then what is missing from the package,
+//! which is in the store or fetched, then links.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{MutexGuard, PoisonError};
+
+use super::deploy::Component;
+use super::fetch::{ONE_STREAM, what};
+use super::relay::Relay;
+use super::stage::{Prepared, Staging, options, rules};
+use super::{Error, Phase, Progress};
+use crate::archive::{self, Expected, Source, Tree, UnpackError, UnpackOptions, Unpacked};
+use crate::deploy::{Inventory, Way, Ways, share};
+use crate::fsx;
+use crate::model::{Entry, EntryKind, Index};
+use crate::records::Published;
+use crate::transfer::{FetchError, Fetched};
+
+/// One version that is being staged.
+struct Work<'w> {
+    published: &'w Published,
+    prepared: &'w Prepared<'w>,
+    dir: &'w Path,
+    stop: &'w AtomicBool,
+}
+
+/// A tree that was made.
+pub(super) struct Made {
+    pub unpacked: Unpacked,
+    pub inventory: Inventory,
+    pub ways: Ways,
+}
+
+impl Staging<'_> {
+    /// The index, where the package is unpacked while it is fetched. What is small comes in one request, and is kept.
+    pub(super) fn streams<'i>(&self, published: &Published, index: Option<&'i Index>) -> Option<&'i Index> {
+        let large = published.manifest.package.size > ONE_STREAM || !self.keeps();
+        index.filter(|index| large && !index.whole)
+    }
+
+    /// Makes the tree of a version, or what is wanted of it, in `dir`.
+    pub fn make(
+        &self,
+        published: &Published,
+        dir: &Path,
+        stop: &AtomicBool,
+        component: &mut Component,
+    ) -> Result<Made, Error> {
+        let sha256 = published.package_sha256();
+        let Some(prepared) = self.prepared.get(published.component()) else {
+            return Err(Error::NoSuchComponent { component: published.component().clone() });
+        };
+        note(component, std::mem::take(&mut *lock(&prepared.fetched)));
+        let work = Work { published, prepared, dir, stop };
+        match self.supply.has(published)? {
+            true => match self.tree(&work, component, true) {
+                // The store's copy may have rotted since it was checked: then it is thrown away and fetched again, once.
+                Err(error) if self.store.digest(&sha256)? != Some(sha256) => {
+                    self.store.discard(&sha256)?;
+                    fsx::remove_tree(dir)?;
+                    fsx::create_dir(dir)?;
+                    match self.tree(&work, component, false) {
+                        Err(Error::Fetch(_) | Error::NoAllowedLocation { .. }) => Err(error),
+                        other => other,
+                    }
+                }
+                other => other,
+            },
+            false => self.tree(&work, component, false),
+        }
+    }
+
+    /// Makes the tree: directories, files that are on this machine, files from the package, links.
+    fn tree(&self, work: &Work<'_>, component: &mut Component, stored: bool) -> Result<Made, Error> {
+        let (published, dir) = (work.published, work.dir);
+        let Some(index) = &work.prepared.index else { return self.without_index(work, component, stored) };
+        let told = self.told(published, Some(index));
+        let options = options(self.site, published, &told);
+        let failed = |source| self.unpack_error(published, source);
+        let wanted = |number: usize| work.prepared.wanted.get(number).copied().unwrap_or(true);
+        let tree = Tree::begin(index, dir, &options).map_err(failed)?;
+        let mode = |mode| options.file_mode(mode);
+        let mut rules = rules(self.site, published, &mode);
+        rules.hash |= work.prepared.repair;
+        let shared = share(&work.prepared.sources, &index.entries, &wanted, dir, &rules)?;
+        let mut ways = shared.ways;
+        let mut have = vec![true; index.entries.len()];
+        for (number, item) in index.entries.iter().enumerate() {
+            let made = shared.inodes.get(number).is_some_and(|inode| *inode != 0);
+            if let (EntryKind::File { size, .. }, true, false) = (&item.entry.kind, wanted(number), made) {
+                ways.add(Way::Unpack, *size);
+                have[number] = false;
+            }
+        }
+        if ways.unpacked.files > 0 || options.whole {
+            self.fill(work, index, &tree, &have, component, stored)?;
+        }
+        let entries = index.entries.iter().map(|item| &item.entry);
+        if work.prepared.wanted.iter().all(|wanted| *wanted) {
+            let unpacked = tree.finish().map_err(failed)?;
+            let inventory = Inventory::of(unpacked.tree, entries, &modes(&options)).seen_in(dir, &shared.inodes)?;
+            return Ok(Made { unpacked, inventory, ways });
+        }
+        let unpacked = tree.unfinished();
+        let inventory = Inventory::of(unpacked.tree, entries, &modes(&options));
+        Ok(Made { unpacked, inventory, ways })
+    }
+
+    /// A package that nothing is known of but its digest: all of it is unpacked.
+    fn without_index(&self, work: &Work<'_>, component: &mut Component, stored: bool) -> Result<Made, Error> {
+        let published = work.published;
+        if !stored {
+            let _turn = self.turn(published);
+            let fetched = self.supply.package(published, None, work.stop, &|bytes| work.prepared.told.tell(bytes))?;
+            note(component, fetched);
+        }
+        let package = &published.manifest.package;
+        let told = self.told(published, None);
+        let options = UnpackOptions {
+            // An index, pinned by the manifest, pins every byte of the package; without one its digest does.
+            expected: Some(Expected { size: package.size, sha256: package.checksum.value }),
+            // With an index it is known that there is room.
+            max_bytes: Some(fsx::space(&self.site.root)?.bytes),
+            ..options(self.site, published, &told)
+        };
+        let unpacked = self.with_stored(published, |file| {
+            archive::unpack(Source::File(file), package.algorithm, None, work.dir, &options)
+        });
+        if !stored && !self.keeps() {
+            self.store.discard(&published.package_sha256())?;
+        }
+        let unpacked = unpacked?;
+        let inventory =
+            Inventory::of(unpacked.tree, unpacked.listed.iter(), &modes(&options)).seen_in(work.dir, &[])?;
+        let mut ways = Ways::default();
+        inventory.items.iter().filter_map(|item| item.content()).for_each(|(size, _)| ways.add(Way::Unpack, size));
+        Ok(Made { unpacked, inventory, ways })
+    }
+
+    /// Takes from the package what is missing; it is in the store, or has to be fetched.
+    fn fill(
+        &self,
+        work: &Work<'_>,
+        index: &Index,
+        tree: &Tree<'_>,
+        have: &[bool],
+        component: &mut Component,
+        stored: bool,
+    ) -> Result<(), Error> {
+        let published = work.published;
+        let compression = published.manifest.package.algorithm;
+        let from_store = || self.with_stored(published, |file| tree.fill(Source::File(file), compression, have));
+        if stored {
+            return from_store();
+        }
+        let _turn = self.turn(published);
+        if let Some(index) = self.streams(published, Some(index)) {
+            return self.stream(work, index, tree, have, component);
+        }
+        let told = |bytes| work.prepared.told.tell(bytes);
+        note(component, self.supply.package(published, Some(index), work.stop, &told)?);
+        let filled = from_store();
+        if !self.keeps() {
+            self.store.discard(&published.package_sha256())?;
+        }
+        filled
+    }
+
+    /// Waits until no other package is being fetched. What comes in one request is so little that it need not wait, unless
+    /// there is a limit that it would pass.
+    fn turn(&self, published: &Published) -> Option<MutexGuard<'_, ()>> {
+        let small = published.manifest.package.size <= ONE_STREAM && self.site.config.deploy.bandwidth.is_none();
+        (!small).then(|| lock(&self.fetching))
+    }
+
+    /// Unpacks pieces while others are still on their way.
+    fn stream(
+        &self,
+        work: &Work<'_>,
+        index: &Index,
+        tree: &Tree<'_>,
+        have: &[bool],
+        component: &mut Component,
+    ) -> Result<(), Error> {
+        let published = work.published;
+        let relay = Relay::default();
+        let (fetched, filled) = std::thread::scope(|scope| {
+            let fetching = scope.spawn(|| {
+                let push = &mut |bytes: &mut crate::codec::Buffer| relay.push(bytes);
+                let told = |bytes| work.prepared.told.tell(bytes);
+                let fetched = self.supply.pieces(published, index, self.keeps(), push, work.stop, &told);
+                relay.end();
+                fetched
+            });
+            let filled = tree.fill_pieces(&relay, published.manifest.package.algorithm, have);
+            relay.stop();
+            (fetching.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), filled)
+        });
+        let filled = filled.map_err(|source| self.unpack_error(published, source));
+        match fetched {
+            // Unpacking failed first, or took no more for another reason of its own.
+            Err(Error::Fetch(FetchError::Stopped)) if filled.is_err() => filled,
+            fetched => {
+                note(component, fetched?);
+                filled
+            }
+        }
+    }
+
+    /// Runs with the package in the store.
+    fn with_stored<T>(
+        &self,
+        published: &Published,
+        run: impl FnOnce(&std::fs::File) -> Result<T, UnpackError>,
+    ) -> Result<T, Error> {
+        let sha256 = published.package_sha256();
+        let damaged = || Error::StoreDamaged { what: what(published), path: self.store.directory().into() };
+        let path = self.store.path(&sha256)?.ok_or_else(damaged)?;
+        let file = fsx::open(&path)?;
+        run(&file).map_err(|source| self.unpack_error(published, source))
+    }
+
+    fn told<'t>(&'t self, published: &'t Published, index: Option<&Index>) -> impl Fn(u64) + Sync + use<'t> {
+        let total = index.map(Index::content_size);
+        move |done| (self.progress)(Progress { component: published.component(), phase: Phase::Unpack, done, total })
+    }
+
+    fn unpack_error(&self, published: &Published, source: UnpackError) -> Error {
+        match source {
+            UnpackError::TooMuch { limit: free } => {
+                Error::NoSpaceUnsaid { what: what(published), path: self.site.root.clone(), free }
+            }
+            source => {
+                let package = match self.store.path(&published.package_sha256()) {
+                    Ok(Some(path)) => path,
+                    _ => published.manifest.package.file.clone().into(),
+                };
+                Error::Unpack { what: what(published), package, source: Box::new(source) }
+            }
+        }
+    }
+}
+
+/// The permission bits that entries get.
+pub(super) fn modes<'o>(options: &'o UnpackOptions<'o>) -> impl Fn(&Entry) -> u32 + use<'o> {
+    |entry| match entry.kind {
+        EntryKind::Directory => options.directory_mode(),
+        EntryKind::Symlink { .. } => entry.mode,
+        EntryKind::File { .. } | EntryKind::HardLink { .. } => options.file_mode(entry.mode),
+    }
+}
+
+fn lock<T>(mutex: &std::sync::Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn note(component: &mut Component, fetched: Fetched) {
+    component.came_from(fetched.given);
+    component.resumed += fetched.reused;
+    component.failed.extend(fetched.failed);
+}
