@@ -5,8 +5,12 @@ use std::time::Duration;
 
 use clap::{Arg, Args, Command, CommandFactory, Parser, Subcommand};
 
+mod env;
+
+pub(super) use env::EnvCommands;
+
 use super::words::say_opt;
-use crate::model::{Choice, ComponentType, Reference, Span, SpanError, Timestamp, Version};
+use crate::model::{Choice, ComponentType, EnvironmentName, Reference, Span, SpanError, Timestamp, Version};
 
 #[derive(Debug, Parser)]
 #[command(name = "deploy-tool", version, disable_help_subcommand = true)]
@@ -60,6 +64,8 @@ pub(super) enum Commands {
     Version(VersionCommands),
     #[command(subcommand)]
     Links(LinksCommands),
+    #[command(subcommand)]
+    Env(EnvCommands),
     #[command(subcommand)]
     Record(RecordCommands),
     #[command(subcommand)]
@@ -120,8 +126,23 @@ pub(super) struct Publish {
 pub(super) struct Deploy {
     #[command(flatten)]
     pub dry: DryRun,
-    #[arg(value_name = "TYPE@VERSION", required_unless_present_any = ["record", "repair"])]
+    #[arg(value_name = "TYPE@VERSION", required_unless_present_any = ["record", "repair", "env"])]
     pub references: Vec<Reference>,
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["references", "record", "url"])]
+    pub env: Option<EnvironmentName>,
+    // What conflicts with `env` lifts what requires it, so both are said.
+    #[arg(long, requires = "env", conflicts_with_all = ["references", "record"])]
+    pub prune: bool,
+    #[arg(long, requires = "env", conflicts_with_all = ["references", "record"])]
+    pub resume: bool,
+    #[arg(
+        long,
+        value_name = "SPAN",
+        requires = "env",
+        conflicts_with_all = ["references", "record", "at", "dry_run"],
+        value_parser = interval
+    )]
+    pub watch: Option<Span>,
     #[arg(long, value_name = "COMMIT")]
     pub at: Option<String>,
     #[arg(long, value_name = "FILE", conflicts_with_all = ["references", "at"])]
@@ -344,6 +365,12 @@ pub(super) struct Doctor {
 
 fn compression(text: &str) -> Result<Choice, String> {
     Choice::named(text).ok_or_else(|| Choice::names().collect::<Vec<_>>().join(", "))
+}
+
+/// How often to look: never without a pause.
+fn interval(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse().map_err(|e: SpanError| e.to_string())?;
+    if span.0.is_zero() { Err(say_opt("watch.interval").unwrap_or_default()) } else { Ok(span) }
 }
 
 /// How long a URL may be good for: object stores sign for a week at most.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::explain::Explain;
 use super::words::{Kind, Phrase, say};
@@ -25,6 +25,16 @@ impl Failure {
         Self { phrase }
     }
 
+    /// The sentence.
+    pub fn phrase(&self) -> &Phrase {
+        &self.phrase
+    }
+
+    /// The failure as JSON.
+    pub fn document(&self) -> Value {
+        document(status(self.phrase.kind), &self.phrase.text(), self.phrase.hint().as_deref())
+    }
+
     /// Prints the failure: words on stderr, and one JSON document on stdout where JSON was asked for.
     pub fn tell(&self, json: bool, quiet: bool) -> ExitCode {
         let (text, hint, status) = (self.phrase.text(), self.phrase.hint(), status(self.phrase.kind));
@@ -41,8 +51,12 @@ impl Failure {
 
 /// The one JSON document of a failure, on stdout.
 pub(super) fn print_json(status: u8, message: &str, hint: Option<&str>) {
-    let error = json!({"error": {"status": status, "message": message, "hint": hint}});
-    println!("{error:#}");
+    println!("{:#}", document(status, message, hint));
+}
+
+/// A failure as JSON.
+fn document(status: u8, message: &str, hint: Option<&str>) -> Value {
+    json!({"error": {"status": status, "message": message, "hint": hint}})
 }
 
 /// The exit status of each kind of failure.

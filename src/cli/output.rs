@@ -1,5 +1,7 @@
 //! Printing: reports as text or as one JSON document on stdout, notes and warnings on stderr.
 //!
+//! A command that goes on (`--watch`) prints a document a line instead.
+//!
 //! A document that is an object has `warnings`: what was warned of until then, each with `message` and `hint` (or null).
 
 use std::cell::RefCell;
@@ -38,14 +40,28 @@ impl Output {
 
     /// Prints a report: `text` of it, or the whole of it as JSON with the warnings so far.
     pub fn report<T: Serialize>(&self, report: &T, text: impl FnOnce(&T) -> String) {
-        let notices = self.notices.borrow().take();
-        notices.iter().for_each(|notice| self.warn(&notice.explain()));
+        self.tell_notices();
         let mut out = if self.json { format!("{:#}", self.document(report)) } else { text(report) };
         if !out.is_empty() && !out.ends_with('\n') {
             out.push('\n');
         }
         // A reader that has closed the pipe wants no more, which is no failure of ours.
         let _ = std::io::stdout().write_all(out.as_bytes());
+    }
+
+    fn tell_notices(&self) {
+        let notices = self.notices.borrow().take();
+        notices.iter().for_each(|notice| self.warn(&notice.explain()));
+    }
+
+    /// Prints one line of a command that goes on: `text` where there is any, or `document` as JSON with the warnings so far.
+    pub fn line(&self, document: &Value, text: Option<&str>) {
+        self.tell_notices();
+        let document = self.document(document).to_string();
+        let Some(line) = (if self.json { Some(document.as_str()) } else { text }) else { return };
+        let mut out = std::io::stdout();
+        // Whoever reads along shall see it now.
+        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
     }
 
     fn document(&self, report: &impl Serialize) -> Value {

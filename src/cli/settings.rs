@@ -109,7 +109,8 @@ fn caller(command: &str) -> Result<Caller, Failure> {
     })
 }
 
-fn now() -> Result<Timestamp, Failure> {
+/// The time by the clock of this machine.
+pub(super) fn now() -> Result<Timestamp, Failure> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let time = i64::try_from(seconds).ok().and_then(Timestamp::from_unix);
     time.ok_or_else(|| Failure::of(Phrase::failed("cli.clock").with("seconds", seconds)))

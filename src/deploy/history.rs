@@ -5,6 +5,8 @@
 //! {"release":5,"parent":4,"action":"switch","at":"…","by":"mei@host","components":{"model":{"version":"1.0.1",…}},"changed":["model"]}
 //! ```
 //!
+//! `environment` {name, serial, commit, resumed} is there where the release was deployed from one.
+//!
 //! The parent is the release a rollback goes to. A rollback's parent is the parent of what it restores, so that rolling
 //! back again goes further back. A line is appended after the commit point, into space reserved before; a torn last line
 //! (power cut: a part of it, or zeros anywhere in it) is dropped when the next one is appended.
@@ -17,7 +19,7 @@ use super::audit::{Line, line};
 use super::checks::{Because, Trial};
 use super::{Action, Error, Layout, Set, View};
 use crate::fsx;
-use crate::model::{ComponentType, Sha256, Timestamp, Version};
+use crate::model::{ComponentType, EnvironmentName, Sha256, Timestamp, Version};
 
 /// One release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +45,9 @@ pub struct Entry {
     /// For components rolled back alone: the release whose version they have again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub origins: BTreeMap<ComponentType, u64>,
+    /// The environment it was deployed from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<EntryEnvironment>,
     /// What it has to pass before it counts as good; absent where that is nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<Trial>,
@@ -55,6 +60,20 @@ pub struct Entry {
     /// The digest of the line before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prev: Option<Sha256>,
+}
+
+/// The environment that a release was deployed from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryEnvironment {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// The serial number of its file.
+    pub serial: u64,
+    /// The commit it was read at.
+    pub commit: String,
+    /// Whether this deploy ended a hold.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resumed: bool,
 }
 
 /// One component of a release.
@@ -119,6 +138,20 @@ impl History {
                 _ => {}
             }
         }
+    }
+
+    /// What put the root on hold, if it is: the first switch or rollback since an environment was deployed last; one that was
+    /// made because a release did not stand is nobody's decision. From then on environments are not deployed, so that none brings back what somebody has just turned away from, until one is
+    /// deployed with the word that it may.
+    pub fn hold(&self) -> Option<&Entry> {
+        let since = self.entries.iter().rev().take_while(|entry| entry.environment.is_none());
+        let by_hand = |entry: &&Entry| entry.because.is_none();
+        since.filter(by_hand).filter(|entry| matches!(entry.action, Action::Switch | Action::Rollback)).last()
+    }
+
+    /// The newest release that was deployed from an environment.
+    pub fn from_environment(&self) -> Option<(&Entry, &EntryEnvironment)> {
+        self.entries.iter().rev().find_map(|entry| Some((entry, entry.environment.as_ref()?)))
     }
 
     /// When each version that ever was current was so last: the release after the last one that had it began then; `now`
@@ -256,6 +289,7 @@ mod tests {
             because: None,
             uid: None,
             prev: None,
+            environment: None,
         }
     }
 
@@ -338,6 +372,28 @@ mod tests {
         entries.push(fourth);
         assert_eq!(previous(&entries, 4), Some(("1.0".parse().expect("a version"), 1)));
         assert_eq!(previous(&entries, 1), None);
+    }
+
+    #[test]
+    fn a_hold_lasts_from_the_first_change_by_hand_until_an_environment_is_deployed() {
+        let by = |release, action| Entry { action, ..entry(release, None, "1.0") };
+        let from_prod = |release| {
+            let name = "prod".parse().expect("a name");
+            let environment = EntryEnvironment { name, serial: 7, commit: "4f2a".into(), resumed: false };
+            Entry { environment: Some(environment), ..entry(release, None, "1.0") }
+        };
+        let held = |entries: &[Entry]| History { entries: entries.to_vec() }.hold().map(|entry| entry.release);
+        let mut entries = vec![from_prod(1), by(2, Action::Deploy)];
+        assert_eq!(held(&entries), None);
+        let because = Because { release: 2, why: crate::deploy::Why::Unhealthy };
+        entries.push(Entry { because: Some(because), ..by(3, Action::Rollback) });
+        assert_eq!(held(&entries), None, "nobody decided it");
+        entries.pop();
+        entries.extend([by(3, Action::Rollback), by(4, Action::Switch), by(5, Action::Deploy)]);
+        assert_eq!(held(&entries), Some(3), "a deploy by hand neither begins nor ends one");
+        entries.push(from_prod(6));
+        assert_eq!(held(&entries), None);
+        assert_eq!(held(&[]), None);
     }
 
     #[test]

@@ -67,6 +67,12 @@
 //!
 //! A repair of a version has no journal: each name in it is replaced by one rename (see `repair`).
 //!
+//! # Hold
+//!
+//! A switch or rollback by hand puts the root on hold: no environment is deployed until one is with the word that it may.
+//! Nothing of it is stored: the history says it ([`History::hold`]), and its line is part of the transaction, so that the
+//! hold is old or new with the release. A resume makes a release even where the versions are right already.
+//!
 //! # What a reader may see
 //!
 //! One lookup through `links/<type>` sees one whole version, the old one or the new one; `current` never dangles. Two
@@ -107,7 +113,7 @@ pub use bad::Bad;
 pub use checks::{Because, Check, Checked, Outcome, Run, Standing, Trial, Why};
 pub use cleanup::{Candidate, CleanupPlan, Decision, Reason, Retention, Rule, plan_cleanup};
 pub use error::Error;
-pub use history::{Entry as HistoryEntry, EntryComponent, History};
+pub use history::{Entry as HistoryEntry, EntryComponent, EntryEnvironment, History};
 pub use inventory::{Inventory, Item};
 pub use journal::Action;
 pub use layout::Layout;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::history::{Entry, EntryComponent};
+use super::history::{Entry, EntryComponent, EntryEnvironment};
 use super::state::Found;
 use super::{Action, Error, Layout, Set, State};
 use crate::model::{ComponentType, Timestamp, Version};
@@ -28,6 +28,8 @@ pub struct Request {
     pub restores: Option<u64>,
     /// For components rolled back alone: the release whose version they have again.
     pub origins: BTreeMap<ComponentType, u64>,
+    /// The environment that names the versions.
+    pub environment: Option<EntryEnvironment>,
     /// The configured links outside the root.
     pub custom_links: Vec<CustomLink>,
     /// When.
@@ -88,9 +90,10 @@ pub(super) struct Observed {
 }
 
 impl Plan {
-    /// Whether there is nothing to do: the same set, nothing to install, and no link to change.
+    /// Whether there is nothing to do: the same set, nothing to install, no link to change, and no hold to end.
     pub fn is_empty(&self) -> bool {
-        self.before == self.after && self.installs.is_empty() && self.links.is_empty()
+        let resumes = self.entry.environment.as_ref().is_some_and(|environment| environment.resumed);
+        self.before == self.after && self.installs.is_empty() && self.links.is_empty() && !resumes
     }
 }
 
@@ -147,6 +150,7 @@ fn plan_from(layout: &Layout, state: &State, request: Request, observed: &Observ
         because: None,
         uid: None,
         prev: None,
+        environment: request.environment,
     };
     Ok(Plan { entry, before, after: request.after, installs: request.installs, links, owned })
 }
@@ -220,6 +224,7 @@ mod tests {
             parent: Some(4),
             restores: None,
             origins: BTreeMap::new(),
+            environment: None,
             custom_links: Vec::new(),
             at: Timestamp::from_unix(0).expect("a time"),
             by: "mei@host".into(),

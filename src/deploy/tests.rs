@@ -26,6 +26,7 @@ fn request(after: &[(&str, &str)], installs: &[(&str, &str)], parent: Option<u64
         parent,
         restores: None,
         origins: Default::default(),
+        environment: None,
         custom_links: Vec::new(),
         at: Timestamp::from_unix(100).expect("a time"),
         by: "mei@host".into(),

@@ -1,10 +1,12 @@
-//! The words of the product as values: digests, names, versions, references, paths, trees, manifests, records.
+//! The words of the product as values: digests, names, versions, references, paths, trees, manifests, records,
+//! environments.
 //!
 //! Promises: a value that exists is valid, because every newtype is made only by parsing; canonical JSON has one
 //! spelling for one meaning. Must not know: files, network, clock, terminal.
 
 mod canonical;
 mod digest;
+mod environment;
 mod index;
 mod manifest;
 mod name;
@@ -19,6 +21,7 @@ mod version;
 
 pub use canonical::to_canonical_json;
 pub use digest::{Blake3, DigestError, Sha256, Sha256Hasher};
+pub use environment::{Environment, Pin};
 pub use index::{
     INDEX_FORMAT, Index, IndexEntry, IndexError, IndexParts, MAX_ENDS_BYTES, MAX_ENTRIES, MAX_HEADER_BYTES,
     MAX_HOLE_BYTES, MAX_INDEX_BYTES, MAX_PIECE_BYTES, Piece,
@@ -27,7 +30,7 @@ pub use manifest::{
     Checksum, ChecksumAlgorithm, Choice, Compression, Dependency, IndexRef, Manifest, ManifestComponent,
     ManifestPackage, Metadata, Platform, SCHEMA, SchemaError, SourceState,
 };
-pub use name::{ComponentType, NameError};
+pub use name::{ComponentType, EnvironmentName, NameError};
 pub use path::{MAX_PATH_BYTES, PathError, TreePath};
 pub use record::{
     AzurePlace, BosPlace, FilesystemPlace, GcsPlace, HttpPlace, Location, OciPlace, Place, Record, RecordComponent,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::dependencies::{Asked, Known, Unmet};
 use super::release::{self, Checks};
 use super::users::StillUsed;
 use super::{Error, Site};
@@ -49,6 +50,9 @@ pub struct Report {
     /// The processes that still use what it replaced, where somebody has looked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub still_used: Option<StillUsed>,
+    /// What its components need and do not have. A rollback is made all the same; a deploy or switch is refused then.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unmet: Vec<Unmet>,
     /// What an earlier run had left unfinished.
     #[serde(skip)]
     pub recovery: Recovery,
@@ -159,22 +163,38 @@ pub(super) fn change(
     dry_run: bool,
     wanted: impl FnOnce(&View, &State) -> Result<Wanted, Error>,
 ) -> Result<Report, Error> {
-    let planned = |view: &View| -> Result<Plan, Error> {
+    let planned = |view: &View| -> Result<(Plan, Vec<Unmet>), Error> {
         let state = view.state()?;
-        let plan = planned(site, view, &state, wanted(view, &state)?)?;
+        let wanted = wanted(view, &state)?;
+        let unmet = fits(site, view, &state, &wanted)?;
+        let plan = planned(site, view, &state, wanted)?;
         if plan.entry.action == Action::Switch {
             release::refuse_bad(site, view, &plan)?;
         }
-        Ok(plan)
+        Ok((plan, unmet))
     };
     if dry_run {
-        let plan = planned(&site.view()?)?;
-        return Ok(Report { checks: release::would(site, &plan), ..report(&plan, true, Recovery::Clean) });
+        let (plan, unmet) = planned(&site.view()?)?;
+        return Ok(Report { checks: release::would(site, &plan), unmet, ..report(&plan, true, Recovery::Clean) });
     }
     site.view()?;
     let (root, recovery) = site.change_at_once()?;
-    let plan = planned(root.view())?;
-    Ok(Report { checks: run(site, &root, &plan)?, ..report(&plan, false, recovery) })
+    let (plan, unmet) = planned(root.view())?;
+    Ok(Report { checks: run(site, &root, &plan)?, unmet, ..report(&plan, false, recovery) })
+}
+
+/// Whether the set fits together. What is not met forbids a switch, and is only told of a rollback: it leads to where the
+/// root was.
+fn fits(site: &Site, view: &View, state: &State, wanted: &Wanted) -> Result<Vec<Unmet>, Error> {
+    let known = Known { site, view: Some(view), wanted: &[], commit: None };
+    if wanted.action != Action::Switch {
+        return known.unmet(&wanted.after);
+    }
+    let before = state.set();
+    let differs = |(component, version): &(&ComponentType, &Version)| before.get(component) != Some(version);
+    let asked: Set = wanted.after.iter().filter(differs).map(|(c, v)| (c.clone(), v.clone())).collect();
+    known.require(&wanted.after, Asked::Versions(&asked))?;
+    Ok(Vec::new())
 }
 
 fn planned(site: &Site, view: &View, state: &State, wanted: Wanted) -> Result<Plan, Error> {
@@ -186,6 +206,7 @@ fn planned(site: &Site, view: &View, state: &State, wanted: Wanted) -> Result<Pl
         parent: wanted.parent,
         restores: wanted.restores,
         origins: wanted.origins,
+        environment: None,
         custom_links: site.custom_links(),
         at: site.caller.now,
         by: site.caller.by.clone(),
@@ -238,6 +259,7 @@ pub(super) fn report(plan: &Plan, dry_run: bool, recovery: Recovery) -> Report {
         checks: Checks::default(),
         dry_run,
         still_used: None,
+        unmet: Vec::new(),
         recovery,
     }
 }

@@ -1,6 +1,6 @@
 //! `deploy`: records to version directories, links and a release, all or nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -8,28 +8,24 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::change::{self, details};
+use super::dependencies::{self, Known};
 use super::fetch::{self, Supply};
 use super::release::{self, Checks};
+use super::resolve::{Resolved, resolve};
 use super::stage::{self, Asked, Staging};
-use super::{Error, OnProgress, Site, record};
+use super::status::Hold;
+use super::{Error, OnProgress, Site};
 use crate::deploy::{
-    Action, EntryComponent, Error as DeployError, Install, Plan, Recovery, Request as Wanted, Staged, State, View,
-    Ways, begin, plan,
+    Action, EntryComponent, EntryEnvironment, Error as DeployError, History, Install, Plan, Recovery,
+    Request as Wanted, Staged, State, View, Ways, begin, plan,
 };
 use crate::fsx;
-use crate::model::{ComponentType, Reference, Version};
-use crate::records::{Published, read_file};
+use crate::model::{ComponentType, Version};
+use crate::records::Published;
 use crate::target;
 use crate::transfer::{Attempt, Given};
 
-/// What is to be deployed.
-#[derive(Debug, Clone)]
-pub enum What {
-    /// What these references name, as of a commit or of the branch.
-    References(Vec<Reference>, Option<String>),
-    /// What these record files say; needs no git.
-    Records(Vec<PathBuf>),
-}
+pub use super::resolve::{Follow, What};
 
 /// How one component came to be installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -107,6 +103,22 @@ pub struct Report {
     pub components: Vec<Component>,
     /// The commit the records were read at.
     pub commit: Option<String>,
+    /// The environment that named the versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<EntryEnvironment>,
+    /// What the release has besides, since the environment does not name it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<Kept>,
+}
+
+/// A component that an environment does not name and that stays.
+#[derive(Debug, Serialize)]
+pub struct Kept {
+    /// The component.
+    #[serde(rename = "type")]
+    pub component: ComponentType,
+    /// Its version.
+    pub version: Version,
 }
 
 impl AsMut<change::Report> for Report {
@@ -119,26 +131,28 @@ impl AsMut<change::Report> for Report {
 ///
 /// # Errors
 ///
-/// Nothing is changed then, except where a deploy error says that the release is committed.
+/// Nothing is changed then, except where a deploy error says that the release is committed. [`Error::Held`] for an
+/// environment on a root that is on hold.
 pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>) -> Result<Report, Error> {
     if let Some(url) = &site.url {
         // One that cannot be used is refused before anything is changed.
         target::from_url(fetch::GIVEN, url.expose(), &site.ambient)?;
     }
-    let (wanted, top) = resolve(site, what)?;
-    let commit = wanted.first().and_then(|published| published.commit.clone());
-    for published in &wanted {
-        deployable(published)?;
-    }
+    let resolved = resolve(site, what)?;
+    let (wanted, top) = (&resolved.wanted, &resolved.top);
+    let commit = resolved.commit.clone();
+    let planned = |view: Option<&View>, state: &State| {
+        plan_for(state, Known { site, view, wanted, commit: resolved.commit.as_deref() }, &resolved, what)
+    };
     let fresh = fsx::inspect_followed(&site.root)?.is_none();
     if dry_run {
         let (state, view) = match fresh {
             false => (site.view()?.state()?, Some(site.view()?)),
             true => (State::default(), None),
         };
-        let plan = plan_for(site, view.as_ref(), &state, &wanted)?;
+        let plan = planned(view.as_ref(), &state)?;
         let mut components = Vec::new();
-        for published in &wanted {
+        for published in wanted {
             let mut component = present(published, &plan);
             if component.how == How::Unpacked {
                 let (given, ways) = stage::expected(site, view.as_ref(), published, top.as_deref())?;
@@ -148,15 +162,20 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
             components.push(component);
         }
         let checks = release::would(site, &plan);
-        let change = change::Report { checks, ..change::report(&plan, true, Recovery::Clean) };
-        return Ok(Report { change, components, commit });
+        return Ok(Report {
+            kept: kept(&plan, &resolved),
+            environment: plan.entry.environment.clone(),
+            change: change::Report { checks, ..change::report(&plan, true, Recovery::Clean) },
+            components,
+            commit,
+        });
     }
     if fresh {
         // What cannot be deployed makes no root.
-        plan_for(site, None, &State::default(), &wanted)?;
+        planned(None, &State::default())?;
     }
     let (root, recovery) = site.change()?;
-    let plan = plan_for(site, Some(root.view()), &root.view().state()?, &wanted)?;
+    let plan = planned(Some(root.view()), &root.view().state()?)?;
     let mut components: Vec<Component> = wanted.iter().map(|published| present(published, &plan)).collect();
     let mut checks = Checks::default();
     if !plan.is_empty() {
@@ -182,65 +201,35 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
         let done = prepared.and_then(|prepared| release::carry_through(site, &root, &plan, prepared));
         checks = done.inspect_err(failed)?;
     }
-    let change = change::Report { checks, ..change::report(&plan, false, recovery) };
-    Ok(Report { change, components, commit })
+    Ok(Report {
+        kept: kept(&plan, &resolved),
+        environment: plan.entry.environment.clone(),
+        change: change::Report { checks, ..change::report(&plan, false, recovery) },
+        components,
+        commit,
+    })
 }
 
-/// What is asked for, from git objects or from record files, and the work tree that relative locations start from.
-pub(super) fn resolve(site: &Site, what: &What) -> Result<(Vec<Published>, Option<PathBuf>), Error> {
-    let (wanted, top): (Vec<Published>, _) = match what {
-        What::References(references, at) => {
-            let repository = record::existing(site)?;
-            let snapshot = repository.snapshot(at.as_deref())?;
-            let found = references.iter().map(|reference| snapshot.resolve(reference));
-            (found.collect::<Result<_, _>>()?, Some(repository.root().to_owned()))
-        }
-        What::Records(paths) => (paths.iter().map(|path| read_file(path)).collect::<Result<_, _>>()?, None),
-    };
-    for (i, published) in wanted.iter().enumerate() {
-        if wanted.iter().take(i).any(|other| other.component() == published.component()) {
-            return Err(Error::Twice { component: published.component().clone() });
-        }
-    }
-    Ok((wanted, top))
-}
-
-/// Refuses what is withdrawn or made for another platform.
-fn deployable(published: &Published) -> Result<(), Error> {
-    let (component, version) = (published.component().clone(), published.version().clone());
-    if let Some(yank) = &published.yanked {
-        return Err(Error::Yanked { component, version, reason: yank.reason.clone() });
-    }
-    if let Some(platform) = &published.manifest.platform {
-        let is = |wanted: &Option<String>, host: &str| wanted.as_deref().is_none_or(|wanted| wanted == host);
-        if !is(&platform.os, std::env::consts::OS) || !is(&platform.arch, std::env::consts::ARCH) {
-            let any = |part: &Option<String>| part.clone().unwrap_or_else(|| "any".to_owned());
-            return Err(Error::Platform {
-                component,
-                version,
-                wanted: format!("{}/{}", any(&platform.os), any(&platform.arch)),
-                host: format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn plan_for(site: &Site, view: Option<&View>, state: &State, wanted: &[Published]) -> Result<Plan, Error> {
-    let mut after = state.set();
+/// Plans the release; `known` is what the records say and what the root has.
+fn plan_for(state: &State, known: Known<'_>, resolved: &Resolved, what: &What) -> Result<Plan, Error> {
+    let (site, before) = (known.site, state.set());
+    let mut after = before.clone();
     let mut installs = Vec::new();
-    for published in wanted {
+    if matches!(what, What::Environment(follow) if follow.prune) {
+        after.retain(|component, _| resolved.wanted.iter().any(|published| published.component() == component));
+    }
+    for published in &resolved.wanted {
         let (component, version) = (published.component(), published.version());
         after.insert(component.clone(), version.clone());
-        if !installed(view, published)? {
+        if !installed(known.view, published)? {
             installs.push(Install { component: component.clone(), version: version.clone() });
         }
     }
-    let mut details = match view {
+    let mut details = match known.view {
         Some(view) => details(view, &after)?,
         None => Default::default(),
     };
-    for published in wanted {
+    for published in &resolved.wanted {
         let detail = EntryComponent {
             version: published.version().clone(),
             package: Some(published.package_sha256()),
@@ -248,15 +237,31 @@ fn plan_for(site: &Site, view: Option<&View>, state: &State, wanted: &[Published
         };
         details.insert(published.component().clone(), detail);
     }
-    dependencies(view, &after, wanted)?;
+    let versions = resolved.wanted.iter().map(|p| (p.component().clone(), p.version().clone())).collect();
+    let asked = match &resolved.environment {
+        Some(environment) => dependencies::Asked::Environment(&environment.name),
+        None => dependencies::Asked::Versions(&versions),
+    };
+    known.require(&after, asked)?;
+    let history = match known.view.filter(|_| resolved.environment.is_some() || after == before) {
+        Some(view) => view.history()?,
+        None => History::default(),
+    };
+    // A release that repeats the set of the current one goes back where that one does.
+    let repeated = state.number().filter(|_| after == before).and_then(|number| history.release(number));
+    let mut environment = resolved.environment.clone();
+    if let (Some(environment), What::Environment(follow)) = (&mut environment, what) {
+        environment.resumed = follow.resume && history.hold().is_some();
+    }
     let request = Wanted {
         action: Action::Deploy,
         after,
         installs,
         details,
-        parent: state.number(),
+        parent: repeated.map_or(state.number(), |entry| entry.parent),
         restores: None,
-        origins: Default::default(),
+        origins: repeated.map(|entry| entry.origins.clone()).unwrap_or_default(),
+        environment,
         custom_links: site.custom_links(),
         at: site.caller.now,
         by: site.caller.by.clone(),
@@ -264,10 +269,30 @@ fn plan_for(site: &Site, view: Option<&View>, state: &State, wanted: &[Published
     let layout = crate::deploy::Layout::new(&site.root);
     let mut plan = plan(&layout, state, request)?;
     release::put_on_trial(site, &mut plan);
-    if let Some(view) = view {
+    held(&plan, &history)?;
+    if let Some(view) = known.view {
         release::refuse_bad(site, view, &plan)?;
     }
     Ok(plan)
+}
+
+/// Refuses to deploy an environment on a root that is on hold, where that would change something.
+fn held(plan: &Plan, history: &History) -> Result<(), Error> {
+    match (&plan.entry.environment, history.hold()) {
+        (Some(environment), Some(hold)) if !environment.resumed && !plan.is_empty() => Err(Error::Held {
+            environment: environment.name.clone(),
+            hold: Hold::of(hold),
+            changes: change::moved(plan),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// What an environment does not name and the release still has.
+fn kept(plan: &Plan, resolved: &Resolved) -> Vec<Kept> {
+    let named = |component: &ComponentType| resolved.wanted.iter().any(|p| p.component() == component);
+    let others = plan.after.iter().filter(|(component, _)| resolved.environment.is_some() && !named(component));
+    others.map(|(component, version)| Kept { component: component.clone(), version: version.clone() }).collect()
 }
 
 /// Whether the version is installed with the content the record says.
@@ -292,31 +317,6 @@ fn installed(view: Option<&View>, published: &Published) -> Result<bool, Error> 
         wanted: published.package_sha256().to_string(),
     }
     .into())
-}
-
-/// Every requirement of the set that would be current must be met within it.
-fn dependencies(view: Option<&View>, after: &crate::deploy::Set, wanted: &[Published]) -> Result<(), Error> {
-    for (component, version) in after {
-        let published = wanted.iter().find(|p| p.component() == component);
-        let needs = match (published, view) {
-            (Some(published), _) => published.manifest.dependencies.clone(),
-            (None, Some(view)) => view.receipt(component, version)?.map(|r| r.dependencies).unwrap_or_default(),
-            (None, None) => Vec::new(),
-        };
-        for need in needs {
-            let would_be = after.get(&need.kind);
-            let met = would_be.and_then(Version::to_semver).is_some_and(|v| need.version.matches(&v));
-            if !met {
-                return Err(Error::Unmet {
-                    component: component.clone(),
-                    version: version.clone(),
-                    would_be: would_be.cloned(),
-                    needs: need,
-                });
-            }
-        }
-    }
-    Ok(())
 }
 
 fn present(published: &Published, plan: &Plan) -> Component {

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use super::change::Moved;
+use super::dependencies::{Remedy, Unmet};
 use super::release::Fallen;
-use crate::model::{ComponentType, Dependency, IndexError, SchemaError, Version};
+use super::status::Hold;
+use crate::model::{ComponentType, EnvironmentName, IndexError, SchemaError, Version};
 use crate::{archive, deploy, fsx, records, store, target, transfer};
 
 /// A failed operation.
@@ -213,17 +216,53 @@ pub enum Error {
         /// What this host is.
         host: String,
     },
-    /// A component needs another that would not be current.
-    #[error("{component}@{version} needs {} {}", needs.kind, needs.version)]
+    /// Components need others that would not be current.
+    #[error("{} requirements are not met", unmet.len())]
     Unmet {
+        /// What is not met; at least one.
+        unmet: Vec<Unmet>,
+        /// What would help.
+        remedy: Remedy,
+    },
+    /// There is no environment of this name.
+    #[error("no environment `{name}`")]
+    NoEnvironment {
+        /// The name.
+        name: EnvironmentName,
+        /// Those that there are.
+        known: Vec<EnvironmentName>,
+    },
+    /// An environment does not name this component.
+    #[error("`{environment}` names no `{component}`")]
+    NotInEnvironment {
+        /// The environment.
+        environment: EnvironmentName,
+        /// The component.
+        component: ComponentType,
+    },
+    /// An environment pins another package than the record of the version names.
+    #[error("`{environment}` pins {pinned} for {component}@{version}, the record says {recorded}")]
+    PinDiffers {
+        /// The environment.
+        environment: EnvironmentName,
         /// The component.
         component: ComponentType,
         /// The version.
         version: Version,
-        /// What it needs.
-        needs: Dependency,
-        /// The version that would be current.
-        would_be: Option<Version>,
+        /// The sha256 that the environment pins.
+        pinned: String,
+        /// The one that the record names.
+        recorded: String,
+    },
+    /// The root is on hold, so no environment is deployed.
+    #[error("on hold since {} by {}", hold.since, hold.by)]
+    Held {
+        /// The environment that would have been deployed.
+        environment: EnvironmentName,
+        /// What holds it.
+        hold: Hold,
+        /// What would have changed.
+        changes: Vec<Moved>,
     },
     /// Other current components need the one that is to leave.
     #[error("`{component}` is needed by {} current components", needed_by.len())]

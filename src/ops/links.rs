@@ -22,7 +22,8 @@ pub struct Repaired {
     pub recovery: Recovery,
 }
 
-/// Mends every link that can be mended without touching a real file or directory.
+/// Mends every link that can be mended without touching a real file or directory. A check of a release that is due waits:
+/// this is what runs before the application starts, when nothing can be healthy yet.
 pub fn repair(site: &Site, dry_run: bool) -> Result<Repaired, Error> {
     let wrong = |checks: Vec<LinkCheck>| checks.into_iter().filter(|check| !check.is_ok()).collect::<Vec<_>>();
     if dry_run {
@@ -32,7 +33,7 @@ pub fn repair(site: &Site, dry_run: bool) -> Result<Repaired, Error> {
         return Ok(Repaired { wrong: found, left, dry_run, recovery: Recovery::Clean });
     }
     site.view()?;
-    let (root, recovery) = site.change()?;
+    let (root, recovery) = site.change_at_once()?;
     let found = wrong(check_links(root.view(), &site.custom_links())?);
     root.repair_links(&found, &site.who())?;
     let left = wrong(check_links(root.view(), &site.custom_links())?);

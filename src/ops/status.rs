@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::change::current_at;
 use super::verify::Inspected;
 use super::{Error, Site};
-use crate::deploy::{Bad, Checked, HistoryEntry, Line, LinkCheck, Standing, Verified, check_links};
-use crate::model::{ComponentType, Sha256, Timestamp, Version};
+use crate::deploy::{Action, Bad, Checked, HistoryEntry, Line, LinkCheck, Standing, Verified, check_links};
+use crate::model::{ComponentType, EnvironmentName, Sha256, Timestamp, Version};
 
 /// What a root is now.
 #[derive(Debug, Clone, Serialize)]
@@ -36,6 +36,12 @@ pub struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(rename = "verified")]
     pub inspected: Option<Vec<Inspected>>,
+    /// The environment that was deployed last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Followed>,
+    /// What put the root on hold; absent where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// What an earlier run left unfinished: the release it was making, or `null` within for a cleanup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unfinished: Option<Option<u64>>,
@@ -52,6 +58,41 @@ pub struct BadVersion {
     /// Why it is.
     #[serde(flatten)]
     pub bad: Bad,
+}
+
+/// The environment that a root follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Followed {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// The serial number of its file.
+    pub serial: u64,
+    /// The commit it was read at.
+    pub commit: String,
+    /// The release it was deployed as.
+    pub release: u64,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What put a root on hold: a switch or rollback by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Hold {
+    /// Since when.
+    pub since: Timestamp,
+    /// By whom, as `user@host`.
+    pub by: String,
+    /// How.
+    pub action: Action,
+    /// The release that was made so.
+    pub release: u64,
+}
+
+impl Hold {
+    /// The hold that `entry` began.
+    pub(super) fn of(entry: &HistoryEntry) -> Self {
+        Self { since: entry.at, by: entry.by.clone(), action: entry.action, release: entry.release }
+    }
 }
 
 /// One current component.
@@ -107,6 +148,14 @@ pub fn status(site: &Site) -> Result<Status, Error> {
         standing: view.standing(site.caller.time())?.map(|(_, standing)| standing),
         checks: checked,
         bad,
+        environment: history.from_environment().map(|(entry, environment)| Followed {
+            name: environment.name.clone(),
+            serial: environment.serial,
+            commit: environment.commit.clone(),
+            release: entry.release,
+            at: entry.at,
+        }),
+        hold: history.hold().map(Hold::of),
         unfinished: view.unfinished()?,
     })
 }

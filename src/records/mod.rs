@@ -5,6 +5,7 @@
 //!   packages/<type>/<version>/manifest.json       immutable
 //!   packages/<type>/<version>/record.json         locations may be added, nothing else changes
 //!   packages/<type>/<version>/yanked.json         present when withdrawn
+//!   environments/<name>.json                      which version of each component belongs there
 //! ```
 //!
 //! | file | what lives there |
@@ -12,6 +13,7 @@
 //! | `repository` | opening and making a repository; which branch is meant |
 //! | `snapshot`, `resolve` | reading one commit: listing, getting, from a reference to one version |
 //! | `published` | one published version, and the checks that every reader makes |
+//! | `environments` | environments of one commit, and the change that sets one |
 //! | `change` | what is to be committed, and what must stand there before |
 //! | `commit` | from a change to a commit on a branch; compare-and-swap |
 //! | `checkout`, `index` | a work tree that has the branch checked out: its files and its index |
@@ -28,6 +30,7 @@ mod change;
 mod checkout;
 mod commit;
 mod condition;
+mod environments;
 mod error;
 mod index;
 mod published;
@@ -41,6 +44,7 @@ mod unfinished;
 pub use change::{Change, publish_change, yank_change};
 pub use commit::{Author, Committed};
 pub use condition::{Reached, Remote, reach};
+pub use environments::{EnvironmentFile, environment_change};
 pub use error::{Doing, Error, FileAt, Match};
 pub use published::{Published, read_file};
 pub use repository::{DEFAULT_DIRECTORY, Repository};
@@ -49,6 +53,7 @@ pub use snapshot::Snapshot;
 pub use source::source_state;
 
 const PACKAGES: &str = "packages";
+const ENVIRONMENTS: &str = "environments";
 const MANIFEST: &str = "manifest.json";
 const RECORD: &str = "record.json";
 const YANKED: &str = "yanked.json";

@@ -110,15 +110,26 @@ impl Repository {
                 };
                 Some(found.map_err(no_revision)?)
             }
-            None => {
-                let name = self.branch.as_ref().map_or_else(|| "HEAD".to_owned(), |b| format!("refs/heads/{b}"));
-                match tip(&self.git, &name).map_err(read)? {
-                    Some(id) => Some(self.git.find_commit(id).map_err(read)?),
-                    None => None,
-                }
-            }
+            None => match self.tip_id()? {
+                Some(id) => Some(self.git.find_commit(id).map_err(read)?),
+                None => None,
+            },
         };
         Snapshot::new(self, commit)
+    }
+
+    /// The full id of the commit at the tip of the branch; `None` before the first one. Reads the reference and no object.
+    ///
+    /// # Errors
+    ///
+    /// A reference that cannot be read.
+    pub fn tip(&self) -> Result<Option<String>, Error> {
+        Ok(self.tip_id()?.map(|id| id.to_string()))
+    }
+
+    fn tip_id(&self) -> Result<Option<git2::Oid>, Error> {
+        let name = self.branch.as_ref().map_or_else(|| "HEAD".to_owned(), |b| format!("refs/heads/{b}"));
+        tip(&self.git, &name).during(Doing::Read, &self.root)
     }
 
     /// Whether a commit can be made at all: a branch is meant. Asked before anything is done that a commit shall record.

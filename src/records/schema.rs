@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 
-use crate::model::{Index, Manifest, Record, Yank, to_canonical_json};
+use crate::model::{Environment, Index, Manifest, Record, Yank, to_canonical_json};
 
 /// Name and text of each schema (draft 2020-12), as they are committed in this project's own `records/schema/`.
 pub fn schemas() -> Vec<(&'static str, Vec<u8>)> {
@@ -11,6 +11,7 @@ pub fn schemas() -> Vec<(&'static str, Vec<u8>)> {
         ("manifest.schema.json", schema_of::<Manifest>()),
         ("record.schema.json", schema_of::<Record>()),
         ("yanked.schema.json", schema_of::<Yank>()),
+        ("environment.schema.json", schema_of::<Environment>()),
         ("index-line.schema.json", to_canonical_json(&Index::line_schema())),
     ]
 }

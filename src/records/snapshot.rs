@@ -13,18 +13,21 @@ use crate::model::{ComponentType, Version};
 /// The records as of one commit. Nothing that happens in the repository later changes what it says.
 pub struct Snapshot<'r> {
     pub(super) repository: &'r Repository,
-    commit: Option<String>,
+    pub(super) commit: Option<String>,
+    /// The whole commit, where there is one.
+    pub(super) top: Option<Tree<'r>>,
     /// `<directory>/packages`, where there is one.
     packages: Option<Tree<'r>>,
 }
 
 impl<'r> Snapshot<'r> {
     pub(super) fn new(repository: &'r Repository, commit: Option<git2::Commit<'r>>) -> Result<Self, Error> {
-        let mut snapshot = Self { repository, commit: None, packages: None };
+        let mut snapshot = Self { repository, commit: None, top: None, packages: None };
         if let Some(commit) = commit {
             snapshot.commit = Some(commit.id().to_string());
             let top = commit.tree().during(Doing::Read, &repository.root)?;
             snapshot.packages = snapshot.tree_in(&top, &repository.inside(PACKAGES), PACKAGES)?;
+            snapshot.top = Some(top);
         }
         Ok(snapshot)
     }
@@ -80,7 +83,11 @@ impl<'r> Snapshot<'r> {
     }
 
     /// Whether a version has a note that withdraws it; reads no file.
-    pub(super) fn is_yanked(&self, component: &ComponentType, version: &Version) -> Result<bool, Error> {
+    ///
+    /// # Errors
+    ///
+    /// Damaged objects.
+    pub fn is_yanked(&self, component: &ComponentType, version: &Version) -> Result<bool, Error> {
         Ok(self.version(component, version)?.is_some_and(|tree| tree.get_name(YANKED).is_some()))
     }
 
@@ -95,7 +102,7 @@ impl<'r> Snapshot<'r> {
     }
 
     /// The tree at `path` below `parent`; `shown` is its path inside the records directory, for the error.
-    fn tree_in(&self, parent: &Tree<'r>, path: &Path, shown: &str) -> Result<Option<Tree<'r>>, Error> {
+    pub(super) fn tree_in(&self, parent: &Tree<'r>, path: &Path, shown: &str) -> Result<Option<Tree<'r>>, Error> {
         let Some(entry) = optional(parent.get_path(path)).during(Doing::Read, &self.repository.root)? else {
             return Ok(None);
         };
@@ -105,7 +112,7 @@ impl<'r> Snapshot<'r> {
         self.repository.git.find_tree(entry.id()).during(Doing::Read, &self.repository.root).map(Some)
     }
 
-    fn blob(&self, tree: &Tree<'_>, name: &str, at: &FileAt) -> Result<Option<Vec<u8>>, Error> {
+    pub(super) fn blob(&self, tree: &Tree<'_>, name: &str, at: &FileAt) -> Result<Option<Vec<u8>>, Error> {
         let git = &self.repository.git;
         let Some(entry) = tree.get_name(name) else { return Ok(None) };
         // A symbolic link is a blob too: only a regular file will do.
@@ -121,7 +128,7 @@ impl<'r> Snapshot<'r> {
         Ok(Some(blob.content().to_vec()))
     }
 
-    fn at(&self, path: &str) -> FileAt {
+    pub(super) fn at(&self, path: &str) -> FileAt {
         FileAt { commit: self.commit.clone(), path: self.repository.inside(path).display().to_string() }
     }
 }

@@ -143,7 +143,7 @@ fn versions_and_components_are_safe_names() {
     For more information, try '--help'.
     ");
     assert_snapshot!(env.refused(2, &["pack", "--type", "../etc", "--version", "1.0.0"]), @r"
-    error: invalid value '../etc' for '--type <TYPE>': `/` is not allowed in a component type
+    error: invalid value '../etc' for '--type <TYPE>': `/` is not allowed in a name
 
     For more information, try '--help'.
     ");
@@ -168,7 +168,7 @@ fn versions_and_components_are_safe_names() {
     For more information, try '--help'.
     ");
     assert_snapshot!(env.refused(2, &["version", "pin", "..", "1.0.0"]), @r"
-    error: invalid value '..' for '<TYPE>': a component type does not begin with `.`
+    error: invalid value '..' for '<TYPE>': a name does not begin with `.`
 
     For more information, try '--help'.
     ");
@@ -200,7 +200,7 @@ fn one_of_each_and_only_what_fits_together() {
     hint: `deploy-tool store list` shows what is packed and not published
     ");
     assert_snapshot!(env.refused(2, &["publish", "@1"]), @r"
-    error: cannot publish `@1`: a component type is not empty
+    error: cannot publish `@1`: a name is not empty
 
     hint: name a packed version such as `model@1.0.1`, or the path of a package file
     ");

@@ -128,6 +128,45 @@ fn version_switch() {
 }
 
 #[test]
+fn deploy_of_an_environment_that_takes_a_component_out() {
+    let env = published();
+    env.ok(&["env", "set", "model@1.0.1", "--env", "prod"]);
+    env.ok(&["deploy", "model@1.0.0", "config@2"]);
+    all_or_nothing(&Scene::of(env, &["root", "app"]), &["deploy", "--env", "prod", "--prune"]);
+}
+
+/// Whether the root is on hold, once the next changing command has recovered it.
+fn held(scene: &Scene) -> bool {
+    scene.env.ok(&["version", "unpin", "model", "1.0.0"]);
+    scene.env.json(&["status"]).get("hold").is_some()
+}
+
+#[test]
+fn a_hold_begins_and_ends_with_its_release() {
+    let env = published();
+    env.ok(&["env", "set", "model@1.0.1", "--env", "prod"]);
+    env.ok(&["deploy", "model@1.0.0"]);
+    env.ok(&["deploy", "--env", "prod"]);
+    let scene = Scene::of(env, &["root", "app"]);
+    let switch = ["version", "switch", "model", "1.0.0"];
+    at_every_point(&scene, &switch, scene.points(&switch), |at, _| {
+        let held = held(&scene);
+        assert_eq!(held, scene.env.link("releases/current") == "3", "{at}");
+        assert_eq!(held, scene.env.link("components/model/current") == "1.0.0", "{at}");
+    });
+    scene.restore();
+    scene.env.ok(&switch);
+    scene.env.ok(&["version", "switch", "model", "1.0.1"]);
+    // Only the hold ends: the versions are those of the environment.
+    let scene = Scene::of(scene.env, &["root", "app"]);
+    let resume = ["deploy", "--env", "prod", "--resume"];
+    all_or_nothing(&scene, &resume);
+    at_every_point(&scene, &resume, scene.points(&resume), |at, _| {
+        assert_eq!(held(&scene), scene.env.link("releases/current") == "4", "{at}");
+    });
+}
+
+#[test]
 fn rollback_that_takes_a_component_out() {
     all_or_nothing(&scene(&[&["deploy", "model@1.0.1", "config@2"]]), &["rollback"]);
 }

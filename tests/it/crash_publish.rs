@@ -107,6 +107,35 @@ fn publish_to_a_branch_that_is_not_checked_out() {
     publish(false);
 }
 
+#[test]
+fn env_set() {
+    let env = Env::in_memory();
+    env.model_in_place();
+    env.publish("1.0.0");
+    env.write("project/models/bert/config.json", "{\"layers\": 6}\n");
+    env.publish("1.0.1");
+    env.ok(&["env", "set", "model@1.0.0", "--env", "prod"]);
+    env.write("records/README", "changed\n");
+    let status = env.git("records", &["status", "--porcelain"]);
+    let scene = Scene::of(env, &["records"]);
+    let args = ["env", "set", "model@1.0.1", "--env", "prod"];
+    strike(&scene, &args, |at| {
+        let named = || -> serde_json::Value {
+            let text = scene.env.committed("records", "records/environments/prod.json");
+            let prod: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            serde_json::json!([prod["serial"], prod["components"]["model"]["version"]])
+        };
+        let (old, new) = (serde_json::json!([1, "1.0.0"]), serde_json::json!([2, "1.0.1"]));
+        assert!([&old, &new].contains(&&named()), "{at}: {}", named());
+        scene.env.ok(&args);
+        assert_eq!(named(), new, "{at}: once and no more");
+        scene.env.git("records", &["fsck", "--strict", "--no-dangling"]);
+        // Where the commit stood, the index may be behind it until the next one that is made here.
+        scene.env.ok(&["env", "set", "model@1.0.0", "--env", "prod"]);
+        assert_eq!(scene.env.git("records", &["status", "--porcelain"]), status, "{at}");
+    });
+}
+
 /// With the embedded defaults and nothing there before, as for a stranger. Each of the three steps of it is stopped at every
 /// point by the other tests; here every one of its own is killed.
 #[test]

@@ -1,9 +1,15 @@
-//! What `docs/` shows as configuration is configuration.
+//! What `docs/` shows as configuration is configuration, and its units run what they say.
 
 use std::fs;
 use std::path::Path;
 
+use std::process::Command;
+
 use deploy_tool::config::{self, Gcs, TargetPlace};
+
+use super::env::{Env, PROGRAM};
+use super::environments::published;
+use super::programs::has;
 
 /// The fenced blocks of a kind in a Markdown text, each with the number of its first line.
 fn blocks(text: &str, kind: &str) -> Vec<(usize, String)> {
@@ -26,6 +32,9 @@ fn every_configuration_in_the_documents_is_read_without_a_word() {
     let mut kinds = Vec::new();
     for entry in fs::read_dir(&docs).expect("listed") {
         let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            continue;
+        }
         let text = fs::read_to_string(&path).expect("read");
         for (line, block) in blocks(&text, "yaml") {
             // The variables are those of another machine: each has some value here, and keys are in base64.
@@ -56,4 +65,67 @@ fn every_configuration_in_the_documents_is_read_without_a_word() {
     kinds.sort();
     kinds.dedup();
     assert_eq!(kinds, ["Azure", "Bos", "Filesystem", "Gcs", "Http", "Oci", "S3"], "every kind of target is shown");
+}
+
+/// The units in `docs/systemd/`, by name: what they start before, and what they start, with `%i` for `prod`.
+fn units() -> Vec<(String, Vec<String>, Vec<String>)> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/systemd");
+    let unit = |entry: fs::DirEntry| {
+        let text = fs::read_to_string(entry.path()).expect("read").replace("%i", "prod");
+        let values = |key: &str| text.lines().filter_map(|l| l.strip_prefix(key)).map(str::to_owned).collect();
+        (entry.file_name().into_string().expect("UTF-8"), values("ExecStartPre="), values("ExecStart="))
+    };
+    let mut units: Vec<_> = fs::read_dir(dir).expect("listed").map(|entry| unit(entry.expect("an entry"))).collect();
+    units.sort();
+    units
+}
+
+#[test]
+fn what_the_units_start_does_what_they_say() {
+    let env: Env = published();
+    env.ok(&["env", "set", "model@1.0.0", "--env", "prod"]);
+    env.git("", &["clone", "-q", "--bare", "records", "home/records.git"]);
+    env.configure("records:", "records: {repository: ../home/records.git, branch: main}");
+    env.ok(&["env", "set", "config@1", "--env", "prod", "--records", "../records"]);
+    let mut started = Vec::new();
+    for (name, before, start) in units() {
+        for line in before {
+            let line = line.trim_start_matches('-').replace("%h", "home");
+            let args: Vec<_> = line.split_whitespace().skip(1).collect();
+            env.git("", &args);
+        }
+        for line in start {
+            let args: Vec<_> = line.split_whitespace().skip(1).collect();
+            started.push(name.clone());
+            match args.contains(&"--watch") {
+                // It would not end by itself.
+                true => drop(env.ok(&[&args[..], &["--help"]].concat())),
+                false => drop(env.ok(&args)),
+            }
+        }
+    }
+    assert_eq!(started, ["deploy-tool-env@.service", "deploy-tool-recover.service", "deploy-tool-watch@.service"]);
+    assert_eq!(env.read("root/links/config/app.conf"), "1", "fetched and deployed");
+}
+
+#[test]
+fn systemd_understands_the_units() {
+    if !has("systemd-analyze", "systemd") {
+        return;
+    }
+    let env = Env::new();
+    for (name, ..) in units() {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/systemd").join(&name));
+        let text = text.expect("read").replace("%h/.cargo/bin/deploy-tool", PROGRAM).replace("%h", "/tmp");
+        env.write(&format!("units/{}", name.replace("@.", "@prod.")), text);
+    }
+    for (name, ..) in units() {
+        let unit = env.path("units").join(name.replace("@.", "@prod."));
+        let mut verify = Command::new("systemd-analyze");
+        verify.args(["verify", "--user", "--man=no"]).arg(unit).env("SYSTEMD_UNIT_PATH", env.path("units").join(":"));
+        verify.env("XDG_RUNTIME_DIR", env.path("home"));
+        let output = verify.output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !said.contains("units/"), "{name}: {output:?}");
+    }
 }

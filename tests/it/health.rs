@@ -364,10 +364,13 @@ fn what_was_stopped_before_its_result_is_checked_again_and_stays_where_it_is_hea
 
 #[test]
 fn what_was_stopped_before_its_result_is_undone_where_it_is_not_healthy() {
-    for next in [&["confirm", "--expire"][..], &["links", "repair"], &["deploy", "model@1.0.2"]] {
+    for next in [&["confirm", "--expire"][..], &["version", "unpin", "model", "1.0.0"], &["deploy", "model@1.0.2"]] {
         let env = deployed(&format!("hooks: {{post_switch: [{KILLS}, {NOT_1_0_1}]}}"));
         let killed = env.command(&["deploy", "model@1.0.1"]).output().expect("it runs");
         assert_eq!(killed.status.signal(), Some(9), "{killed:?}");
+        // What runs before the service starts must not ask whether it is healthy.
+        env.ok(&["links", "repair"]);
+        assert_eq!(current(&env), "1.0.1");
         let ran = env.run(next);
         let timer = next[0] == "confirm";
         assert_eq!(ran.status, Some(if timer { 6 } else { 0 }), "{next:?}: {ran:?}");

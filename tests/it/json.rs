@@ -18,6 +18,8 @@ fn busy() -> Env {
     env.ok(&["pack", "--type", "config", "--version", "1.0.0"]);
     env.ok(&["publish", "config@1.0.0"]);
     env.git_init("rebuilt");
+    env.ok(&["env", "set", "model@1.0.1", "config@1.0.0", "--env", "prod"]);
+    env.ok(&["env", "set", "model@1.0.0", "--env", "staging"]);
     env.ok(&["deploy", "model@1.0.0"]);
     env.ok(&["deploy", "model@1.0.1"]);
     std::fs::remove_file(env.path("root/components/model/1.0.0/tokenizer/vocab.txt")).expect("there");
@@ -36,6 +38,7 @@ const CHANGING: &[&[&str]] = &[
     &["deploy", "config", "model@1.0.0"],
     &["deploy", "--record", "../records/records/packages/config/1.0.0/record.json"],
     &["deploy", "--repair", "model@1.0.0"],
+    &["deploy", "--env", "prod"],
     &["version", "switch", "model", "1.0.0"],
     &["version", "pin", "model", "1.0.0"],
     &["version", "unpin", "model", "1.0.0"],
@@ -46,6 +49,10 @@ const CHANGING: &[&[&str]] = &[
     &["confirm", "--expire"],
     &["undeploy", "model"],
     &["links", "repair"],
+    &["env", "set", "config@1.0.0", "--env", "new"],
+    &["env", "set", "--remove", "model", "--env", "prod"],
+    &["env", "promote", "prod", "staging"],
+    &["deploy", "--env", "prod", "--prune", "--resume"],
     &["record", "import", "--from", "near", "--records", "../rebuilt"],
     &["store", "gc", "--max-size", "0"],
     &["store", "verify", "--set-aside"],
@@ -65,6 +72,10 @@ const READING: &[&[&str]] = &[
     &["version", "list", "model"],
     &["links", "list"],
     &["links", "verify"],
+    &["env", "list"],
+    &["env", "show", "prod"],
+    &["env", "diff", "prod"],
+    &["env", "diff", "prod", "staging"],
     &["record", "list"],
     &["record", "show", "model"],
     &["record", "show", "model", "--files"],
@@ -97,6 +108,10 @@ const FAILING: &[(i32, &[&str])] = &[
     (3, &["history", "--root", "nowhere"]),
     (3, &["links", "list", "--root", "nowhere"]),
     (3, &["links", "repair", "--root", "nowhere"]),
+    (3, &["env", "show", "nowhere"]),
+    (3, &["env", "set", "model@9", "--env", "prod"]),
+    (2, &["env", "set", "model", "--env", ".."]),
+    (3, &["deploy", "--env", "nowhere"]),
     (3, &["record", "show", "model@9"]),
     (3, &["record", "url", "model@9"]),
     (3, &["record", "import", "--from", "nowhere"]),

@@ -132,6 +132,14 @@ fn rollback_that_takes_a_component_out() {
 }
 
 #[test]
+fn deploy_of_an_environment_that_takes_a_component_out() {
+    let env = published();
+    env.ok(&["env", "set", "model@1.0.1", "--env", "prod"]);
+    env.ok(&["deploy", "model@1.0.0", "config@2"]);
+    old_or_new(&Scene::of(env, &["root", "app"]), &["deploy", "--env", "prod", "--prune"]);
+}
+
+#[test]
 fn rollback_of_one_component() {
     old_or_new(&scene(&[&["deploy", "model@1.0.1"], &["deploy", "config@2"]]), &["rollback", "model"]);
 }

@@ -183,23 +183,23 @@ fn dependencies_are_met_within_the_release() {
     env.configure("model:", "  model: {source: ./models, depends: {config: \">=2\"}}");
     env.publish("1.0.0");
     assert_snapshot!(env.refused(4, &["deploy", "model@1.0.0"]), @r"
-    error: model@1.0.0 needs config >=2, and no config would be deployed
+    error: model@1.0.0 needs config >=2, and no config would be deployed (recorded: 2.1.0)
 
-    hint: deploy them together: `deploy-tool deploy model@1.0.0 'config@>=2'`
+    hint: deploy what fits together: `deploy-tool deploy config@2.1.0 model@1.0.0`
     ");
     assert_snapshot!(env.refused(4, &["deploy", "model@1.0.0", "config@1.4.0"]), @r"
-    error: model@1.0.0 needs config >=2, and config would be 1.4.0
+    error: model@1.0.0 needs config >=2, and config would be 1.4.0 (recorded: 2.1.0)
 
-    hint: deploy them together: `deploy-tool deploy model@1.0.0 'config@>=2'`
+    hint: deploy what fits together: `deploy-tool deploy config@2.1.0 model@1.0.0`
     ");
     // What the hint says.
-    env.ok(&["deploy", "model@1.0.0", "config@>=2"]);
+    env.ok(&["deploy", "config@2.1.0", "model@1.0.0"]);
     // And it cannot be taken away afterwards.
     let said = env.refused(4, &["deploy", "config@1.4.0"]);
     assert_snapshot!(said, @r"
-    error: model@1.0.0 needs config >=2, and config would be 1.4.0
+    error: model@1.0.0 needs config >=2, and config would be 1.4.0 (installed here: 2.1.0) (recorded: 2.1.0)
 
-    hint: deploy them together: `deploy-tool deploy model@1.0.0 'config@>=2'`
+    hint: deploy what fits together: `deploy-tool deploy config@2.1.0`
     ");
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{processes, release};
+use super::{processes, release, watch};
 use crate::cli::args::Deploy;
 use crate::cli::explain;
 use crate::cli::failure::Failure;
@@ -15,13 +15,19 @@ use crate::deploy::Ways;
 use crate::fsx;
 use crate::model::ByteSize;
 use crate::ops::Site;
-use crate::ops::deploy::{self, How, What};
+use crate::ops::deploy::{self, Follow, How, What};
 
 pub(super) fn run(mut site: Site, args: &Deploy, lines: &Lines, output: &Output) -> Result<(), Failure> {
     let here = settings::working_directory()?;
-    let what = match args.record.is_empty() {
-        true => What::References(args.references.clone(), args.at.clone()),
-        false => What::Records(args.record.iter().map(|path| plain(&here.join(path))).collect()),
+    let what = match (&args.env, args.record.is_empty()) {
+        (Some(name), _) => What::Environment(Follow {
+            name: name.clone(),
+            at: args.at.clone(),
+            prune: args.prune,
+            resume: args.resume,
+        }),
+        (None, true) => What::References(args.references.clone(), args.at.clone()),
+        (None, false) => What::Records(args.record.iter().map(|path| plain(&here.join(path))).collect()),
     };
     site.force = args.force;
     if let Some(span) = args.confirm {
@@ -32,6 +38,9 @@ pub(super) fn run(mut site: Site, args: &Deploy, lines: &Lines, output: &Output)
             return Err(Failure::of(Phrase::usage("deploy.url-of-one")));
         }
         site.url = Some(Secret::new(url.clone()));
+    }
+    if let (What::Environment(follow), Some(every)) = (&what, args.watch) {
+        return watch::run(site, follow.clone(), every.0, lines, output);
     }
     let report = deploy::deploy(&site, &what, args.dry.dry_run, &|progress| lines.tell(progress))?;
     notes(&report, output);
@@ -96,6 +105,10 @@ pub(super) fn text(report: &deploy::Report) -> String {
             let each = component.sources.iter().map(|given| format!("`{}` {}", given.name, ByteSize(given.bytes)));
             lines.push(say("deploy.by-source", &[("sources", each.collect::<Vec<_>>().join(", "))]));
         }
+    }
+    for kept in &report.kept {
+        let args = [("component", kept.component.to_string()), ("version", kept.version.to_string())];
+        lines.push(say("deploy.kept", &args));
     }
     lines.push(release::text(&report.change));
     lines.join("\n")

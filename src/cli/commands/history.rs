@@ -88,11 +88,16 @@ fn release(entry: &HistoryEntry) -> [String; 5] {
         Action::Rollback => "history.rollback",
     };
     let restores = entry.restores.map(|n| say("history.restores", &[("release", n.to_string())]));
+    let of = entry.environment.as_ref().map(|environment| {
+        let key = if environment.resumed { "history.of-resumed" } else { "history.of" };
+        say(key, &[("environment", environment.name.to_string())])
+    });
     let because = entry.because.map(|because| say("history.because", &[("why", explain::why(because.why))]));
+    let more = [restores, of, because].into_iter().flatten();
     [
         entry.release.to_string(),
         entry.at.to_string(),
-        format!("{}{}{}", say(action, &[]), restores.unwrap_or_default(), because.unwrap_or_default()),
+        [say(action, &[])].into_iter().chain(more).collect(),
         entry.by.clone(),
         parts.collect::<Vec<_>>().join(" "),
     ]

@@ -3,6 +3,7 @@
 mod confirm;
 mod deploy;
 mod doctor;
+mod env;
 mod history;
 mod import;
 mod init;
@@ -19,6 +20,7 @@ mod store;
 mod undeploy;
 mod url;
 mod version;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -51,6 +53,7 @@ pub(super) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Commands::History(args) => history::run(&here("history")?, &args, &output),
         Commands::Version(args) => version::run(here("version")?, &args, &output),
         Commands::Links(args) => return links::run(&here("links")?, &args, &output),
+        Commands::Env(args) => env::run(&here("env")?, &args, &output),
         Commands::Record(args) => return record::run(&here("record")?, &args, &output),
         Commands::Doctor(args) => return doctor::run(&cli.global, &args, &output),
         Commands::Store(args) => return store::run(&here("store")?, &args, &output),

@@ -5,9 +5,8 @@ use crate::cli::args::{OneVersion, Rollback};
 use crate::cli::explain;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
-use crate::cli::words::say;
+use crate::cli::words::{Phrase, say};
 use crate::deploy::{Action, Check, Outcome};
-use crate::model::Version;
 use crate::ops::release::Would;
 use crate::ops::{Site, change};
 
@@ -34,6 +33,9 @@ pub(super) fn tell(site: &Site, report: change::Report, output: &Output) {
 /// What was recovered, and what hooks said no that only a rollback goes past.
 pub(super) fn notes(report: &change::Report, output: &Output) {
     tell_recovery(report.recovery, output);
+    for unmet in &report.unmet {
+        output.warn(&Phrase::failed("release.unmet").with("what", explain::unmet(unmet)));
+    }
     let failed = report.checks.runs.iter().filter(|run| run.outcome != Outcome::Ok);
     failed.for_each(|run| output.warn(&explain::said_no(run)));
 }
@@ -41,17 +43,7 @@ pub(super) fn notes(report: &change::Report, output: &Output) {
 /// The lines about a release: a line a component that changed, then the release itself.
 pub(super) fn text(report: &change::Report) -> String {
     let Some(release) = report.release else { return say("release.unchanged", &[]) };
-    let name =
-        |version: &Option<Version>| version.as_ref().map_or_else(|| say("release.none", &[]), Version::to_string);
-    let mut lines: Vec<String> = report
-        .changed
-        .iter()
-        .map(|moved| {
-            let args =
-                [("component", moved.component.to_string()), ("from", name(&moved.from)), ("to", name(&moved.to))];
-            say("release.moved", &args)
-        })
-        .collect();
+    let mut lines: Vec<String> = report.changed.iter().map(explain::moved).collect();
     if report.dry_run {
         for link in &report.links {
             let args = [

@@ -8,7 +8,7 @@ use crate::cli::failure::{self, Failure};
 use crate::cli::output::{Output, table};
 use crate::cli::progress::Lines;
 use crate::cli::words::{Kind, Phrase, say};
-use crate::deploy::{Difference, Standing};
+use crate::deploy::{Action, Difference, Standing};
 use crate::ops::verify::{self, Condition, Found, Inspected};
 use crate::ops::{Site, status};
 
@@ -56,17 +56,30 @@ fn text(report: &status::Status) -> String {
             ("by", report.by.clone().unwrap_or_default()),
         ],
     );
+    let mut lines = vec![head];
+    if let Some(environment) = &report.environment {
+        let args = [
+            ("environment", environment.name.to_string()),
+            ("serial", environment.serial.to_string()),
+            ("commit", short(&environment.commit)),
+            ("release", environment.release.to_string()),
+        ];
+        lines.push(say("status.environment", &args));
+    }
+    if let Some(hold) = &report.hold {
+        lines.push(say("status.held", &held(hold)));
+    }
     let rows = report.components.iter().map(|component| {
         [
             component.component.to_string(),
             component.version.to_string(),
             component.since.map(|time| time.to_string()).unwrap_or_default(),
             component.package.map(|digest| digest.short()).unwrap_or_default(),
-            component.commit.as_deref().unwrap_or_default().chars().take(12).collect(),
+            short(component.commit.as_deref().unwrap_or_default()),
         ]
     });
     let header = ["column.component", "column.version", "column.since", "column.package", "column.record"];
-    let mut lines = vec![head, table(header, rows)];
+    lines.push(table(header, rows));
     if let Some(Standing::OnTrial(until)) = &report.standing {
         lines.push(say("release.on-trial", &[("until", until.to_string())]));
     }
@@ -116,4 +129,23 @@ pub(super) fn found_text(found: &Found) -> String {
         Difference::Target => "verify.target",
     };
     say(key, &[("path", found.path.clone())])
+}
+
+fn held(hold: &status::Hold) -> [(&'static str, String); 4] {
+    let action = match hold.action {
+        Action::Deploy => "history.deploy",
+        Action::Switch => "history.switch",
+        Action::Undeploy => "history.undeploy",
+        Action::Rollback => "history.rollback",
+    };
+    [
+        ("since", hold.since.to_string()),
+        ("by", hold.by.clone()),
+        ("action", say(action, &[])),
+        ("release", hold.release.to_string()),
+    ]
+}
+
+fn short(commit: &str) -> String {
+    commit.chars().take(12).collect()
 }

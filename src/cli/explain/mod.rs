@@ -15,6 +15,7 @@ mod target;
 mod transfer;
 
 pub use checks::{said_no, why};
+pub use ops::{moved, unmet};
 pub use target::warning;
 pub use transfer::sentences;
 

@@ -2,10 +2,45 @@
 
 use super::Explain;
 use super::checks::{why, with_run};
+use super::deploy::join;
 use crate::cli::words::Phrase;
+use crate::cli::words::say;
+use crate::deploy::Set;
 use crate::model::{ByteSize, Version};
-use crate::ops::Error;
+use crate::ops::change::Moved;
 use crate::ops::doctor::Broken;
+use crate::ops::{Error, Remedy, Unmet};
+
+/// What a component needs and would not have, and what would do.
+pub fn unmet(unmet: &Unmet) -> String {
+    let versions = |key: &'static str, versions: &[Version]| match versions.is_empty() {
+        true => String::new(),
+        false => say(key, &[("versions", join(versions))]),
+    };
+    let args = [
+        ("component", unmet.component.to_string()),
+        ("version", unmet.version.to_string()),
+        ("need", unmet.needs.kind.to_string()),
+        ("range", unmet.needs.version.to_string()),
+        ("would", unmet.would_be.as_ref().map(Version::to_string).unwrap_or_default()),
+        ("installed", versions("unmet.installed", &unmet.installed)),
+        ("recorded", versions("unmet.recorded", &unmet.recorded)),
+    ];
+    say(if unmet.would_be.is_some() { "unmet.other" } else { "unmet.absent" }, &args)
+}
+
+/// How a component changes: `model: 1.0.0 -> 1.0.1`.
+pub fn moved(moved: &Moved) -> String {
+    let name =
+        |version: &Option<Version>| version.as_ref().map_or_else(|| say("release.none", &[]), Version::to_string);
+    let args = [("component", moved.component.to_string()), ("from", name(&moved.from)), ("to", name(&moved.to))];
+    say("release.moved", &args)
+}
+
+/// Versions as arguments of a command.
+fn references(versions: &Set) -> String {
+    versions.iter().map(|(component, version)| format!("{component}@{version}")).collect::<Vec<_>>().join(" ")
+}
 
 impl Explain for Broken {
     fn explain(&self) -> Phrase {
@@ -103,17 +138,52 @@ impl Explain for Error {
                 .with("version", version)
                 .with("wanted", wanted)
                 .with("host", host),
-            Error::Unmet { component, version, needs, would_be } => {
-                let phrase = Phrase::refused(match would_be {
-                    Some(_) => "ops.unmet",
-                    None => "ops.unmet-absent",
-                });
-                phrase
+            Error::Unmet { unmet: all, remedy } => {
+                let what = all.iter().map(unmet).collect::<Vec<_>>().join("; ");
+                match remedy {
+                    Remedy::Deploy(versions) => Phrase::refused("ops.unmet").with("versions", references(versions)),
+                    Remedy::Pin(environment, versions) => Phrase::refused("ops.unmet-pin")
+                        .with("versions", references(versions))
+                        .with("environment", environment),
+                    Remedy::Switch(component, version) => {
+                        Phrase::refused("ops.unmet-switch").with("component", component).with("version", version)
+                    }
+                    Remedy::Publish(needs) => {
+                        Phrase::refused("ops.unmet-publish").with("need", &needs.kind).with("range", &needs.version)
+                    }
+                }
+                .with("what", what)
+            }
+            Error::NoEnvironment { name, known } => {
+                let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+                match known.is_empty() {
+                    true => Phrase::not_found("ops.no-environment-at-all"),
+                    false => Phrase::not_found("ops.no-environment").with("known", known.join(", ")),
+                }
+                .with("name", name)
+            }
+            Error::NotInEnvironment { environment, component } => Phrase::not_found("ops.not-in-environment")
+                .with("environment", environment)
+                .with("component", component),
+            Error::PinDiffers { environment, component, version, pinned, recorded } => {
+                Phrase::refused("ops.pin-differs")
+                    .with("environment", environment)
                     .with("component", component)
                     .with("version", version)
-                    .with("need", &needs.kind)
-                    .with("range", &needs.version)
-                    .with("would", would_be.as_ref().map_or("", Version::as_str))
+                    .with("pinned", pinned)
+                    .with("recorded", recorded)
+            }
+            Error::Held { environment, hold, changes } => {
+                let changes: Vec<_> = changes.iter().map(moved).collect();
+                let phrase = match changes.is_empty() {
+                    true => Phrase::conflict("ops.held-links"),
+                    false => Phrase::conflict("ops.held").with("changes", changes.join(", ")),
+                };
+                phrase
+                    .with("environment", environment)
+                    .with("since", hold.since)
+                    .with("by", &hold.by)
+                    .with("release", hold.release)
             }
             Error::StillNeeded { component, needed_by } => {
                 let names: Vec<_> = needed_by.iter().map(|(by, version)| format!("{by}@{version}")).collect();

@@ -1,6 +1,7 @@
 //! Tests of the room on real repositories, made and judged by the `git` program.
 
 mod committing;
+mod environments;
 mod opening;
 mod racing;
 mod reading;
