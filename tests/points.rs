@@ -146,7 +146,7 @@ fn kind(tokens: &[Token], at: usize, imported: &BTreeSet<&str>) -> Option<Option
         // `write(true)` is an option of opening.
         (".", _) => (METHODS.contains(&word) && text(tokens, at + 2) != "true").then_some(Some(true)),
         (_, "File") => Some(Some(word != "open")).filter(|_| word != "from"),
-        (_, "fs" | "io") | (_, "") if of != "" || imported.contains(word) => {
+        (_, "fs" | "io") | (_, "") if !of.is_empty() || imported.contains(word) => {
             if CHANGES.contains(&word) {
                 Some(Some(true))
             } else if LOOKS.contains(&word) {

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::os::unix::process::ExitStatusExt as _;
 
-use super::old_or_new::{Change, RECOVER, published, same, scene, stages, visible, whole, with_custom_links};
+use super::old_or_new::{Change, RECOVER, dangling, published, same, scene, stages, visible, whole, with_custom_links};
 use super::scene::Scene;
 
 /// Runs `args` killed, failing and out of disk at every point; `look` judges what is left each time, and is told whether
@@ -28,12 +28,16 @@ fn at_every_point(scene: &Scene, args: &[&str], points: usize, look: impl Fn(&st
     }
 }
 
-/// A command that makes a release or removes one: all or nothing, and the same command then succeeds.
+/// A command that makes a release or removes one: all or nothing, and the same command then succeeds. No link that a reader
+/// follows ever leads nowhere.
 fn all_or_nothing(scene: &Scene, args: &[&str]) {
     let change = Change::of(scene, args);
-    at_every_point(scene, args, scene.points(args), |at, done| match done {
-        true => change.judge_done(scene, at),
-        false => change.judge(scene, at),
+    at_every_point(scene, args, scene.points(args), |at, done| {
+        assert_eq!(dangling(scene), [""; 0], "{at}");
+        match done {
+            true => change.judge_done(scene, at),
+            false => change.judge(scene, at),
+        }
     });
 }
 

@@ -126,6 +126,14 @@ fn timeless(name: &str, held: &str) -> Option<String> {
     (is_json && serde_json::from_str::<Value>(held).is_ok()).then(|| "whole".to_owned())
 }
 
+/// The links that readers follow and that lead nowhere.
+pub fn dangling(scene: &Scene) -> Vec<String> {
+    let followed = |name: &str| name.starts_with("root/links/") || name.ends_with("/current");
+    let links = scene.names().into_iter().filter(|(name, held)| held.starts_with("-> ") && followed(name));
+    let links = links.filter(|(name, _)| !name.contains(".deploy-tool-new"));
+    links.map(|(name, _)| name).filter(|name| !scene.env.path(name).exists()).collect()
+}
+
 #[track_caller]
 pub fn same(found: &State, expected: &State, what: &str) {
     let differences = differences(found, expected);
@@ -160,14 +168,12 @@ impl<'a> Change<'a> {
     pub fn judge(&self, scene: &Scene, at: &str) {
         let Self { args, before, after } = self;
         let root = scene.env.path("root");
+        // What readers knew before is there, and what they may know already leads somewhere.
         for link in ["links/model", "components/model/current", "releases/current"] {
             assert!(before.is_empty() || root.join(link).exists(), "{at}: {link} dangles");
         }
-        for entry in fs::read_dir(root.join("links")).into_iter().flatten() {
-            let link = entry.expect("an entry");
-            let is_temporary = link.file_name().as_encoded_bytes().starts_with(b".");
-            assert!(is_temporary || link.path().exists(), "{at}: {} leads nowhere", link.path().display());
-        }
+        let dangling = dangling(scene);
+        assert!(!dangling.iter().any(|link| link.ends_with("/current")), "{at}: {dangling:?}");
         let site = site(&scene.env);
         let is_root = root.join(".deploy-tool/format").exists();
         if is_root {

@@ -21,6 +21,9 @@
 //!   other not, no file system with a journal does. A directory never has two names.
 //! - What was on the disk before the command began.
 //!
+//! What readers see before the next command: the links they followed before lead to one whole version, and no `current`
+//! leads nowhere. The entry in `links/` of a component that is new may be there before its `current` is.
+//!
 //! The extremes (all lost, all but one, one alone) are tried at every flush, and random mixtures at every point. The seed
 //! is in every message, and `DEPLOY_TOOL_SEED` sets it. When the command has said that it is done, nothing of it may be
 //! lost at all.
