@@ -269,7 +269,8 @@ impl View {
         }
         if let Some((number, last)) = release
             && journal::all(layout)?.is_empty()
-            && current_number(layout)?.is_some_and(|current| current > last)
+            // A link that cannot be read is no matter of the trail.
+            && current_number(layout).is_ok_and(|current| current.is_some_and(|current| current > last))
         {
             return Err(broken(number, Break::Current));
         }

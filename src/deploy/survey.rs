@@ -47,7 +47,7 @@ impl View {
 
     /// The journal of a release that is current and cannot be read: nothing can finish that release nor undo it.
     pub fn torn_journal(&self) -> Result<Option<PathBuf>, Error> {
-        let current = current_number(self.layout())?;
+        let current = current_number(self.layout()).ok().flatten();
         let torn = journal::all(self.layout())?.into_iter().find_map(|open| match open {
             Open::Release(number, None) if current == Some(number) => Some(number),
             _ => None,

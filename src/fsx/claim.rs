@@ -199,7 +199,8 @@ mod tests {
                 });
             }
         });
-        assert_eq!(numbers(&lock).expect("listed"), [400]);
+        // A listing made while others rename may miss a name: a number is passed over then, and never used twice.
+        assert!(matches!(numbers(&lock).expect("listed").as_slice(), [last] if *last >= 400));
     }
 
     #[test]

@@ -231,7 +231,7 @@ fn needs_and_cleanup() {
     }
     env.ok(&["deploy", "model@1.0.0"]);
     assert_eq!(found(&env, OFFLINE), []);
-    env.ok(&["version", "switch", "config", "1.0.0"]);
+    env.ok(&["rollback", "config"]);
     let finding = mended(&env, OFFLINE, "need-unmet", "warning");
     assert_eq!((&finding["facts"]["need"], &finding["facts"]["is"]), (&json!("config"), &json!("1.0.0")));
 

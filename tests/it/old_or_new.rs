@@ -112,7 +112,9 @@ pub fn whole(state: State) -> State {
 /// What a file of the root's own state says, without the times in it; `None` where it is damaged, or has none.
 fn timeless(name: &str, held: &str) -> Option<String> {
     if name == HISTORY {
-        let releases = held.lines().map(|line| {
+        // A torn last line is none: it has no end, or zeros in it.
+        let ended = held.split_inclusive('\n').filter(|line| line.ends_with('\n') && !line.contains('\0'));
+        let releases = ended.map(|line| {
             let line: Value = serde_json::from_str(line).ok()?;
             Some(format!("{} after {}: {} {}", line["release"], line["parent"], line["action"], line["components"]))
         });

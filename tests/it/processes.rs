@@ -115,7 +115,13 @@ fn a_program_that_runs_from_a_version_uses_it() {
 
 #[test]
 fn what_is_freed_is_what_has_no_name_elsewhere() {
-    let env = deployed(&["1.0.0", "1.0.1", "1.0.2", "1.0.3"]);
+    let env = Env::quick();
+    env.configure("deploy:", "deploy: {root: ../root, link: copy}");
+    for version in ["1.0.0", "1.0.1", "1.0.2", "1.0.3"] {
+        env.write("project/models/bert/config.json", version);
+        env.publish(version);
+        env.ok(&["deploy", &format!("model@{version}")]);
+    }
     let big = |v: &str| env.path("root/components/model").join(v).join("bert/pytorch_model.bin");
     // As if 1.0.1 shared the file with 1.0.0, and 1.0.2 had it too.
     let freed = || env.json(&["version", "cleanup", "--keep", "0", "--dry-run"])["freed"].as_u64().expect("bytes");
