@@ -128,18 +128,18 @@ pub(super) struct Deploy {
     pub dry: DryRun,
     #[arg(value_name = "TYPE@VERSION", required_unless_present_any = ["record", "repair", "env"])]
     pub references: Vec<Reference>,
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["references", "record", "url"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["references", "record", "url", "repair"])]
     pub env: Option<EnvironmentName>,
     // What conflicts with `env` lifts what requires it, so both are said.
-    #[arg(long, requires = "env", conflicts_with_all = ["references", "record"])]
+    #[arg(long, requires = "env", conflicts_with_all = ["references", "record", "repair"])]
     pub prune: bool,
-    #[arg(long, requires = "env", conflicts_with_all = ["references", "record"])]
+    #[arg(long, requires = "env", conflicts_with_all = ["references", "record", "repair"])]
     pub resume: bool,
     #[arg(
         long,
         value_name = "SPAN",
         requires = "env",
-        conflicts_with_all = ["references", "record", "at", "dry_run"],
+        conflicts_with_all = ["references", "record", "repair", "at", "dry_run"],
         value_parser = interval
     )]
     pub watch: Option<Span>,

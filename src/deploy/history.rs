@@ -140,13 +140,12 @@ impl History {
         }
     }
 
-    /// What put the root on hold, if it is: the first switch or rollback since an environment was deployed last; one that was
-    /// made because a release did not stand is nobody's decision. From then on environments are not deployed, so that none brings back what somebody has just turned away from, until one is
-    /// deployed with the word that it may.
+    /// What put the root on hold, if it is: the first switch, rollback or undeploy since an environment was deployed last.
+    /// From then on environments are not deployed, so that none brings back what somebody has just turned away from, until
+    /// one is deployed with the word that it may. What was made because a release did not stand is nobody's decision.
     pub fn hold(&self) -> Option<&Entry> {
-        let since = self.entries.iter().rev().take_while(|entry| entry.environment.is_none());
-        let by_hand = |entry: &&Entry| entry.because.is_none();
-        since.filter(by_hand).filter(|entry| matches!(entry.action, Action::Switch | Action::Rollback)).last()
+        let by_hand = |entry: &&Entry| entry.action != Action::Deploy && entry.because.is_none();
+        self.entries.iter().rev().take_while(|entry| entry.environment.is_none()).filter(by_hand).last()
     }
 
     /// The newest release that was deployed from an environment.
@@ -393,6 +392,8 @@ mod tests {
         assert_eq!(held(&entries), Some(3), "a deploy by hand neither begins nor ends one");
         entries.push(from_prod(6));
         assert_eq!(held(&entries), None);
+        entries.push(by(7, Action::Undeploy));
+        assert_eq!(held(&entries), Some(7));
         assert_eq!(held(&[]), None);
     }
 

@@ -69,7 +69,7 @@
 //!
 //! # Hold
 //!
-//! A switch or rollback by hand puts the root on hold: no environment is deployed until one is with the word that it may.
+//! A switch, rollback or undeploy by hand puts the root on hold: no environment is deployed until one is with the word that it may.
 //! Nothing of it is stored: the history says it ([`History::hold`]), and its line is part of the transaction, so that the
 //! hold is old or new with the release. A resume makes a release even where the versions are right already.
 //!

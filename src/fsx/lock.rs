@@ -50,7 +50,7 @@ pub enum LockError {
         path: PathBuf,
         /// What the exclusive holder wrote about itself; empty where readers hold it.
         holder: String,
-        /// The [claim](super::claim) it holds, where locks are of no use.
+        /// The claim (`claim.rs`) it holds, where locks are of no use.
         claim: Option<PathBuf>,
     },
     /// The lock file cannot be used.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::dependencies::{Asked, Known, Unmet};
+use super::dependencies::{Known, Meant, Unmet};
 use super::release::{self, Checks};
 use super::users::StillUsed;
 use super::{Error, Site};
@@ -192,8 +192,8 @@ fn fits(site: &Site, view: &View, state: &State, wanted: &Wanted) -> Result<Vec<
     }
     let before = state.set();
     let differs = |(component, version): &(&ComponentType, &Version)| before.get(component) != Some(version);
-    let asked: Set = wanted.after.iter().filter(differs).map(|(c, v)| (c.clone(), v.clone())).collect();
-    known.require(&wanted.after, Asked::Versions(&asked))?;
+    let meant: Set = wanted.after.iter().filter(differs).map(|(c, v)| (c.clone(), v.clone())).collect();
+    known.require(&wanted.after, Meant::Versions(&meant))?;
     Ok(Vec::new())
 }
 

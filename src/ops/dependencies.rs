@@ -33,9 +33,9 @@ pub struct Unmet {
     pub recorded: Vec<Version>,
 }
 
-/// What was asked for, so that an error can say what to ask for instead.
+/// What somebody meant to have, so that an error can say what to ask for instead.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Asked<'a> {
+pub(super) enum Meant<'a> {
     /// These versions.
     Versions(&'a Set),
     /// What an environment pins.
@@ -102,12 +102,12 @@ impl Known<'_> {
     /// # Errors
     ///
     /// [`Error::Unmet`] with everything that is not met, and what would help.
-    pub fn require(&self, set: &Set, asked: Asked<'_>) -> Result<(), Error> {
+    pub fn require(&self, set: &Set, meant: Meant<'_>) -> Result<(), Error> {
         let unmet = self.unmet(set)?;
         if unmet.is_empty() {
             return Ok(());
         }
-        let remedy = remedy(&unmet, asked);
+        let remedy = remedy(&unmet, meant);
         Err(Error::Unmet { unmet, remedy })
     }
 
@@ -142,10 +142,10 @@ fn satisfies(version: &Version, need: &Dependency) -> bool {
     version.to_semver().is_some_and(|version| need.version.matches(&version))
 }
 
-fn remedy(unmet: &[Unmet], asked: Asked<'_>) -> Remedy {
-    let mut versions = match asked {
-        Asked::Versions(versions) => versions.clone(),
-        Asked::Environment(_) => Set::new(),
+fn remedy(unmet: &[Unmet], meant: Meant<'_>) -> Remedy {
+    let mut versions = match meant {
+        Meant::Versions(versions) => versions.clone(),
+        Meant::Environment(_) => Set::new(),
     };
     for unmet in unmet {
         match (unmet.recorded.first(), unmet.installed.first()) {
@@ -154,9 +154,9 @@ fn remedy(unmet: &[Unmet], asked: Asked<'_>) -> Remedy {
             (None, None) => return Remedy::Publish(unmet.needs.clone()),
         };
     }
-    match asked {
-        Asked::Environment(name) => Remedy::Pin(name.clone(), versions),
-        Asked::Versions(_) => Remedy::Deploy(versions),
+    match meant {
+        Meant::Environment(name) => Remedy::Pin(name.clone(), versions),
+        Meant::Versions(_) => Remedy::Deploy(versions),
     }
 }
 
@@ -188,7 +188,7 @@ mod tests {
     fn what_is_asked_for_instead_is_what_was_asked_for_and_what_it_needs() {
         let asked = set(&[("model", "1"), ("config", "1.4")]);
         let ask =
-            |installed: &[&str], recorded: &[&str]| remedy(&[unmet(installed, recorded)], Asked::Versions(&asked));
+            |installed: &[&str], recorded: &[&str]| remedy(&[unmet(installed, recorded)], Meant::Versions(&asked));
         assert_eq!(ask(&["2.0"], &["2.1", "2.0"]), Remedy::Deploy(set(&[("model", "1"), ("config", "2.1")])));
         assert_eq!(
             ask(&["2.0"], &[]),
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(ask(&[], &[]), Remedy::Publish(unmet(&[], &[]).needs));
         let prod = "prod".parse().expect("a name");
         assert_eq!(
-            remedy(&[unmet(&[], &["2.1"])], Asked::Environment(&prod)),
+            remedy(&[unmet(&[], &["2.1"])], Meant::Environment(&prod)),
             Remedy::Pin(prod.clone(), set(&[("config", "2.1")]))
         );
     }

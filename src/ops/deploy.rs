@@ -8,10 +8,10 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::change::{self, details};
-use super::dependencies::{self, Known};
+use super::dependencies::{Known, Meant};
 use super::fetch::{self, Supply};
 use super::release::{self, Checks};
-use super::resolve::{Resolved, resolve};
+use super::resolve::{Resolved, deployable, resolve};
 use super::stage::{self, Asked, Staging};
 use super::status::Hold;
 use super::{Error, OnProgress, Site};
@@ -141,6 +141,7 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
     let resolved = resolve(site, what)?;
     let (wanted, top) = (&resolved.wanted, &resolved.top);
     let commit = resolved.commit.clone();
+    wanted.iter().try_for_each(deployable)?;
     let planned = |view: Option<&View>, state: &State| {
         plan_for(state, Known { site, view, wanted, commit: resolved.commit.as_deref() }, &resolved, what)
     };
@@ -238,11 +239,11 @@ fn plan_for(state: &State, known: Known<'_>, resolved: &Resolved, what: &What) -
         details.insert(published.component().clone(), detail);
     }
     let versions = resolved.wanted.iter().map(|p| (p.component().clone(), p.version().clone())).collect();
-    let asked = match &resolved.environment {
-        Some(environment) => dependencies::Asked::Environment(&environment.name),
-        None => dependencies::Asked::Versions(&versions),
+    let meant = match &resolved.environment {
+        Some(environment) => Meant::Environment(&environment.name),
+        None => Meant::Versions(&versions),
     };
-    known.require(&after, asked)?;
+    known.require(&after, meant)?;
     let history = match known.view.filter(|_| resolved.environment.is_some() || after == before) {
         Some(view) => view.history()?,
         None => History::default(),

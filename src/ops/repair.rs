@@ -6,10 +6,10 @@ use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 
-use super::deploy::{self, How};
+use super::deploy::{self, How, What};
 use super::fetch::{self, Supply};
 use super::make::modes;
-use super::record;
+use super::resolve::{Resolved, resolve};
 use super::stage::{Asked, Staging, options};
 use super::verify::{Found, Summing, is_edit};
 use super::{Error, OnProgress, Site};
@@ -165,10 +165,10 @@ fn one(site: &Site, root: &Root, chosen: &Chosen, progress: OnProgress<'_>) -> R
     }
     let exact = Selector::Exact(receipt.version.clone());
     let reference = Reference { component: receipt.component.clone(), selector: exact };
-    // Withdrawn or not: it is installed.
-    let repository = record::existing(site)?;
-    let published = &repository.snapshot(None)?.resolve(&reference)?;
-    let top = Some(repository.root().to_owned());
+    let Resolved { wanted, top, .. } = resolve(site, &What::References(vec![reference], None))?;
+    let [published] = wanted.as_slice() else {
+        return Err(Error::NoSuchComponent { component: receipt.component.clone() });
+    };
     let looked = match looked {
         Some(looked) => Some(looked),
         None => match fetch::bring_index(site, published, top.as_deref())? {

@@ -1,4 +1,4 @@
-//! From what a user asks to deploy to published versions that may be deployed.
+//! From what a user asks to deploy to published versions, and whether those may be deployed.
 
 use std::path::PathBuf;
 
@@ -31,7 +31,7 @@ pub struct Follow {
     pub resume: bool,
 }
 
-/// Published versions, each of which may be deployed.
+/// Published versions.
 #[derive(Debug)]
 pub(super) struct Resolved {
     /// The versions, one a component.
@@ -48,7 +48,7 @@ pub(super) struct Resolved {
 ///
 /// # Errors
 ///
-/// Nothing answers to it; it is withdrawn, made for another platform, or not what an environment pins.
+/// Nothing answers to it, or it is not what an environment pins.
 pub(super) fn resolve(site: &Site, what: &What) -> Result<Resolved, Error> {
     let resolved = match what {
         What::References(references, at) => {
@@ -74,7 +74,6 @@ pub(super) fn resolve(site: &Site, what: &What) -> Result<Resolved, Error> {
         if resolved.wanted.iter().take(i).any(|other| other.component() == published.component()) {
             return Err(Error::Twice { component: published.component().clone() });
         }
-        deployable(published)?;
     }
     Ok(resolved)
 }
@@ -139,7 +138,7 @@ fn pinned(snapshot: &Snapshot<'_>, name: &EnvironmentName) -> Result<(Vec<Publis
 }
 
 /// Refuses what is withdrawn or made for another platform.
-fn deployable(published: &Published) -> Result<(), Error> {
+pub(super) fn deployable(published: &Published) -> Result<(), Error> {
     require_not_yanked(published)?;
     if let Some(platform) = &published.manifest.platform {
         let is = |wanted: &Option<String>, host: &str| wanted.as_deref().is_none_or(|wanted| wanted == host);

@@ -75,7 +75,7 @@ pub struct Followed {
     pub at: Timestamp,
 }
 
-/// What put a root on hold: a switch or rollback by hand.
+/// What put a root on hold: a switch, rollback or undeploy by hand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Hold {
     /// Since when.

@@ -7,7 +7,9 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::os::unix::process::ExitStatusExt as _;
 
-use super::old_or_new::{Change, RECOVER, dangling, published, same, scene, stages, visible, whole, with_custom_links};
+use super::old_or_new::{
+    Change, RECOVER, dangling, published, same, scene, stages, visible, whole, with_custom_links, with_linked_config,
+};
 use super::scene::Scene;
 
 /// Runs `args` killed, failing and out of disk at every point; `look` judges what is left each time, and is told whether
@@ -182,12 +184,7 @@ fn rollback_of_one_component() {
 
 #[test]
 fn undeploy_of_a_component_that_a_custom_link_leads_to() {
-    let env = published();
-    let (link, target) = (env.path("app/config"), env.path("root/links/config"));
-    let link = format!("deploy: {{root: ../root, custom_links: {{{}: {}}}}}", link.display(), target.display());
-    env.configure("deploy:", &link);
-    env.ok(&["deploy", "model@1.0.0", "config@2"]);
-    let scene = Scene::of(env, &["root", "app"]);
+    let scene = with_linked_config();
     all_or_nothing(&scene, &["undeploy", "config"]);
     assert!(!scene.env.path("app/config").is_symlink() && !scene.env.path("root/links/config").is_symlink());
     assert!(scene.env.path("root/components/config/2/app.conf").exists(), "the version stays");

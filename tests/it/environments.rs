@@ -425,6 +425,12 @@ fn a_change_by_hand_holds_the_root_until_it_is_resumed() {
     assert_eq!(current(&env), pair("1.0.1", "1"));
     assert!(env.json(&["status"]).get("hold").is_none());
     assert!(env.ok(&["history", "--limit", "1"]).contains("deploy of prod, resumed"));
+    // What was taken out by hand is not put back either.
+    env.ok(&["undeploy", "config"]);
+    let said = env.refused(5, &["deploy", "--env", "prod"]);
+    assert!(said.contains("`prod` would change config: (none) -> 1"), "{said}");
+    env.ok(&["deploy", "--env", "prod", "--resume"]);
+    assert_eq!(current(&env), pair("1.0.1", "1"));
     // Resuming what is not held is deploying.
     let again = env.json(&["deploy", "--env", "prod", "--resume"]);
     assert_eq!(again["release"], Value::Null);

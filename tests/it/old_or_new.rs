@@ -83,6 +83,16 @@ pub fn with_custom_links(versions: &[&str]) -> Scene {
     Scene::of(env, &["root", "app"])
 }
 
+/// Model and configuration current, and a custom link that leads to the configuration.
+pub fn with_linked_config() -> Scene {
+    let env = published();
+    let (link, target) = (env.path("app/config"), env.path("root/links/config"));
+    let link = format!("deploy: {{root: ../root, custom_links: {{{}: {}}}}}", link.display(), target.display());
+    env.configure("deploy:", &link);
+    env.ok(&["deploy", "model@1.0.0", "config@2"]);
+    Scene::of(env, &["root", "app"])
+}
+
 /// The points at which a change that [`Scene::trace`] recorded is half prepared, wholly prepared, and just committed.
 pub fn stages(trace: &[String]) -> [usize; 3] {
     let is_commit = |line: &String| line.contains(" rename ") && line.ends_with("releases/.current.deploy-tool-new");

@@ -169,9 +169,12 @@ impl Run {
     }
 }
 
+/// A name in a directory, and what it leads to afterwards.
+type Named = (Id, String, Option<Id>);
+
 /// The names that differ, those together that one rename moved.
-fn moved(before: &Disk, after: &Disk) -> Vec<Vec<(Id, String, Option<Id>)>> {
-    let mut groups: Vec<(BTreeSet<Id>, Vec<(Id, String, Option<Id>)>)> = Vec::new();
+fn moved(before: &Disk, after: &Disk) -> Vec<Vec<Named>> {
+    let mut groups: Vec<(BTreeSet<Id>, Vec<Named>)> = Vec::new();
     for (dir, node) in &after.nodes {
         let Node::Directory { names, .. } = node else { continue };
         let gone = before.names(*dir).map(|(name, _)| name).filter(|name| !names.contains_key(*name));

@@ -30,7 +30,7 @@
 
 use std::collections::HashSet;
 
-use super::old_or_new::{Change, RECOVER, published, scene, stages, with_custom_links};
+use super::old_or_new::{Change, RECOVER, published, scene, stages, with_custom_links, with_linked_config};
 use super::power::{Fate, Run};
 use super::random::Random;
 use super::scene::Scene;
@@ -140,6 +140,11 @@ fn deploy_of_an_environment_that_takes_a_component_out() {
     env.ok(&["env", "set", "model@1.0.1", "--env", "prod"]);
     env.ok(&["deploy", "model@1.0.0", "config@2"]);
     old_or_new(&Scene::of(env, &["root", "app"]), &["deploy", "--env", "prod", "--prune"]);
+}
+
+#[test]
+fn undeploy_of_a_component_that_a_custom_link_leads_to() {
+    old_or_new(&with_linked_config(), &["undeploy", "config"]);
 }
 
 #[test]

@@ -25,7 +25,7 @@ impl<'a> Tree<'a> {
     ///
     /// # Errors
     ///
-    /// [`UnpackError::TooMuch`], [`UnpackError::Io`].
+    /// [`UnpackError::TooMuch`], [`UnpackError::Fs`].
     pub fn begin(index: &'a Index, into: &Path, options: &'a UnpackOptions<'a>) -> Result<Self, UnpackError> {
         if let Some(limit) = options.max_bytes.filter(|limit| index.stored_size() > *limit) {
             return Err(UnpackError::TooMuch { limit });
