@@ -80,8 +80,8 @@ fn a_kill_costs_at_most_the_piece_each_connection_was_reading() {
         assert!(
             fetched == pieces(&index) - bytes("resumed") || fetched == pieces(&index) - bytes("resumed") + index_size
         );
-        // Two connections to a source of this machine; head and tail count among the writes.
-        let whole = begun.saturating_sub(2 + 2);
+        // Two connections to each of two sources of this machine; head and tail count among the writes.
+        let whole = begun.saturating_sub(2 * 2 + 2);
         assert!(fetched <= (count - whole) as u64 * longest, "{begun} writes, then {component}");
         assert!(names(&env, "fresh/partial").is_empty());
     }
