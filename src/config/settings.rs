@@ -248,7 +248,7 @@ impl TargetPlace {
             TargetPlace::Azure(azure) => [azure.access_key.as_ref(), azure.sas_token.as_ref()],
             TargetPlace::Http(http) => [http.token.as_ref(), http.login.as_ref().map(|login| &login.password)],
             TargetPlace::Oci(oci) => [oci.login.as_ref().map(|login| &login.password), None],
-            TargetPlace::Filesystem { .. } | TargetPlace::Gcs(_) => [None, None],
+            TargetPlace::Filesystem { .. } | TargetPlace::Gcs(_) | TargetPlace::Unset(_) => [None, None],
         }
     }
 }

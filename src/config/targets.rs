@@ -38,6 +38,8 @@ pub enum TargetPlace {
     Http(Http),
     /// An OCI registry.
     Oci(Oci),
+    /// Anything that takes a variable this host does not have: nothing but this target is the worse for it.
+    Unset(Box<Error>),
 }
 
 impl TargetPlace {
@@ -217,25 +219,28 @@ pub(super) fn target(key: &Item<'_>, item: Item<'_>, base: &Path) -> Result<Targ
         ("oci", oci),
     ];
     let kind = item.peek("type")?.ok_or_else(|| key.error(Problem::Missing { name: "type" }))?.choice(&kinds)?;
-    let (place, role) = kind(key, item, base)?;
+    let role = item.peek("role")?;
+    let place = match kind(key, item, base) {
+        Err(error) if matches!(*error.problem, Problem::UnsetVariable { .. }) => TargetPlace::Unset(Box::new(error)),
+        place => place?,
+    };
     let backup = role.map(|role| role.choice(&[("backup", ())])).transpose()?.is_some();
     Ok(Target { name, place, backup })
 }
 
-/// Reads what a kind of target needs; gives its `role` back.
-type Kind = for<'a> fn(&Item<'a>, Item<'a>, &Path) -> Result<(TargetPlace, Option<Item<'a>>), Error>;
+/// Reads what a kind of target needs.
+type Kind = for<'a> fn(&Item<'a>, Item<'a>, &Path) -> Result<TargetPlace, Error>;
 
-fn filesystem<'a>(key: &Item<'a>, item: Item<'a>, base: &Path) -> Result<(TargetPlace, Option<Item<'a>>), Error> {
-    let [_, role, path, mode, group] = keys(Some(item), ["type", "role", "path", "mode", "group"])?;
+fn filesystem(key: &Item<'_>, item: Item<'_>, base: &Path) -> Result<TargetPlace, Error> {
+    let [_, _, path, mode, group] = keys(Some(item), ["type", "role", "path", "mode", "group"])?;
     let path = path.ok_or_else(|| key.error(Problem::Missing { name: "path" }))?;
     let text = path.text()?;
     let relative = !text.starts_with(['/', '~']);
     let mode = mode.map(|item| octal(&item)).transpose()?;
-    let place = TargetPlace::Filesystem { path: path.path(base)?, relative, mode, group: self::text(group)? };
-    Ok((place, role))
+    Ok(TargetPlace::Filesystem { path: path.path(base)?, relative, mode, group: self::text(group)? })
 }
 
-fn s3<'a>(key: &Item<'a>, item: Item<'a>, _: &Path) -> Result<(TargetPlace, Option<Item<'a>>), Error> {
+fn s3(key: &Item<'_>, item: Item<'_>, _: &Path) -> Result<TargetPlace, Error> {
     let known = [
         "type",
         "role",
@@ -249,7 +254,7 @@ fn s3<'a>(key: &Item<'a>, item: Item<'a>, _: &Path) -> Result<(TargetPlace, Opti
         "session_token",
         "anonymous",
     ];
-    let [_, role, endpoint, region, bucket, prefix, addressing, access, secret, token, anonymous] =
+    let [_, _, endpoint, region, bucket, prefix, addressing, access, secret, token, anonymous] =
         keys(Some(item), known)?;
     let endpoint = endpoint.map(|item| url(&item)).transpose()?;
     let usual = if endpoint.is_some() { Addressing::Path } else { Addressing::VirtualHost };
@@ -263,10 +268,10 @@ fn s3<'a>(key: &Item<'a>, item: Item<'a>, _: &Path) -> Result<(TargetPlace, Opti
         credentials: key_pair(access, secret, token)?,
         anonymous: flag(anonymous)?,
     };
-    Ok((TargetPlace::S3(place), role))
+    Ok(TargetPlace::S3(place))
 }
 
-fn bos<'a>(key: &Item<'a>, item: Item<'a>, _: &Path) -> Result<(TargetPlace, Option<Item<'a>>), Error> {
+fn bos(key: &Item<'_>, item: Item<'_>, _: &Path) -> Result<TargetPlace, Error> {
     let known = [
         "type",
         "role",
@@ -279,7 +284,7 @@ fn bos<'a>(key: &Item<'a>, item: Item<'a>, _: &Path) -> Result<(TargetPlace, Opt
         "session_token",
         "anonymous",
     ];
-    let [_, role, endpoint, bucket, prefix, auth, access, secret, token, anonymous] = keys(Some(item), known)?;
+    let [_, _, endpoint, bucket, prefix, auth, access, secret, token, anonymous] = keys(Some(item), known)?;
     let auth = auth.map(|item| item.choice(&[("s3", BosAuth::S3), ("bce", BosAuth::Bce)])).transpose()?;
     let place = Bos {
         endpoint: required(key, endpoint, "endpoint")?,
@@ -289,12 +294,12 @@ fn bos<'a>(key: &Item<'a>, item: Item<'a>, _: &Path) -> Result<(TargetPlace, Opt
         credentials: key_pair(access, secret, token)?,
         anonymous: flag(anonymous)?,
     };
-    Ok((TargetPlace::Bos(place), role))
+    Ok(TargetPlace::Bos(place))
 }
 
-fn gcs<'a>(key: &Item<'a>, item: Item<'a>, base: &Path) -> Result<(TargetPlace, Option<Item<'a>>), Error> {
+fn gcs(key: &Item<'_>, item: Item<'_>, base: &Path) -> Result<TargetPlace, Error> {
     let known = ["type", "role", "bucket", "prefix", "endpoint", "service_account", "anonymous"];
-    let [_, role, bucket, prefix, endpoint, service_account, anonymous] = keys(Some(item), known)?;
+    let [_, _, bucket, prefix, endpoint, service_account, anonymous] = keys(Some(item), known)?;
     let place = Gcs {
         bucket: required(key, bucket, "bucket")?,
         prefix: self::prefix(prefix)?,
@@ -302,12 +307,12 @@ fn gcs<'a>(key: &Item<'a>, item: Item<'a>, base: &Path) -> Result<(TargetPlace, 
         service_account: service_account.map(|item| item.path(base)).transpose()?,
         anonymous: flag(anonymous)?,
     };
-    Ok((TargetPlace::Gcs(place), role))
+    Ok(TargetPlace::Gcs(place))
 }
 
-fn azure<'a>(key: &Item<'a>, item: Item<'a>, _: &Path) -> Result<(TargetPlace, Option<Item<'a>>), Error> {
+fn azure(key: &Item<'_>, item: Item<'_>, _: &Path) -> Result<TargetPlace, Error> {
     let known = ["type", "role", "account", "endpoint", "container", "prefix", "access_key", "sas_token", "anonymous"];
-    let [_, role, account, endpoint, container, prefix, access_key, sas_token, anonymous] = keys(Some(item), known)?;
+    let [_, _, account, endpoint, container, prefix, access_key, sas_token, anonymous] = keys(Some(item), known)?;
     let place = Azure {
         account: required(key, account, "account")?,
         endpoint: endpoint.map(|item| url(&item)).transpose()?,
@@ -317,29 +322,29 @@ fn azure<'a>(key: &Item<'a>, item: Item<'a>, _: &Path) -> Result<(TargetPlace, O
         sas_token: self::secret(sas_token)?,
         anonymous: flag(anonymous)?,
     };
-    Ok((TargetPlace::Azure(place), role))
+    Ok(TargetPlace::Azure(place))
 }
 
-fn http<'a>(key: &Item<'a>, item: Item<'a>, _: &Path) -> Result<(TargetPlace, Option<Item<'a>>), Error> {
-    let [_, role, url, token, username, password] =
+fn http(key: &Item<'_>, item: Item<'_>, _: &Path) -> Result<TargetPlace, Error> {
+    let [_, _, url, token, username, password] =
         keys(Some(item), ["type", "role", "url", "token", "username", "password"])?;
     let mut url = self::url(&url.ok_or_else(|| key.error(Problem::Missing { name: "url" }))?)?;
     if !url.ends_with('/') {
         url.push('/');
     }
     let place = Http { url, token: secret(token)?, login: login(username, password)? };
-    Ok((TargetPlace::Http(place), role))
+    Ok(TargetPlace::Http(place))
 }
 
-fn oci<'a>(key: &Item<'a>, item: Item<'a>, _: &Path) -> Result<(TargetPlace, Option<Item<'a>>), Error> {
-    let [_, role, registry, repository, username, password] =
+fn oci(key: &Item<'_>, item: Item<'_>, _: &Path) -> Result<TargetPlace, Error> {
+    let [_, _, registry, repository, username, password] =
         keys(Some(item), ["type", "role", "registry", "repository", "username", "password"])?;
     let place = Oci {
         registry: required(key, registry, "registry")?,
         repository: required(key, repository, "repository")?.trim_matches('/').to_owned(),
         login: login(username, password)?,
     };
-    Ok((TargetPlace::Oci(place), role))
+    Ok(TargetPlace::Oci(place))
 }
 
 fn required(key: &Item<'_>, item: Option<Item<'_>>, name: &'static str) -> Result<String, Error> {

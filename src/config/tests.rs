@@ -360,7 +360,14 @@ fn wrong_shapes_and_missing_values() {
 #[test]
 fn variables_without_a_value() {
     let unset = Problem::UnsetVariable { variable: "NOPE".into() };
-    refused("store:\n  path: ${NOPE}/x\n", 2, 9, "store.path", unset);
+    refused("store:\n  path: ${NOPE}/x\n", 2, 9, "store.path", unset.clone());
+    // A target is one among several: it alone cannot be used.
+    let text = "publish: {targets: {a: {type: s3, role: backup, bucket: '${NOPE}'}, b: {type: filesystem, path: /p}}}";
+    let targets = good(text).publish.targets;
+    assert!(targets[0].backup && matches!(&targets[0].place, TargetPlace::Unset(why) if *why.problem == unset));
+    assert!(matches!(targets[1].place, TargetPlace::Filesystem { .. }));
+    let typo = bad("publish: {targets: {a: {type: s3, bucket: '${NOPE}', bukcet: b}}}");
+    assert_eq!(typo.2, "publish.targets.a.bukcet");
     refused("store: {path: $HOME}", 1, 15, "store.path", Problem::Dollar { value: "$HOME".into() });
 }
 

@@ -8,12 +8,21 @@ use crate::config::{self, TargetPlace};
 use crate::fsx;
 use crate::target::{self, Target};
 
+/// Targets that were asked for.
+pub(super) struct Chosen {
+    /// Those that can be used.
+    pub usable: Vec<Arc<dyn Target>>,
+    /// Those that cannot, and why.
+    pub broken: Vec<(String, target::Error)>,
+}
+
 /// The targets that `to` names, each once, else the configured ones.
 ///
 /// # Errors
 ///
-/// An unknown name; a target that is only read; two that are one place, which would count as two copies and be one.
-pub(super) fn targets(site: &Site, to: &[String]) -> Result<Vec<Arc<dyn Target>>, Error> {
+/// An unknown name; a target that is only read; two that are one place, which would count as two copies and be one; none that
+/// can be used.
+pub(super) fn targets(site: &Site, to: &[String]) -> Result<Chosen, Error> {
     let names = if to.is_empty() { &site.config.publish.default } else { to };
     let mut chosen: Vec<&config::Target> = Vec::new();
     for name in names {
@@ -29,7 +38,21 @@ pub(super) fn targets(site: &Site, to: &[String]) -> Result<Vec<Arc<dyn Target>>
         }
         chosen.push(target);
     }
-    chosen.into_iter().map(|target| open(site, target)).collect()
+    let mut opened = Chosen { usable: Vec::new(), broken: Vec::new() };
+    for target in chosen {
+        match open(site, target) {
+            Ok(target) => opened.usable.push(target),
+            Err(Error::Target(error)) => opened.broken.push((target.name.clone(), error)),
+            Err(error) => return Err(error),
+        }
+    }
+    match opened.broken.pop() {
+        Some((_, error)) if opened.usable.is_empty() => Err(error.into()),
+        last => {
+            opened.broken.extend(last);
+            Ok(opened)
+        }
+    }
 }
 
 /// The target of this name.

@@ -9,8 +9,11 @@ use crate::codec::Buffer;
 use crate::model::{Index, Place, Sha256};
 use crate::records::Published;
 use crate::store::Store;
-use crate::target::{self, Target};
-use crate::transfer::{self, Fetched, Fetcher, Given, Options, Refused, Sink, Source, Stopped, Wanted, source};
+use crate::target;
+use crate::transfer::{
+    self, Attempt, FetchError, Fetched, Fetcher, Given, Options, Refused, Sink, Source, Stopped, Targets, Wanted,
+    source,
+};
 
 /// The name of the source that is a URL given by the caller; no target can be called so.
 pub(super) const GIVEN: &str = "--url";
@@ -18,10 +21,16 @@ pub(super) const GIVEN: &str = "--url";
 /// Below this, one request for the whole costs less than several for its pieces.
 pub(super) const ONE_STREAM: u64 = 4 << 20;
 
-/// The configured targets, in order. `top` is the work tree of the records repository, if there is one.
-pub(super) fn targets(site: &Site, top: Option<&Path>) -> Result<Vec<Arc<dyn Target>>, Error> {
-    let targets = site.config.publish.targets.iter();
-    Ok(targets.map(|target| target::open(target, &site.ambient, top)).collect::<Result<_, _>>()?)
+/// The configured targets. `top` is the work tree of the records repository, if there is one.
+fn targets(site: &Site, top: Option<&Path>) -> Targets {
+    let mut targets = Targets::default();
+    for target in &site.config.publish.targets {
+        match target::open(target, &site.ambient, top) {
+            Ok(target) => targets.usable.push(target),
+            Err(error) => drop(targets.broken.insert(target.name.clone(), Arc::new(error))),
+        }
+    }
+    targets
 }
 
 /// The files of a version that this host may read, in the configured tiers; and the locations it may not.
@@ -31,10 +40,10 @@ pub(super) fn sources(
     wanted: target::Wanted<'_>,
     top: Option<&Path>,
 ) -> Result<(Vec<Vec<Source>>, Vec<Refused>), Error> {
-    let mut targets = targets(site, top)?;
+    let mut targets = targets(site, top);
     if let Some(top) = top {
         // Relative places are read without any configured target, too.
-        targets.push(Arc::new(target::Filesystem::new("records", top)?.with_records(top, true)));
+        targets.usable.push(Arc::new(target::Filesystem::new("records", top)?.with_records(top, true)));
     }
     let anonymous = |name: &str, place: &Place| target::anonymous(name, place, &site.ambient);
     let tiers = &site.config.deploy.sources;
@@ -230,8 +239,8 @@ impl<'a> Supply<'a> {
         let mut sink = |bytes: &mut Buffer| if stop.load(Ordering::Relaxed) { Err(Stopped) } else { sink(bytes) };
         let package = &published.manifest.package;
         let wanted = Wanted { sha256: package.checksum.value, size: package.size };
-        let tiers = self.tiers(published, &package.file, wanted)?;
-        Ok(self.fetcher.fetch_pieces(&wanted, index, &tiers, keep, &mut sink, told)?)
+        let (tiers, refused) = self.tiers(published, &package.file, wanted)?;
+        with(self.fetcher.fetch_pieces(&wanted, index, &tiers, keep, &mut sink, told), refused)
     }
 
     /// Brings one file of the version into the store.
@@ -245,16 +254,22 @@ impl<'a> Supply<'a> {
         if self.fetcher.has(&wanted)? {
             return Ok(Fetched::default());
         }
-        let tiers = self.tiers(published, file, wanted)?;
-        Ok(self.fetcher.fetch(&wanted, &tiers, told)?)
+        let (tiers, refused) = self.tiers(published, file, wanted)?;
+        with(self.fetcher.fetch(&wanted, &tiers, told), refused)
     }
 
-    fn tiers(&self, published: &Published, file: &str, wanted: Wanted) -> Result<Vec<Vec<Source>>, Error> {
+    /// The sources of one file, at least one, and the locations that are none.
+    fn tiers(
+        &self,
+        published: &Published,
+        file: &str,
+        wanted: Wanted,
+    ) -> Result<(Vec<Vec<Source>>, Vec<Refused>), Error> {
         let named = target::Wanted { file, sha256: wanted.sha256 };
         let (tiers, refused) = sources(self.site, published, named, self.top)?;
         match tiers.is_empty() {
             true => Err(Error::NoAllowedLocation { what: what(published), refused }),
-            false => Ok(tiers),
+            false => Ok((tiers, refused)),
         }
     }
 
@@ -266,6 +281,22 @@ impl<'a> Supply<'a> {
             return Err(Error::StoreDamaged { what: what(published), path });
         }
         Index::parse(&bytes).map(Some).map_err(|source| Error::Index { what: what(published), source })
+    }
+}
+
+/// Tells of the locations that were not read, too: where the fetch went well, of those that should have been.
+fn with(outcome: Result<Fetched, FetchError>, refused: Vec<Refused>) -> Result<Fetched, Error> {
+    match outcome {
+        Ok(mut fetched) => {
+            let broken = refused.into_iter().filter(|refused| matches!(refused, Refused::Broken { .. }));
+            fetched.failed.extend(broken.map(Attempt::from));
+            Ok(fetched)
+        }
+        Err(FetchError::AllFailed { sha256, mut attempts }) => {
+            attempts.extend(refused.into_iter().map(Attempt::from));
+            Err(FetchError::AllFailed { sha256, attempts }.into())
+        }
+        Err(other) => Err(other.into()),
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Error, OnProgress, Site, choose, fetch, upload};
+use super::choose::{self, Chosen};
+use super::{Error, OnProgress, Site, fetch, upload};
 use crate::archive;
 use crate::fsx;
 use crate::model::{
@@ -90,7 +91,7 @@ pub fn publish(
     dry_run: bool,
     progress: OnProgress<'_>,
 ) -> Result<Report, Error> {
-    let targets = choose::targets(site, to)?;
+    let Chosen { usable: targets, broken } = choose::targets(site, to)?;
     let (bytes, manifest) = match (manifest(&site.store_reader()?, what), what) {
         // The committed bytes stand: what is published already need not be packed here.
         (Err(not_packed @ Error::NotPacked { .. }), What::Packed(component, version)) => {
@@ -120,7 +121,8 @@ pub fn publish(
         site.repository()?.require_target()?;
     }
     if dry_run {
-        report.targets = targets.iter().map(|target| planned(target.as_ref(), before.as_ref())).collect();
+        let broken = broken.into_iter().map(|(name, error)| done(Uploaded { name, outcome: Err(error) }));
+        report.targets = targets.iter().map(|target| planned(target.as_ref(), before.as_ref())).chain(broken).collect();
         return Ok(report);
     }
     let store = site.store()?;
@@ -131,7 +133,7 @@ pub fn publish(
     };
     check(&store, &local)?;
     let repository = site.repository()?;
-    let uploaded = upload::upload(site, &store, &local, &targets, progress)?;
+    let uploaded = upload::upload(site, &store, &local, &targets, broken, progress)?;
     let record = record(site, &local, before.as_ref(), &targets, &uploaded);
     let change = publish_change(&local.bytes, &record, before.as_ref())?;
     let committed = repository.commit(&change, &site.author())?;

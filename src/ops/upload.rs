@@ -7,15 +7,17 @@ use super::publish::Local;
 use super::{Error, OnProgress, Phase, Progress, Site};
 use crate::model::Sha256;
 use crate::store::Store;
-use crate::target::{Disk, Parcel, Target, Unfinished, Upload};
+use crate::target::{self, Disk, Parcel, Target, Unfinished, Upload};
 use crate::transfer::{self, Uploaded};
 
-/// Uploads package, index and manifest to all `targets` at once. Progress counts the bytes of all of them together.
+/// Uploads package, index and manifest to all `targets` at once; `broken` are those that cannot be used, which count as
+/// failed. Progress counts the bytes of all of them together.
 pub(super) fn upload(
     site: &Site,
     store: &Store,
     local: &Local,
     targets: &[Arc<dyn Target>],
+    broken: Vec<(String, target::Error)>,
     progress: OnProgress<'_>,
 ) -> Result<Vec<Uploaded>, Error> {
     let Local { manifest, bytes, .. } = local;
@@ -41,8 +43,8 @@ pub(super) fn upload(
         let done = done.fetch_add(bytes, Ordering::Relaxed) + bytes;
         progress(Progress { component, phase: Phase::Publish, done, total: Some(total) });
     };
-    let required = site.config.publish.require.min(targets.len());
-    Ok(transfer::upload(targets, &parcel, required, &told)?)
+    let required = site.config.publish.require.min(targets.len() + broken.len());
+    Ok(transfer::upload(targets, broken, &parcel, required, &told)?)
 }
 
 /// The store's notes about the uploads of one package. What cannot be noted is not worth failing for: without its note an

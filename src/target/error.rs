@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config;
 use crate::fsx;
 use crate::model::Sha256;
 
@@ -79,6 +80,9 @@ pub enum Error {
         /// What is wrong with them.
         reason: String,
     },
+    /// Settings that take an environment variable which is not set.
+    #[error(transparent)]
+    Unset(Box<config::Error>),
     /// A signed URL was to last longer than any can.
     #[error("target `{target}` signs URLs for {} s at most", longest.as_secs())]
     Expiry {

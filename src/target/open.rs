@@ -13,7 +13,7 @@ use crate::model::Place;
 ///
 /// # Errors
 ///
-/// [`Error::Settings`], [`Error::Relative`], [`Error::NotText`]; a file with a login that cannot be read.
+/// [`Error::Settings`], [`Error::Unset`], [`Error::Relative`], [`Error::NotText`]; a file with a login that cannot be read.
 pub fn open(target: &config::Target, ambient: &Ambient, records: Option<&Path>) -> Result<Arc<dyn Target>> {
     match &target.place {
         TargetPlace::Filesystem { path, relative, mode, group } => {
@@ -25,6 +25,7 @@ pub fn open(target: &config::Target, ambient: &Ambient, records: Option<&Path>) 
         }
         TargetPlace::Http(settings) => Ok(Arc::new(Http::new(&target.name, settings, ambient)?)),
         TargetPlace::Oci(settings) => Ok(Arc::new(Oci::new(&target.name, settings, ambient)?)),
+        TargetPlace::Unset(why) => Err(Error::Unset(why.clone())),
         place => match objects::open(&target.name, place, ambient)? {
             Some(objects) => Ok(Arc::new(objects)),
             None => Err(Error::Settings { target: target.name.clone(), reason: "of no known type".to_owned() }),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Source;
+use super::{Refused, Source};
 use crate::model::{ByteSize, Sha256};
 use crate::target::Fault;
 use crate::{fsx, store, target};
@@ -60,13 +60,28 @@ pub enum FetchError {
 /// One failed attempt to fetch from a source.
 #[derive(Debug)]
 pub struct Attempt {
-    /// The source that was asked.
-    pub source: Source,
+    /// The source's name.
+    pub name: String,
+    /// What people call the file there: a path or URL, without any secret.
+    pub place: String,
     /// Why it failed.
     pub why: Why,
     /// Where its bytes are kept for inspection; `None` where it gave none, they are too many, or the directory for them
     /// cannot be written.
     pub kept: Option<PathBuf>,
+}
+
+impl Attempt {
+    /// Of a source that was to be asked.
+    pub(super) fn of(source: &Source, why: Why, kept: Option<PathBuf>) -> Self {
+        Self { name: source.name.clone(), place: source.target.shown(&source.key), why, kept }
+    }
+}
+
+impl From<Refused> for Attempt {
+    fn from(refused: Refused) -> Self {
+        Self { name: refused.name().to_owned(), place: String::new(), why: Why::NotRead(refused), kept: None }
+    }
 }
 
 /// Why an attempt failed.
@@ -122,6 +137,8 @@ pub enum Why {
     },
     /// The source gave wrong bytes before in this run, so it was not asked.
     LeftOut,
+    /// This host does not read the location.
+    NotRead(Refused),
 }
 
 impl Why {

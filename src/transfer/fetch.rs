@@ -243,7 +243,7 @@ impl<'a> Fetcher<'a> {
             let mut kept = Vec::new();
             for source in tier {
                 match left_out.contains(&source.name) {
-                    true => attempts.push(Attempt { source: source.clone(), why: Why::LeftOut, kept: None }),
+                    true => attempts.push(Attempt::of(source, Why::LeftOut, None)),
                     false => kept.push((source.clone(), speeds.get(&source.name).map(|speed| *speed as f64))),
                 }
             }
@@ -387,7 +387,7 @@ mod tests {
     }
 
     fn whys(attempts: &[Attempt]) -> Vec<String> {
-        attempts.iter().map(|a| format!("{}: {:?}", a.source.name, a.why)).collect()
+        attempts.iter().map(|a| format!("{}: {:?}", a.name, a.why)).collect()
     }
 
     #[test]

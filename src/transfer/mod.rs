@@ -30,5 +30,5 @@ mod whole;
 pub use engine::Sink;
 pub use error::{Attempt, FetchError, UploadError, Why};
 pub use fetch::{Fetched, Fetcher, Given, Options, Source, Stopped, Wanted, expected, require_space};
-pub use sources::{Anonymous, Refused, source};
+pub use sources::{Anonymous, Refused, Targets, source};
 pub use upload::{Uploaded, upload};

@@ -106,8 +106,7 @@ impl Peer {
     pub fn overtaken(&mut self, claim: &Claim, now: Instant) {
         if claim.is_silent(now) && self.tries == 0 {
             let (after, bytes) = claim.pulse.quiet(now);
-            let why = Why::Silent { after, bytes };
-            self.trouble = Some(Attempt { source: self.source.clone(), why, kept: None });
+            self.trouble = Some(Attempt::of(&self.source, Why::Silent { after, bytes }, None));
         }
     }
 

@@ -4,6 +4,7 @@
 //! configured target is read through it, with its login. Any other is read without a login; a directory not at all, since
 //! that would read files of this host that nobody published.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -62,12 +63,45 @@ pub enum Refused {
         /// Why not.
         reason: Box<target::Error>,
     },
+    /// The configured target of this name cannot be used.
+    #[error("location `{name}`: {reason}")]
+    Broken {
+        /// The location's name.
+        name: String,
+        /// Why not.
+        reason: Arc<target::Error>,
+    },
+}
+
+impl Refused {
+    /// The location's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Refused::Outside { name, .. }
+            | Refused::Climbs { name, .. }
+            | Refused::NoWorkTree { name, .. }
+            | Refused::FileName { name, .. }
+            | Refused::Kind { name, .. }
+            | Refused::Place { name, .. }
+            | Refused::Broken { name, .. } => name,
+        }
+    }
+}
+
+/// The targets of this host's configuration.
+#[derive(Debug, Default)]
+pub struct Targets {
+    /// Those that can be used, in order.
+    pub usable: Vec<Arc<dyn Target>>,
+    /// Those that cannot, by name, and why.
+    pub broken: BTreeMap<String, Arc<target::Error>>,
 }
 
 /// Makes a target without a login for a place of that name.
 pub type Anonymous<'a> = &'a dyn Fn(&str, &Place) -> target::Result<Option<Arc<dyn Target>>>;
 
-/// The source that `location` is for `wanted`: in one of `targets`, in their order, or without a login.
+/// The source that `location` is for `wanted`: in one of `targets`, in their order, or without a login. One that is called
+/// like a target that cannot be used is not read without that target's login.
 ///
 /// # Errors
 ///
@@ -75,16 +109,20 @@ pub type Anonymous<'a> = &'a dyn Fn(&str, &Place) -> target::Result<Option<Arc<d
 pub fn source(
     location: &Location,
     wanted: Wanted<'_>,
-    targets: &[Arc<dyn Target>],
+    targets: &Targets,
     anonymous: Anonymous<'_>,
 ) -> Result<Source, Refused> {
     let name = || location.name.clone();
     if !is_file_name(wanted.file) {
         return Err(Refused::FileName { name: name(), file: wanted.file.to_owned() });
     }
-    let known = targets.iter().find_map(|target| Some((target.clone(), target.locate(&location.place, wanted)?)));
+    let known =
+        targets.usable.iter().find_map(|target| Some((target.clone(), target.locate(&location.place, wanted)?)));
     if let Some((target, key)) = known {
         return Ok(Source { name: name(), target, key });
+    }
+    if let Some(reason) = targets.broken.get(&location.name) {
+        return Err(Refused::Broken { name: name(), reason: reason.clone() });
     }
     if let Place::Filesystem(place) = &location.place {
         let path = Path::new(&place.path);
@@ -119,7 +157,8 @@ mod tests {
         let target = Filesystem::new("t", Path::new("/data/packages")).expect("absolute");
         let target: Arc<dyn Target> = Arc::new(target.with_records(Path::new("/repo"), false));
         let wanted = Wanted { file, sha256: Sha256::of(b"") };
-        source(&location, wanted, &[target], &|_, _| Ok(None)).map(|source| source.key.into())
+        let targets = Targets { usable: vec![target], broken: BTreeMap::new() };
+        source(&location, wanted, &targets, &|_, _| Ok(None)).map(|source| source.key.into())
     }
 
     #[test]
@@ -142,12 +181,28 @@ mod tests {
         let place = FilesystemPlace { path: "packages/".to_owned(), url: None, extra: Default::default() };
         let mut location = Location { name: "local".to_owned(), place: Place::Filesystem(place) };
         let wanted = Wanted { file: "m", sha256: Sha256::of(b"") };
-        let refused = |location: &Location| source(location, wanted, &[], &|_, _| Ok(None)).expect_err("refused");
+        let refused =
+            |location: &Location| source(location, wanted, &Targets::default(), &|_, _| Ok(None)).expect_err("refused");
         assert!(matches!(refused(&location), Refused::NoWorkTree { .. }));
         let fields = [("type".to_owned(), "gopher".into())];
         location.place = Place::Other(fields.into_iter().collect());
         let refused = refused(&location);
         assert!(matches!(refused, Refused::Kind { name, kind } if name == "local" && kind == "gopher"));
+    }
+
+    #[test]
+    fn who_has_the_name_of_a_broken_target_is_not_read_without_its_login() {
+        let place = FilesystemPlace { path: "/data/packages/".to_owned(), url: None, extra: Default::default() };
+        let location = Location { name: "local".to_owned(), place: Place::Filesystem(place) };
+        let wanted = Wanted { file: "m", sha256: Sha256::of(b"") };
+        let why = || Arc::new(target::Error::NoList { target: "local".to_owned() });
+        let mut targets = Targets { broken: BTreeMap::from([("local".to_owned(), why())]), ..Targets::default() };
+        let anonymous = |_: &str, _: &Place| panic!("nobody asks for one");
+        let refused = source(&location, wanted, &targets, &anonymous).expect_err("refused");
+        assert!(matches!(refused, Refused::Broken { name, .. } if name == "local"));
+        // Another target that has it is as good.
+        targets.usable.push(Arc::new(Filesystem::new("other", Path::new("/data")).expect("absolute")));
+        assert!(source(&location, wanted, &targets, &anonymous).is_ok());
     }
 
     proptest! {

@@ -146,7 +146,7 @@ impl State {
             self.liars.insert(peer.source.name.clone());
         }
         let tell = worth_telling(&why, verdict);
-        let attempt = Attempt { source: peer.source.clone(), why, kept };
+        let attempt = Attempt::of(&peer.source, why, kept);
         if tell {
             peer.trouble = None;
             self.attempts.push(attempt);

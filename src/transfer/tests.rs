@@ -271,7 +271,7 @@ fn whys(outcome: &Outcome) -> Vec<String> {
         Err(FetchError::AllFailed { attempts, .. }) => attempts,
         Err(other) => panic!("{other:?}"),
     };
-    attempts.iter().map(|attempt| format!("{}: {:?}", attempt.source.name, attempt.why)).collect()
+    attempts.iter().map(|attempt| format!("{}: {:?}", attempt.name, attempt.why)).collect()
 }
 
 fn store() -> (tempfile::TempDir, Store) {

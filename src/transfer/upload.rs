@@ -24,7 +24,8 @@ pub struct Uploaded {
 }
 
 /// Puts `parcel` on all `targets` at once, a thread each; the package is read from the disk once for all of them. What
-/// fails for a reason that passes is tried again after a while. Says of each target, in the order given, what came of it.
+/// fails for a reason that passes is tried again after a while. Says of each target, in the order given, what came of it;
+/// then of those that are `broken` and were not asked.
 ///
 /// # Errors
 ///
@@ -32,11 +33,13 @@ pub struct Uploaded {
 /// it there.
 pub fn upload(
     targets: &[Arc<dyn Target>],
+    broken: Vec<(String, Error)>,
     parcel: &Parcel<'_>,
     required: usize,
     told: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<Uploaded>, UploadError> {
-    let results = put_all(targets, parcel, FIRST_WAIT, told);
+    let mut results = put_all(targets, parcel, FIRST_WAIT, told);
+    results.extend(broken.into_iter().map(|(name, error)| Uploaded { name, outcome: Err(error) }));
     let held = results.iter().filter(|uploaded| uploaded.outcome.is_ok()).count();
     if held >= required {
         return Ok(results);
@@ -153,10 +156,10 @@ mod tests {
         let targets = ["a", "b", "c"].map(|name| bench.target(name));
         let content = Disk::open(&bench.path("m.tar")).expect("there");
         let parcel = bench.parcel(&content, b"package");
-        let results = upload(&targets, &parcel, 2, &|_| {}).expect("two hold it");
+        let results = upload(&targets, Vec::new(), &parcel, 2, &|_| {}).expect("two hold it");
         assert_eq!(outcomes(&results), [("a", true), ("b", false), ("c", true)]);
         assert_eq!(fsx::read(&bench.path("c/model/1.0.0/m.tar")).expect("there"), b"package");
-        match upload(&targets, &parcel, 3, &|_| {}) {
+        match upload(&targets, Vec::new(), &parcel, 3, &|_| {}) {
             Err(UploadError::TooFew { held: 2, required: 3, failures }) => {
                 assert_eq!(failures.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["b"]);
             }
@@ -189,7 +192,7 @@ mod tests {
         let count = |more| {
             told.fetch_add(more, Ordering::Relaxed);
         };
-        upload(&targets, &bench.parcel(&content, &bytes), 3, &count).expect("all hold it");
+        upload(&targets, Vec::new(), &bench.parcel(&content, &bytes), 3, &count).expect("all hold it");
         assert_eq!(content.1.load(Ordering::Relaxed), bytes.len() as u64);
         assert_eq!(told.load(Ordering::Relaxed), 3 * bytes.len() as u64);
         assert!(fsx::read(&bench.path("c/model/1.0.0/m.tar")).expect("there") == bytes);

@@ -48,7 +48,7 @@ impl Asked<'_> {
                     Ok(Some(failure)) => failure,
                 };
                 let wrong = why.is_wrong_bytes();
-                failed.push(Attempt { source: source.clone(), why, kept });
+                failed.push(Attempt::of(source, why, kept));
                 if !wrong {
                     break;
                 }

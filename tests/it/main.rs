@@ -19,6 +19,7 @@ mod environments;
 mod fault_server;
 mod faults;
 mod faults_host;
+mod faults_targets;
 mod fetch;
 mod filesystems;
 mod flushes;

@@ -10,6 +10,7 @@ use crate::model::{ByteSize, Version};
 use crate::ops::change::Moved;
 use crate::ops::doctor::Broken;
 use crate::ops::{Error, Remedy, Unmet};
+use crate::transfer::Refused;
 
 /// What a component needs and would not have, and what would do.
 pub fn unmet(unmet: &Unmet) -> String {
@@ -71,10 +72,12 @@ impl Explain for Error {
             }
             Error::NoAllowedLocation { what, refused } => {
                 let reasons: Vec<_> = refused.iter().map(|why| why.explain().text()).collect();
-                let phrase = Phrase::refused(match reasons.is_empty() {
-                    true => "ops.no-location",
-                    false => "ops.no-allowed-location",
-                });
+                let broken = |why: &Refused| matches!(why, Refused::Broken { .. });
+                let phrase = match reasons.is_empty() {
+                    true => Phrase::refused("ops.no-location"),
+                    false if refused.iter().any(broken) => Phrase::usage("ops.no-usable-location"),
+                    false => Phrase::refused("ops.no-allowed-location"),
+                };
                 phrase.with("what", what).with("reasons", reasons.join("; "))
             }
             Error::StoreDamaged { what, path } => {

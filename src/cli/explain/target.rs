@@ -34,6 +34,7 @@ impl Explain for Error {
             Error::Settings { target, reason } => {
                 Phrase::usage("target.settings").with("name", target).with("reason", reason)
             }
+            Error::Unset(e) => e.explain(),
             Error::Expiry { target, longest } => {
                 Phrase::usage("target.expiry").with("name", target).with("days", longest.as_secs() / 86_400)
             }

@@ -4,7 +4,7 @@ use super::Explain;
 use crate::cli::words::{Phrase, say};
 use crate::model::ByteSize;
 use crate::target;
-use crate::transfer::{Attempt, FetchError, Refused, Source, UploadError, Why};
+use crate::transfer::{Attempt, FetchError, Refused, UploadError, Why};
 
 impl Explain for FetchError {
     fn explain(&self) -> Phrase {
@@ -37,13 +37,15 @@ impl Explain for FetchError {
 }
 
 /// The sentences of failed attempts, for errors and for warnings of a fetch that went well in the end. What a source
-/// failed with twice in a row is said once.
+/// failed with twice is said once.
 pub fn sentences<'a>(attempts: impl IntoIterator<Item = &'a Attempt>) -> Vec<String> {
     let mut said: Vec<(String, usize)> = Vec::new();
-    for sentence in attempts.into_iter().map(sentence) {
-        match said.last_mut() {
-            Some((last, times)) if *last == sentence => *times += 1,
-            _ => said.push((sentence, 1)),
+    for attempt in attempts {
+        let sentence = sentence(attempt);
+        let asked = !matches!(attempt.why, Why::NotRead(_) | Why::LeftOut);
+        match said.iter_mut().find(|(known, _)| *known == sentence) {
+            Some((_, times)) => *times += usize::from(asked),
+            None => said.push((sentence, 1)),
         }
     }
     let tell = |(sentence, times)| match times {
@@ -54,8 +56,7 @@ pub fn sentences<'a>(attempts: impl IntoIterator<Item = &'a Attempt>) -> Vec<Str
 }
 
 fn sentence(attempt: &Attempt) -> String {
-    let Source { name, target, key } = &attempt.source;
-    let mut args = vec![("name", name.clone()), ("path", target.shown(key))];
+    let mut args = vec![("name", attempt.name.clone()), ("path", attempt.place.clone())];
     let key = match &attempt.why {
         Why::Missing => "transfer.attempt.missing",
         Why::Unreadable(e) => {
@@ -98,6 +99,7 @@ fn sentence(attempt: &Attempt) -> String {
             if *bytes == 0 { "transfer.attempt.silent" } else { "transfer.attempt.trickle" }
         }
         Why::LeftOut => "transfer.attempt.left-out",
+        Why::NotRead(refused) => return refused.explain().text(),
     };
     let mut text = say(key, &args);
     if let Some(kept) = &attempt.kept {
@@ -122,6 +124,9 @@ impl Explain for Refused {
             Refused::Place { name, reason } => {
                 Phrase::refused("transfer.place").with("name", name).with("reason", reason.explain().text())
             }
+            Refused::Broken { name, reason } => {
+                Phrase::usage("transfer.place").with("name", name).with("reason", reason.explain().text())
+            }
             Refused::Kind { name, kind } => Phrase::refused("transfer.kind").with("name", name).with("kind", kind),
         }
     }
@@ -144,16 +149,11 @@ impl Explain for UploadError {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-    use std::sync::Arc;
-
     use super::*;
     use crate::model::Sha256;
-    use crate::target::Filesystem;
 
     fn attempt(name: &str, why: Why) -> Attempt {
-        let target = Arc::new(Filesystem::new(name, Path::new("/")).expect("absolute"));
-        Attempt { source: Source { name: name.to_owned(), target, key: "/p".to_owned() }, why, kept: None }
+        Attempt { name: name.to_owned(), place: "/p".to_owned(), why, kept: None }
     }
 
     #[test]

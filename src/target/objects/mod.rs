@@ -69,7 +69,7 @@ pub(super) fn open(name: &str, place: &TargetPlace, ambient: &Ambient) -> Result
         TargetPlace::Bos(config) => bos::open(name, config, ambient).map(Some),
         TargetPlace::Gcs(config) => gcs::open(name, config, ambient).map(Some),
         TargetPlace::Azure(config) => azure::open(name, config, ambient).map(Some),
-        TargetPlace::Filesystem { .. } | TargetPlace::Http(_) | TargetPlace::Oci(_) => Ok(None),
+        TargetPlace::Filesystem { .. } | TargetPlace::Http(_) | TargetPlace::Oci(_) | TargetPlace::Unset(_) => Ok(None),
     }
 }
 
