@@ -6,8 +6,10 @@ use std::time::Duration;
 use clap::{Arg, Args, Command, CommandFactory, Parser, Subcommand};
 
 mod env;
+mod record;
 
 pub(super) use env::EnvCommands;
+pub(super) use record::{RecordCommands, RecordImport, RecordUrl};
 
 use super::words::say_opt;
 use crate::model::{Choice, ComponentType, EnvironmentName, Reference, Span, SpanError, Timestamp, Version};
@@ -265,65 +267,6 @@ pub(super) enum LinksCommands {
     List,
     Verify,
     Repair(DryRun),
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum RecordCommands {
-    List(RecordList),
-    Show(RecordShow),
-    Diff(RecordDiff),
-    Url(RecordUrl),
-    Import(RecordImport),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct RecordList {
-    #[arg(value_name = "TYPE")]
-    pub component: Option<ComponentType>,
-    #[arg(long, value_name = "COMMIT")]
-    pub at: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct RecordDiff {
-    #[arg(value_name = "TYPE@VERSION")]
-    pub from: Reference,
-    #[arg(value_name = "TYPE@VERSION")]
-    pub to: Reference,
-    #[arg(long, value_name = "COMMIT")]
-    pub at: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct RecordUrl {
-    #[arg(value_name = "TYPE@VERSION")]
-    pub reference: Reference,
-    #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = expiry)]
-    pub expires: Span,
-    #[arg(long, value_name = "NAME")]
-    pub target: Option<String>,
-    #[arg(long, value_name = "COMMIT")]
-    pub at: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct RecordImport {
-    #[command(flatten)]
-    pub dry: DryRun,
-    #[arg(long, value_name = "NAME")]
-    pub from: String,
-    #[arg(long = "type", value_name = "TYPE")]
-    pub component: Option<ComponentType>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct RecordShow {
-    #[arg(long)]
-    pub files: bool,
-    #[arg(value_name = "TYPE@VERSION")]
-    pub reference: Reference,
-    #[arg(long, value_name = "COMMIT")]
-    pub at: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

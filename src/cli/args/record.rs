@@ -1,0 +1,65 @@
+//! The arguments of `record`.
+
+use clap::{Args, Subcommand};
+
+use super::{DryRun, expiry};
+use crate::model::{ComponentType, Reference, Span};
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum RecordCommands {
+    List(RecordList),
+    Show(RecordShow),
+    Diff(RecordDiff),
+    Url(RecordUrl),
+    Import(RecordImport),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RecordList {
+    #[arg(value_name = "TYPE")]
+    pub component: Option<ComponentType>,
+    #[arg(long, value_name = "COMMIT")]
+    pub at: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RecordDiff {
+    #[arg(value_name = "TYPE@VERSION")]
+    pub from: Reference,
+    #[arg(value_name = "TYPE@VERSION")]
+    pub to: Reference,
+    #[arg(long, value_name = "COMMIT")]
+    pub at: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RecordUrl {
+    #[arg(value_name = "TYPE@VERSION")]
+    pub reference: Reference,
+    #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = expiry)]
+    pub expires: Span,
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
+    #[arg(long, value_name = "COMMIT")]
+    pub at: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RecordImport {
+    #[command(flatten)]
+    pub dry: DryRun,
+    #[arg(long, value_name = "NAME")]
+    pub from: String,
+    #[arg(long = "type", value_name = "TYPE")]
+    pub component: Option<ComponentType>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RecordShow {
+    #[arg(long)]
+    pub files: bool,
+    #[arg(value_name = "TYPE@VERSION")]
+    pub reference: Reference,
+    #[arg(long, value_name = "COMMIT")]
+    pub at: Option<String>,
+}
