@@ -36,10 +36,11 @@ impl Watching {
         self.out.next().expect("a line").expect("UTF-8")
     }
 
-    /// The next line on stderr that begins so.
-    fn warned(&mut self, start: &str) -> String {
+    /// The next warning on stderr; waits for it. That the root was locked just then is none: it is looked at again.
+    fn warned(&mut self) -> String {
         let lines = self.err.by_ref().map(|line| line.expect("UTF-8"));
-        lines.into_iter().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no {start}"))
+        let mut warnings = lines.filter(|line| line.starts_with("warning: ") && !line.contains(" locked by "));
+        warnings.next().expect("a warning")
     }
 
     fn signal(&self, name: &str) {
@@ -62,6 +63,11 @@ impl Drop for Watching {
     }
 }
 
+/// A change of the root by hand, while somebody watches.
+fn by_hand(env: &Env, args: &[&str]) {
+    env.ok(&[args, &["--wait", "60s"]].concat());
+}
+
 fn model(env: &Env) -> String {
     env.read("root/links/model/bert/config.json")
 }
@@ -71,7 +77,7 @@ fn each_change_is_deployed_and_told_and_what_fails_is_tried_again() {
     let env = published();
     let mut watching = Watching::start(&env, &[]);
     // Not there yet, which is no reason to end.
-    assert_eq!(watching.warned("warning: "), "warning: no environment `prod` in the records");
+    assert_eq!(watching.warned(), "warning: no environment `prod` in the records");
     env.ok(&["env", "set", "model@1.0.0", "config@1", "--env", "prod"]);
     let line = watching.told();
     assert!(
@@ -87,17 +93,17 @@ fn each_change_is_deployed_and_told_and_what_fails_is_tried_again() {
     let line = watching.told();
     assert!(line.ends_with(": model: 1.0.0 -> 1.0.1; release 2 is current"), "{line}");
     // By hand without a hold: the environment says what belongs there.
-    env.ok(&["deploy", "config@2"]);
+    by_hand(&env, &["deploy", "config@2"]);
     assert!(watching.told().ends_with(": config: 2 -> 1; release 4 is current"));
     // By hand with one: told once, until it is resumed.
-    env.ok(&["rollback", "--to", "1"]);
-    let held = watching.warned("warning: ");
+    by_hand(&env, &["rollback", "--to", "1"]);
+    let held = watching.warned();
     assert!(held.contains("`prod` would change model: 1.0.0 -> 1.0.1"), "{held}");
     env.ok(&["env", "set", "config@2", "--env", "prod"]);
-    let held = watching.warned("warning: ");
+    let held = watching.warned();
     assert!(held.contains("would change config: 1 -> 2, model: 1.0.0 -> 1.0.1"), "{held}");
     assert_eq!(model(&env), "1.0.0");
-    env.ok(&["deploy", "--env", "prod", "--resume"]);
+    by_hand(&env, &["deploy", "--env", "prod", "--resume"]);
     env.ok(&["env", "set", "config@1", "--env", "prod"]);
     assert!(watching.told().ends_with(": config: 2 -> 1; release 7 is current"));
     watching.end("-TERM");
@@ -108,14 +114,16 @@ fn each_change_is_deployed_and_told_and_what_fails_is_tried_again() {
 fn as_json_it_is_a_document_a_line() {
     let env = published();
     env.ok(&["env", "set", "model@1.0.0", "--env", "prod"]);
+    env.ok(&["deploy", "model@1.0.1"]);
     let mut watching = Watching::start(&env, &["--json"]);
-    let next = |watching: &mut Watching| -> Value { serde_json::from_str(&watching.told()).expect("JSON") };
+    let next = |watching: &mut Watching| -> Value {
+        let documents = std::iter::repeat_with(|| serde_json::from_str(&watching.told()).expect("JSON"));
+        let is_locked = |document: &Value| document["error"]["message"].to_string().contains(" locked by ");
+        documents.into_iter().find(|document| !is_locked(document)).expect("endless")
+    };
     let deployed = next(&mut watching);
     assert_eq!((&deployed["event"], &deployed["environment"]["serial"]), (&"deployed".into(), &1.into()));
-    env.ok(&["version", "switch", "model", "1.0.0"]);
-    env.ok(&["deploy", "model@1.0.1"]);
-    env.ok(&["version", "switch", "model", "1.0.0"]);
-    env.ok(&["env", "set", "model@1.0.1", "--env", "prod"]);
+    by_hand(&env, &["rollback"]);
     let held = next(&mut watching);
     assert_eq!((&held["event"], &held["error"]["status"]), (&"held".into(), &5.into()));
     fs::remove_file(env.path("records/records/environments/prod.json")).expect("removed");
@@ -135,8 +143,8 @@ fn resume_is_for_once() {
     env.ok(&["rollback"]);
     let mut watching = Watching::start(&env, &["--resume"]);
     assert!(watching.told().ends_with(": model: 1.0.0 -> 1.0.1; release 4 is current"));
-    env.ok(&["rollback"]);
-    assert!(watching.warned("warning: ").contains("is on hold since"));
+    by_hand(&env, &["rollback"]);
+    assert!(watching.warned().contains("is on hold since"));
     watching.end("-TERM");
 }
 
