@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Fewer bytes than this are no sign of life: a source that gives one byte a second would never end.
-const LEAST: u64 = 1 << 10;
+pub(super) const LEAST: u64 = 1 << 10;
 
 /// What came over one connection lately.
 #[derive(Debug, Clone, Copy)]

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::engine::{self, Outcome, Run};
 use super::plan::{Check, Layout, Part};
-use super::{FetchError, Options, Source, Stopped, Why};
+use super::{FetchError, Options, Source, Stopped, Why, whole};
 use crate::codec::Buffer;
 use crate::model::{Blake3, ByteSize, Place, Sha256};
 use crate::store::Store;
@@ -427,6 +427,26 @@ fn a_source_that_only_trickles_is_given_up() {
     let (outcome, _) = fetch(&bytes, &[&[&trickling]], Options { connections: 1, ..options() }, None);
     assert_eq!(trickling.requests.load(Ordering::SeqCst), 5);
     assert!(whys(&outcome).iter().all(|why| why.starts_with("trickling: Silent")), "{:?}", whys(&outcome));
+}
+
+#[test]
+fn a_stream_that_only_trickles_is_given_up_too() {
+    let bytes = content(3);
+    let (dir, store) = store();
+    let trickling = fake("trickling", &bytes, |_, _| Act::Trickle(Duration::from_millis(50)));
+    let good = fake("good", &bytes, |_, _| Act::Well);
+    let sources = [trickling.clone(), good].map(|fake| {
+        let target: Arc<dyn Target> = fake.clone();
+        Source { name: fake.name.clone(), target, key: "package".to_owned() }
+    });
+    let options = options();
+    let asked = whole::Asked { store: &store, rejected: &dir.path().join("rejected"), options: &options };
+    let wanted = super::Wanted { sha256: Sha256::of(&bytes), size: bytes.len() as u64 };
+    let (outcome, liars) = asked.fetch(&wanted, &sources, &|_| {});
+    let fetched = outcome.expect("fetched");
+    assert_eq!((fetched.given[0].name.as_str(), trickling.requests.load(Ordering::SeqCst)), ("good", 5));
+    assert!(matches!(fetched.failed[0].why, Why::Silent { bytes: 1.., .. }), "{:?}", fetched.failed);
+    assert!(liars.is_empty());
 }
 
 #[test]

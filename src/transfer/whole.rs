@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::peer::passes;
-use super::pulse::Pulse;
+use super::pulse::{LEAST, Pulse};
 use super::throttle::Throttle;
 use super::{Attempt, FetchError, Fetched, Given, Options, Source, Wanted, Why, rejected, retry};
 use crate::store::{Incoming, Store};
@@ -78,7 +78,7 @@ impl Asked<'_> {
                 None => return self.judge(wanted, incoming),
             };
             let (passing, retry_after) = passes(&why);
-            tries = if incoming.digest().1 > before { 1 } else { tries + 1 };
+            tries = if incoming.digest().1 >= before + LEAST { 1 } else { tries + 1 };
             let random = RandomState::new().build_hasher().finish();
             match retry::pause(self.options.pause, tries, retry_after, random).filter(|_| passing) {
                 Some(pause) => std::thread::sleep(pause),
