@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use super::env::Ran;
 use super::fault_server::{Certificate, Seen, Server, Way};
-use super::faults_host::{Host, TOKEN, for_package, server, server_tls};
+use super::faults_host::{TOKEN, Version, for_package, version};
 
 /// What is to come of a behaviour.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
-    /// So many requests are answered so: it passes without a word.
+    /// So many requests are answered so, and then it is well again: words are a warning, and mostly there are none.
     Passes(usize),
     /// It is no fault.
     Harmless,
@@ -118,6 +118,7 @@ enum Sources {
 
 #[test]
 fn whatever_a_server_does_the_root_is_old_or_new_and_the_words_are_right() {
+    let version = version();
     let rows = rows();
     let mut all: Vec<(Sources, &Row)> = Vec::new();
     for sources in [Sources::Beside, Sources::Before, Sources::Alone] {
@@ -125,13 +126,12 @@ fn whatever_a_server_does_the_root_is_old_or_new_and_the_words_are_right() {
     }
     // Those that wait begin first.
     all.sort_by_key(|(sources, (_, kind, _))| (*sources, *kind) == (Sources::Alone, Tried));
-    in_parallel(all, |(sources, row)| deploy(*sources, row));
+    in_parallel(all, |(sources, row)| deploy(&version, *sources, row));
 }
 
 /// Runs all of them, many at once since most of their time is waiting; then fails with those that failed.
-fn in_parallel<T: Send>(mut all: Vec<T>, run: impl Fn(&T) + Sync) {
-    let failed = Mutex::new(0);
-    let all = Mutex::new(std::mem::take(&mut all));
+fn in_parallel<T: Send>(all: Vec<T>, run: impl Fn(&T) + Sync) {
+    let (all, failed) = (Mutex::new(all), Mutex::new(0));
     thread::scope(|scope| {
         for _ in 0..16 {
             scope.spawn(|| {
@@ -148,8 +148,8 @@ fn in_parallel<T: Send>(mut all: Vec<T>, run: impl Fn(&T) + Sync) {
     assert_eq!(failed.into_inner().expect("no panic"), 0, "rows failed");
 }
 
-fn deploy(sources: Sources, (way, kind, said): &Row) {
-    let (bad, good) = (server(), server());
+fn deploy(version: &Version, sources: Sources, (way, kind, said): &Row) {
+    let (bad, good) = (version.server(), version.server());
     bad.misbehave(way.clone(), if let Passes(times) = kind { *times } else { usize::MAX });
     let servers: &[(&str, &Server)] = &[("bad", &bad), ("good", &good)];
     let (servers, tiers) = match sources {
@@ -157,7 +157,7 @@ fn deploy(sources: Sources, (way, kind, said): &Row) {
         Sources::Before => (servers, "[bad, good]"),
         Sources::Beside => (servers, "[[bad, good]]"),
     };
-    let host = Host::new(servers, &format!("connections: 1, stall_timeout: 2s, sources: {tiers}"));
+    let host = version.host(servers, &format!("connections: 1, stall_timeout: 2s, sources: {tiers}"));
     let ran = host.deploy(&[]);
     let what = format!("{way:?} {kind:?} {sources:?}: {ran:#?}");
     let fails = sources == Sources::Alone && kind.is_fatal();
@@ -215,6 +215,7 @@ fn alone(ran: &Ran, kind: Kind, said: &str, asked: &[Seen], what: &str) {
 
 #[test]
 fn a_server_is_asked_again_when_it_says_and_no_sooner() {
+    let version = version();
     const DATE: (&str, &str) = ("Date", "Sun, 06 Nov 1994 08:49:37 GMT");
     let ways: [(&'static [(&str, &str)], u64); 3] = [
         (&[("Retry-After", "2")], 2),
@@ -223,9 +224,9 @@ fn a_server_is_asked_again_when_it_says_and_no_sooner() {
     ];
     let all = [429, 503].into_iter().flat_map(|status| ways.map(|(headers, seconds)| (status, headers, seconds)));
     in_parallel(all.collect(), |(status, headers, seconds)| {
-        let bad = server();
+        let bad = version.server();
         bad.misbehave(Way::Status(*status, headers), 1);
-        let host = Host::new(&[("bad", &bad)], "connections: 1");
+        let host = version.host(&[("bad", &bad)], "connections: 1");
         let ran = host.deploy(&[]);
         assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{status} {headers:?}: {ran:?}");
         host.assert_new("it waited");
@@ -237,9 +238,10 @@ fn a_server_is_asked_again_when_it_says_and_no_sooner() {
 
 #[test]
 fn a_login_follows_no_redirect_to_another_server() {
-    let (bad, other) = (server(), server());
+    let version = version();
+    let (bad, other) = (version.server(), version.server());
     bad.misbehave(Way::RedirectTo(other.url("/packages/model/1.0.0/model-1.0.0.tar.gz")), usize::MAX);
-    let host = Host::new(&[("bad", &bad)], "connections: 1");
+    let host = version.host(&[("bad", &bad)], "connections: 1");
     let ran = host.deploy(&[]);
     assert_eq!(ran.status, Some(0), "{ran:?}");
     host.assert_new("redirected");
@@ -252,21 +254,22 @@ fn a_login_follows_no_redirect_to_another_server() {
 
 #[test]
 fn https_is_what_it_says_or_nothing() {
+    let version = version();
     let certificate = |name: &str| Certificate::new(&[name]);
     let (right, wrong) = (certificate("127.0.0.1"), certificate("elsewhere.example"));
     // Trusted, and for this host.
-    let bad = server_tls(&right);
-    let host = Host::new(&[("bad", &bad)], "connections: 1").trusting(&right);
+    let bad = version.server_tls(&right);
+    let host = version.host(&[("bad", &bad)], "connections: 1").trusting(&right);
     let ran = host.deploy(&[]);
     assert_eq!(ran.status, Some(0), "{ran:?}");
     host.assert_new("over TLS");
     // Trusted, for another host; and by an authority that this host does not know.
     for (certificate, trusted) in [(&wrong, &wrong), (&right, &wrong)] {
-        let bad = server_tls(certificate);
+        let bad = version.server_tls(certificate);
         for with_good in [false, true] {
-            let good = server();
+            let good = version.server();
             let servers: [(&str, &Server); 2] = [("bad", &bad), ("good", &good)];
-            let host = Host::new(&servers[..1 + usize::from(with_good)], "sources: [bad]").trusting(trusted);
+            let host = version.host(&servers[..1 + usize::from(with_good)], "sources: [bad]").trusting(trusted);
             let ran = host.deploy(&[]);
             assert_eq!(ran.status, Some(i32::from(!with_good)), "{ran:?}");
             let begins = if with_good { "warning: " } else { "error: " };
@@ -276,9 +279,9 @@ fn https_is_what_it_says_or_nothing() {
         assert!(bad.seen().is_empty(), "it got no request, so no login");
     }
     // From https to http is no way to go.
-    let (bad, plain) = (server_tls(&right), server());
+    let (bad, plain) = (version.server_tls(&right), version.server());
     bad.misbehave(Way::RedirectTo(plain.url("/m.tar.gz")), usize::MAX);
-    let host = Host::new(&[("bad", &bad)], "connections: 1").trusting(&right);
+    let host = version.host(&[("bad", &bad)], "connections: 1").trusting(&right);
     let ran = host.deploy(&[]);
     assert_eq!(ran.status, Some(1), "{ran:?}");
     assert!(names(&ran, "error: ", "it leaves https for http"), "{ran:?}");
@@ -288,13 +291,14 @@ fn https_is_what_it_says_or_nothing() {
 
 #[test]
 fn an_expired_url_is_asked_once_and_shown_without_its_signature() {
-    let given = server();
+    let version = version();
+    let given = version.server();
     given.misbehave(Way::Status(403, &[]), usize::MAX);
     let url = format!("{}?X-Amz-Signature=5ec7e7", given.url("/packages/model/1.0.0/model-1.0.0.tar.gz"));
     for with_good in [false, true] {
-        let good = server();
+        let good = version.server();
         let servers: [(&str, &Server); 1] = [("good", &good)];
-        let host = Host::new(&servers[..usize::from(with_good)], "connections: 1");
+        let host = version.host(&servers[..usize::from(with_good)], "connections: 1");
         let before = for_package(&given).len();
         let ran = host.deploy(&["--url", &url]);
         assert_eq!(ran.status, Some(i32::from(!with_good)), "{ran:?}");
@@ -312,12 +316,13 @@ fn an_expired_url_is_asked_once_and_shown_without_its_signature() {
 
 #[test]
 fn an_index_is_fetched_past_servers_that_trickle_or_lie_about_it() {
+    let version = version();
     let ways = [Way::Slow(1), Way::SlowHead, Way::Silence, Way::WrongByte(40), Way::Page, Way::Status(500, &[])];
     let all = ways.iter().flat_map(|way| ["[bad, good]", "[[bad, good]]"].map(|tiers| (way, tiers)));
     in_parallel(all.collect(), |(way, tiers)| {
-        let (bad, good) = (server(), server());
+        let (bad, good) = (version.server(), version.server());
         bad.misbehave((*way).clone(), usize::MAX).to_all();
-        let host = Host::new(&[("bad", &bad), ("good", &good)], &format!("stall_timeout: 30s, sources: {tiers}"));
+        let host = version.host(&[("bad", &bad), ("good", &good)], &format!("stall_timeout: 30s, sources: {tiers}"));
         let ran = host.deploy(&[]);
         assert_eq!(ran.status, Some(0), "{way:?} {tiers}: {ran:?}");
         let waited = !matches!(way, Way::Status(..));
@@ -328,9 +333,10 @@ fn an_index_is_fetched_past_servers_that_trickle_or_lie_about_it() {
 
 #[test]
 fn what_a_liar_gave_is_kept_as_it_came() {
-    let bad = server();
+    let version = version();
+    let bad = version.server();
     bad.misbehave(Way::Page, usize::MAX);
-    let host = Host::new(&[("bad", &bad)], "connections: 1");
+    let host = version.host(&[("bad", &bad)], "connections: 1");
     assert_eq!(host.deploy(&[]).status, Some(4));
     assert_eq!(host.rejected(), [b"<html>Please log in to the network</html>"]);
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ const RECORD: &str = "records/packages/model/1.0.0/record.json";
 const REJECTED: &str = "root/.deploy-tool/rejected";
 
 /// The version, and the roots it is deployed to.
-struct Version {
+pub struct Version {
     env: Env,
     package: Vec<u8>,
     index: Vec<u8>,
@@ -29,10 +29,20 @@ struct Version {
     new: State,
 }
 
-/// Published by whoever comes first.
-fn version() -> &'static Version {
-    static VERSION: OnceLock<Version> = OnceLock::new();
-    VERSION.get_or_init(|| {
+/// Published by whoever comes first, for all who are here at the same time; gone with the last of them.
+pub fn version() -> Arc<Version> {
+    static VERSION: Mutex<Weak<Version>> = Mutex::new(Weak::new());
+    let mut shared = VERSION.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(version) = shared.upgrade() {
+        return version;
+    }
+    let version = Arc::new(Version::publish());
+    *shared = Arc::downgrade(&version);
+    version
+}
+
+impl Version {
+    fn publish() -> Self {
         let env = Env::in_memory();
         env.model_in_place();
         env.publish("0.9.0");
@@ -49,63 +59,41 @@ fn version() -> &'static Version {
         };
         let (package, index) = (packed(PACKAGE), packed(INDEX));
         let record = serde_json::from_str(&env.committed("records", RECORD)).expect("JSON");
-        let mut version = Version { env, package, index, record, new: State::new() };
-        let server = version.server(None);
-        let host = Host::of(&version, &[("good", &server)], "");
+        let mut version = Self { env, package, index, record, new: State::new() };
+        let server = version.server();
+        let host = version.host(&[("good", &server)], "");
         let ran = host.deploy(&[]);
         assert_eq!(ran.status, Some(0), "{ran:?}");
         version.new = host.state();
         version
-    })
-}
-
-impl Version {
-    fn server(&self, certificate: Option<&Certificate>) -> Server {
-        let files: [(&str, &[u8]); 2] = [(PACKAGE, &self.package), (INDEX, &self.index)];
-        match certificate {
-            Some(certificate) => Server::start_tls(&files, certificate),
-            None => Server::start(&files),
-        }
-    }
-}
-
-/// A server that has the version.
-pub fn server() -> Server {
-    version().server(None)
-}
-
-/// The same behind TLS.
-pub fn server_tls(certificate: &Certificate) -> Server {
-    version().server(Some(certificate))
-}
-
-/// The requests for the package among those that a server saw, in the order they came.
-pub fn for_package(server: &Server) -> Vec<Seen> {
-    server.seen().into_iter().filter(|seen| seen.path.starts_with(PACKAGE)).collect()
-}
-
-/// A host that has the old version, and of the new one nothing but its record.
-pub struct Host {
-    scene: Scene,
-    trusted: Option<String>,
-}
-
-impl Host {
-    /// Record and configuration name these servers; `deploy` stands below the configuration's `deploy`.
-    pub fn new(servers: &[(&str, &Server)], deploy: &str) -> Self {
-        Self::of(version(), servers, deploy)
     }
 
-    fn of(version: &Version, servers: &[(&str, &Server)], deploy: &str) -> Self {
+    /// A server that has the version.
+    pub fn server(&self) -> Server {
+        Server::start(&self.files())
+    }
+
+    /// The same behind TLS.
+    pub fn server_tls(&self, certificate: &Certificate) -> Server {
+        Server::start_tls(&self.files(), certificate)
+    }
+
+    fn files(&self) -> [(&str, &[u8]); 2] {
+        [(PACKAGE, &self.package), (INDEX, &self.index)]
+    }
+
+    /// A host that has the version before this one, and of this one nothing but its record. Record and configuration name
+    /// these servers; `deploy` stands below the configuration's `deploy`.
+    pub fn host(&self, servers: &[(&str, &Server)], deploy: &str) -> Host {
         let env = Env::in_memory();
-        let copied = Command::new("cp").arg("-a").args([version.env.path("root"), env.path("root")]).status();
+        let copied = Command::new("cp").arg("-a").args([self.env.path("root"), env.path("root")]).status();
         assert!(copied.expect("cp runs").success());
-        let mut record = version.record.clone();
+        let mut record = self.record.clone();
         let location =
             |(name, server): &(&str, &Server)| json!({"name": name, "type": "http", "url": server.url(PACKAGE)});
         record["locations"] = servers.iter().map(location).collect();
         env.write("record/record.json", record.to_string());
-        env.write("record/manifest.json", version.env.committed("records", MANIFEST));
+        env.write("record/manifest.json", self.env.committed("records", MANIFEST));
         let target = |(name, server): &(&str, &Server)| {
             let token = if *name == "bad" { ", token: \"${BAD_TOKEN}\"" } else { "" };
             format!("    {name}: {{type: http, url: \"{}\"{token}}}\n", server.url("/packages/"))
@@ -115,9 +103,23 @@ impl Host {
             "version: 1\nstore: {{path: ../store}}\npublish:\n  targets:\n{targets}deploy: {{root: ../root, {deploy}}}\n"
         );
         env.write("project/.deploy-tool.yaml", config);
-        Self { scene: Scene::of(env, &["root"]), trusted: None }
+        Host { scene: Scene::of(env, &["root"]), new: self.new.clone(), trusted: None }
     }
+}
 
+/// The requests for the package among those that a server saw, in the order they came.
+pub fn for_package(server: &Server) -> Vec<Seen> {
+    server.seen().into_iter().filter(|seen| seen.path.starts_with(PACKAGE)).collect()
+}
+
+/// A host; see [`Version::host`].
+pub struct Host {
+    scene: Scene,
+    new: State,
+    trusted: Option<String>,
+}
+
+impl Host {
     /// Its system trusts this authority and no other.
     pub fn trusting(mut self, certificate: &Certificate) -> Self {
         let path = self.scene.env.write("authority.pem", certificate.authority());
@@ -151,7 +153,7 @@ impl Host {
 
     /// Whether the root is what a deploy from a good server makes of it.
     pub fn assert_new(&self, what: &str) {
-        self.assert_is(&version().new, what);
+        self.assert_is(&self.new, what);
     }
 
     fn assert_is(&self, expected: &State, what: &str) {
