@@ -120,6 +120,14 @@ fn deploy_that_makes_a_custom_link_and_removes_one() {
 }
 
 #[test]
+fn deploy_that_is_checked_and_put_on_trial() {
+    let scene = scene(&[]);
+    let deploy = "deploy: {root: ../root, confirm: 1h, hooks: {pre_switch: [['true']], post_switch: [['true']]}}";
+    scene.env.configure("deploy:", deploy);
+    old_or_new(&scene, &["deploy", "model@1.0.1"]);
+}
+
+#[test]
 fn switch_that_makes_a_custom_link_and_removes_one() {
     old_or_new(&with_custom_links(&["1.0.0", "1.0.1"]), &["version", "switch", "model", "1.0.0"]);
 }
