@@ -113,6 +113,7 @@ pub(super) fn deploy(item: Option<Item<'_>>, base: &Path, publish: &Publish) -> 
         "share_with",
         "verify",
         "keep",
+        "allow_shared_root",
         "hooks",
         "health",
         "confirm",
@@ -129,6 +130,7 @@ pub(super) fn deploy(item: Option<Item<'_>>, base: &Path, publish: &Publish) -> 
         share_with,
         verify,
         keep,
+        allow_shared_root,
         hook_items,
         health_item,
         confirm,
@@ -165,6 +167,7 @@ pub(super) fn deploy(item: Option<Item<'_>>, base: &Path, publish: &Publish) -> 
             None => DEFAULT_MEMORY,
         },
         custom_links: links(custom_links, base)?,
+        allow_shared_root: allow_shared_root.map(|item| item.boolean()).transpose()?.unwrap_or(false),
         hooks: hooks(hook_items, base)?,
         health: health(health_item, base)?,
         confirm: confirm

@@ -9,6 +9,7 @@ use super::error::{Error, Problem};
 use super::places::{deploy, publish, records, store};
 use super::reader::{Context, Item, keys, path, text};
 use super::settings::{Component, Config, DEFAULT_EXCLUDES, Mtime, Pack, Project, levels};
+use super::targets::octal;
 use crate::model::{Choice, ComponentType, Compression, Dependency, Platform};
 
 const VERSION: u64 = 1;
@@ -131,8 +132,10 @@ fn component_type(key: &Item<'_>) -> Result<ComponentType, Error> {
 }
 
 fn component(kind: &ComponentType, item: Item<'_>, project: &Project, pack: &Pack) -> Result<Component, Error> {
-    let known = ["source", "description", "compression", "mutable", "depends", "mtime", "exclude", "platform"];
-    let [source, description, compression, mutable, depends, mtime, exclude, platform] = keys(Some(item), known)?;
+    let known =
+        ["source", "description", "compression", "mutable", "depends", "mtime", "exclude", "platform", "mode", "group"];
+    let [source, description, compression, mutable, depends, mtime, exclude, platform, mode, group] =
+        keys(Some(item), known)?;
     let mut component = Component::plain(kind, &project.root, pack);
     if let Some(item) = source {
         component.source = item.path(&project.root)?;
@@ -158,6 +161,9 @@ fn component(kind: &ComponentType, item: Item<'_>, project: &Project, pack: &Pac
         component.mtime = item.choice(&[("normalize", Mtime::Normalize), ("keep", Mtime::Keep)])?;
     }
     component.exclude.extend(patterns(exclude)?);
+    // Without its own bits the owner could neither replace nor remove what is deployed.
+    component.mode = mode.map(|item| octal(&item)).transpose()?.map(|mode| mode | 0o700);
+    component.group = text(group)?;
     let [os, arch] = keys(platform, ["os", "arch"])?;
     let platform = Platform { os: text(os)?, arch: text(arch)? };
     component.platform = (platform.os.is_some() || platform.arch.is_some()).then_some(platform);

@@ -82,6 +82,10 @@ pub struct Component {
     pub exclude: Vec<String>,
     /// The platform it runs on; `None` means any.
     pub platform: Option<Platform>,
+    /// The permission bits that deployed files and directories have at most; the owner's are among them.
+    pub mode: Option<u32>,
+    /// The group of deployed files and directories, by name or number.
+    pub group: Option<String>,
 }
 
 /// What becomes of the times of files in a package.
@@ -172,6 +176,8 @@ pub struct Deploy {
     pub share_with: Vec<PathBuf>,
     /// How much is looked at again at a deploy.
     pub verify: Verify,
+    /// Whether to work in a root that others may write to, or that is somebody else's.
+    pub allow_shared_root: bool,
     /// Which versions are kept.
     pub keep: Keep,
 }
@@ -266,6 +272,8 @@ impl Component {
             mtime: Mtime::default(),
             exclude: pack.exclude.clone(),
             platform: None,
+            mode: None,
+            group: None,
         }
     }
 }

@@ -369,7 +369,8 @@ fn url(item: &Item<'_>) -> Result<String, Error> {
     if plain { Ok(text) } else { Err(bad()) }
 }
 
-fn octal(item: &Item<'_>) -> Result<u32, Error> {
+/// Permission bits.
+pub(super) fn octal(item: &Item<'_>) -> Result<u32, Error> {
     let text = item.text()?;
     let mode = u32::from_str_radix(text.trim_start_matches("0o"), 8).ok().filter(|mode| *mode <= 0o777);
     mode.ok_or_else(|| item.error(Problem::Mode { value: item.shown() }))

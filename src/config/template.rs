@@ -42,7 +42,7 @@ project:
 
 # What is versioned on its own, and the directory that is packed for it.
 # Each may have: description, compression, mutable: true (deployed files stay writable), exclude: [PATTERN],
-# depends: {{config: \">=1.0\"}}, platform: {{os: linux, arch: x86_64}}, mtime: keep
+# depends: {{config: \">=1.0\"}}, platform: {{os: linux, arch: x86_64}}, mtime: keep, mode: '0750' and group: NAME (who may read it)
 components:{components}
 
 # How packages are made. Version control's and Python's caches are always left out; exclude has gitignore syntax.

@@ -311,6 +311,7 @@ fn unknown_keys_name_the_nearest_one() {
         "share_with",
         "verify",
         "keep",
+        "allow_shared_root",
         "hooks",
         "health",
         "confirm",
@@ -321,10 +322,11 @@ fn unknown_keys_name_the_nearest_one() {
     let probes = ["http", "command", "tcp", "timeout", "healthy_for", "interval"];
     let health = unknown("healthyfor", Some("healthy_for"), &probes);
     refused("deploy: {health: {tcp: 'a:1', healthyfor: 1s}}", 1, 31, "deploy.health.healthyfor", health);
-    let known = ["source", "description", "compression", "mutable", "depends", "mtime", "exclude", "platform"];
-    let text = "components:\n  model: {mode: '0750'}";
-    refused(text, 2, 11, "components.model.mode", unknown("mode", None, &known));
-    for later in ["trust: {}", "components: {a: {group: x}}"] {
+    let known =
+        ["source", "description", "compression", "mutable", "depends", "mtime", "exclude", "platform", "mode", "group"];
+    let text = "components:\n  model: {owner: me}";
+    refused(text, 2, 11, "components.model.owner", unknown("owner", None, &known));
+    for later in ["trust: {}", "components: {a: {owner: x}}"] {
         assert!(matches!(bad(later).3, Problem::UnknownKey { .. }), "{later}");
     }
     // A typo is named before what follows from it.

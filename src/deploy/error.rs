@@ -6,6 +6,15 @@ use super::Break;
 use crate::fsx;
 use crate::model::{ComponentType, Version};
 
+/// Why a link cannot be changed where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlaceFault {
+    /// There is no such directory.
+    NoDirectory,
+    /// This user may not write there, or the file system is read-only, or the link is another user's in a sticky directory.
+    NotWritable,
+}
+
 /// A failed look at, or change of, a root.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -41,6 +50,28 @@ pub enum Error {
         owner: u32,
         /// The user's own number.
         user: u32,
+    },
+    /// Others may write in the root.
+    #[error("others may write in `{}`", path.display())]
+    OthersMayWrite {
+        /// The root.
+        root: PathBuf,
+        /// The directory they may write in.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// The group that may; `None` where everybody may.
+        group: Option<String>,
+    },
+    /// The root is somebody else's.
+    #[error("`{}` belongs to {owner}", path.display())]
+    OwnedByOther {
+        /// The root.
+        root: PathBuf,
+        /// The directory that is somebody else's.
+        path: PathBuf,
+        /// Whose it is.
+        owner: String,
     },
     /// The root was made by a newer tool.
     #[error("root `{}` has format {found}", root.display())]
@@ -107,6 +138,16 @@ pub enum Error {
     Blocked {
         /// What is in the way.
         path: PathBuf,
+    },
+    /// A link outside the root cannot be changed.
+    #[error("cannot change the link `{}`: {why:?} `{}`", link.display(), place.display())]
+    LinkPlace {
+        /// The link.
+        link: PathBuf,
+        /// The directory it is in, or would be.
+        place: PathBuf,
+        /// What is wrong with that.
+        why: PlaceFault,
     },
     /// There is no release to go back to.
     #[error("there is no earlier release")]

@@ -81,6 +81,7 @@
 //!
 //! Must not know: archives, targets, records, git. Who fills a staging directory is passed in.
 
+mod access;
 mod audit;
 mod bad;
 mod checks;
@@ -108,11 +109,12 @@ mod transaction;
 mod users;
 mod verify;
 
+pub use access::Others;
 pub use audit::{Break, Ending, Event, Line, Verified, What, Who};
 pub use bad::Bad;
 pub use checks::{Because, Check, Checked, Outcome, Run, Standing, Trial, Why};
 pub use cleanup::{Candidate, CleanupPlan, Decision, Reason, Retention, Rule, plan_cleanup};
-pub use error::Error;
+pub use error::{Error, PlaceFault};
 pub use history::{Entry as HistoryEntry, EntryComponent, EntryEnvironment, History};
 pub use inventory::{Inventory, Item};
 pub use journal::Action;

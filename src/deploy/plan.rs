@@ -107,10 +107,12 @@ pub(super) fn component_links(component: &ComponentType) -> [PathBuf; 2] {
 ///
 /// # Errors
 ///
-/// [`Error::Blocked`] where something that is not ours stands in the way of a link.
+/// [`Error::Blocked`] where something that is not ours stands in the way of a link; [`Error::LinkPlace`] where a link outside
+/// the root cannot be made or removed.
 pub fn plan(layout: &Layout, state: &State, request: Request) -> Result<Plan, Error> {
     let observed = super::links::observe(layout, state, &request)?;
     let mut plan = plan_from(layout, state, request, &observed)?;
+    super::links::may_change(&plan.links)?;
     plan.entry.uid = Some(crate::fsx::user());
     Ok(plan)
 }

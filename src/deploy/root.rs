@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::access::{self, Others};
 use super::state::{self, components_of};
 use super::{Error, History, Layout, Receipt, Recovery, Set, State, journal, pins, recover};
 use crate::fsx::{self, Filesystem, Lock, LockError, Mode};
@@ -117,14 +118,18 @@ impl Root {
     ///
     /// # Errors
     ///
-    /// [`Error::Locked`], [`Error::NotWritable`], [`Error::NewerFormat`].
-    pub fn open(path: &Path, holder: &str, wait: Duration) -> Result<(Self, Recovery), Error> {
+    /// [`Error::Locked`], [`Error::NotWritable`], [`Error::OthersMayWrite`], [`Error::OwnedByOther`],
+    /// [`Error::NewerFormat`].
+    pub fn open(path: &Path, holder: &str, wait: Duration, others: Others) -> Result<(Self, Recovery), Error> {
         let layout = Layout::new(path);
         if let Some(bytes) = fsx::read_opt(&layout.format())? {
             check_format(&layout, &bytes)?;
         }
-        for dir in directories(&layout)? {
+        for dir in directories(&layout)?.into_iter().chain([path.to_owned()]) {
             writable(path, &dir)?;
+            if others == Others::Refused {
+                access::check(path, &dir)?;
+            }
         }
         fsx::create_dir_all(&layout.state())?;
         let lock = Lock::take(&layout.lock(), Mode::Exclusive, holder, wait).map_err(|error| match error {

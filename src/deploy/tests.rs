@@ -57,7 +57,7 @@ fn run(root: &Root, request: Request) -> Result<Done, Error> {
 }
 
 fn open(path: &Path) -> (Root, Recovery) {
-    Root::open(path, "test", Duration::ZERO).expect("a root")
+    Root::open(path, "test", Duration::ZERO, Others::Refused).expect("a root")
 }
 
 fn names(dir: &Path) -> Vec<String> {
@@ -220,7 +220,7 @@ fn a_torn_journal_of_an_uncommitted_release_is_undone() {
 fn two_cannot_change_one_root() {
     let dir = tempfile::tempdir().expect("a directory");
     let _held = open(dir.path());
-    match Root::open(dir.path(), "second", Duration::ZERO) {
+    match Root::open(dir.path(), "second", Duration::ZERO, Others::Refused) {
         Err(Error::Locked { holder, .. }) => assert_eq!(holder, "test"),
         other => panic!("{other:?}"),
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use super::error::{Action, Context as _, Error, Result};
@@ -80,10 +80,23 @@ pub fn canonical(path: &Path) -> Result<PathBuf> {
     fs::canonicalize(path).at(Action::Inspect, path)
 }
 
-/// Creates one directory that must not exist yet. Its name is durable once the parent is flushed.
+/// Creates one directory that must not exist yet. Its name is durable once the parent is flushed. Group and others may
+/// write in it only where they may in its parent, whatever the umask would give them.
 pub fn create_dir(path: &Path) -> Result<()> {
+    let mode = 0o755 | shared_bits(path);
     fault::point(Action::CreateDir, path)?;
-    fs::create_dir(path).at(Action::CreateDir, path)
+    fs::DirBuilder::new().mode(mode).create(path).at(Action::CreateDir, path)
+}
+
+/// The write bits that group and others may get on something new at `path`: those its directory has. A sticky directory
+/// (`/tmp`) is everybody's, and what is made in it still its maker's.
+pub(super) fn shared_bits(path: &Path) -> u32 {
+    const STICKY: u32 = 0o1000;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match inspect_followed(parent) {
+        Ok(Some(stat)) if stat.mode & STICKY == 0 => stat.mode & 0o022,
+        _ => 0,
+    }
 }
 
 /// Creates a directory and its missing ancestors, and flushes the parent of each new one, so that after `Ok` a
@@ -146,6 +159,22 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
 pub fn set_group(path: &Path, group: u32) -> Result<()> {
     fault::point(Action::SetMode, path)?;
     std::os::unix::fs::chown(path, None, Some(group)).at(Action::SetMode, path)
+}
+
+/// Gives `dir` and everything below it to the group of this number, links not followed. What has it already is left alone.
+pub fn set_group_below(dir: &Path, group: u32) -> Result<()> {
+    let mut waiting = vec![dir.to_owned()];
+    while let Some(path) = waiting.pop() {
+        let Some(stat) = super::inspect(&path)? else { continue };
+        if stat.gid != group {
+            fault::point(Action::SetMode, &path)?;
+            std::os::unix::fs::lchown(&path, None, Some(group)).at(Action::SetMode, &path)?;
+        }
+        if stat.kind == FileKind::Directory {
+            waiting.extend(list(&path)?.into_iter().map(|entry| path.join(entry.name)));
+        }
+    }
+    Ok(())
 }
 
 /// Removes an empty directory.

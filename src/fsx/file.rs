@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::dir::FileKind;
+use super::dir::{FileKind, shared_bits};
 use super::error::{Action, Context as _, Error, Result, optional};
 use super::{fault, flush_dir};
 
@@ -105,14 +105,17 @@ pub fn inspect_followed(path: &Path) -> Result<Option<Stat>> {
 
 /// Creates a file that must not exist yet, open for reading and writing. Nothing is durable until it is flushed.
 pub fn create_new(path: &Path) -> Result<File> {
+    let mode = 0o644 | shared_bits(path);
     fault::point(Action::Create, path)?;
-    OpenOptions::new().read(true).write(true).create_new(true).open(path).at(Action::Create, path)
+    OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path).at(Action::Create, path)
 }
 
 /// Opens a file for reading and writing, creating it where there is none. What is in it stays.
 pub fn open_or_create(path: &Path) -> Result<File> {
+    let mode = 0o644 | shared_bits(path);
     fault::point(Action::Create, path)?;
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).at(Action::Create, path)
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(mode).open(path).at(Action::Create, path)
 }
 
 /// Gives `file`, which is at `path`, the length `size`, with room on the disk for all of it where the file system can
@@ -251,7 +254,12 @@ pub fn touch(path: &Path) -> Result<()> {
 /// leave any part of the bytes.
 pub fn append(path: &Path, bytes: &[u8]) -> Result<()> {
     fault::point(Action::Write, path)?;
-    let mut file = OpenOptions::new().append(true).create(true).mode(0o644).open(path).at(Action::Write, path)?;
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o644 | shared_bits(path))
+        .open(path)
+        .at(Action::Write, path)?;
     fault::point(Action::Write, path)?;
     file.write_all(bytes).at(Action::Write, path)
 }
@@ -266,7 +274,12 @@ pub fn truncate(path: &Path, length: u64) -> Result<()> {
 /// [`append`] of so many bytes cannot fail for want of space. File systems that cannot reserve are left as they are.
 pub fn reserve(path: &Path, more: u64) -> Result<()> {
     fault::point(Action::Space, path)?;
-    let file = OpenOptions::new().append(true).create(true).mode(0o644).open(path).at(Action::Space, path)?;
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o644 | shared_bits(path))
+        .open(path)
+        .at(Action::Space, path)?;
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{FallocateFlags, fallocate};

@@ -21,10 +21,12 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::claim::Claim;
+use super::dir::shared_bits;
 use super::error::{Action, Context as _, Error};
 use super::fault::{self, Locks};
 
@@ -90,8 +92,10 @@ impl Lock {
     /// [`LockError::Held`] after `wait`.
     pub fn take(path: &Path, mode: Mode, holder: &str, wait: Duration) -> Result<Self, LockError> {
         fault::point(Action::Lock, path)?;
+        let mode_bits = 0o644 | shared_bits(path);
         let mut options = OpenOptions::new();
-        let mut file = options.read(true).write(true).create(true).truncate(false).open(path).at(Action::Lock, path)?;
+        options.read(true).write(true).create(true).truncate(false).mode(mode_bits);
+        let mut file = options.open(path).at(Action::Lock, path)?;
         let deadline = Instant::now() + wait;
         let weakness = match acquire(&file, path, mode, deadline)? {
             Granted::Yes => is_granted_twice(path)?.then_some(Weakness::Lies),

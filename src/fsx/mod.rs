@@ -20,11 +20,12 @@ mod place;
 mod processes;
 mod space;
 mod usage;
+mod who;
 
 pub use beneath::Dir;
 pub use dir::{
     DirEntry, FileKind, canonical, create_dir, create_dir_all, list, remove_dir, remove_tree, rename, rename_new,
-    set_group, set_mode, without_parents,
+    set_group, set_group_below, set_mode, without_parents,
 };
 pub use error::{Action, Error, Result};
 pub use file::{
@@ -38,5 +39,6 @@ pub use link::{hard_link, read_link, read_link_opt, replace_link, symlink};
 pub use lock::{Lock, LockError, Mode, Weakness};
 pub use place::{copy_atomic, place_atomic};
 pub use processes::{Look, Process, using};
-pub use space::{Space, group, may_write, space, try_reserve, user};
+pub use space::{Space, space, try_reserve};
 pub use usage::{Freed, Usage, freed};
+pub use who::{group, group_name, is_private_group, may_give_to, may_write, user, user_name};

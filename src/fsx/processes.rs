@@ -81,8 +81,7 @@ pub fn using<K: Ord>(dir: &Path, belongs: impl Fn(&Path) -> Option<K>) -> Look<K
             continue;
         }
         let (name, uid) = about(&entry.path());
-        let user = uzers::get_user_by_uid(uid).map(|user| user.name().to_string_lossy().into_owned());
-        let user = user.unwrap_or_else(|| uid.to_string());
+        let user = super::user_name(uid);
         for (key, path) in found {
             let process = Process { pid, name: name.clone(), uid, user: user.clone(), path };
             look.using.entry(key).or_default().push(process);

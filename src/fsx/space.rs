@@ -56,19 +56,3 @@ pub fn try_reserve(path: &Path, bytes: u64) -> Result<()> {
     let _ = bytes;
     Ok(())
 }
-
-/// Whether this process may make entries in the directory `path`.
-pub fn may_write(path: &Path) -> bool {
-    use rustix::fs::{Access, access};
-    access(path, Access::WRITE_OK | Access::EXEC_OK).is_ok()
-}
-
-/// The number of a group: of the one that has this name on this machine, else the number that the text is.
-pub fn group(text: &str) -> Option<u32> {
-    uzers::get_group_by_name(text).map(|group| group.gid()).or_else(|| text.parse().ok())
-}
-
-/// The number of the user this process runs as.
-pub fn user() -> u32 {
-    rustix::process::geteuid().as_raw()
-}

@@ -40,9 +40,12 @@ pub fn repair(site: &Site, dry_run: bool) -> Result<Repaired, Error> {
     Ok(Repaired { wrong: found, left, dry_run, recovery })
 }
 
-/// Whether a link leads nowhere only because what it leads to, or something in it, is a link that will be mended.
+/// Whether a link leads nowhere, or out of the root, only because what it leads to, or something in it, is a link that will
+/// be mended.
 fn leads_to_mended(check: &LinkCheck, found: &[LinkCheck]) -> bool {
-    let (LinkState::Dangling, Some(target), Some(parent)) = (&check.state, &check.target, check.path.parent()) else {
+    let (LinkState::Dangling | LinkState::Escaped { .. }, Some(target), Some(parent)) =
+        (&check.state, &check.target, check.path.parent())
+    else {
         return false;
     };
     let leads_to = parent.join(target);

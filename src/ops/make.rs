@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{MutexGuard, PoisonError};
 
+use super::access::Access;
 use super::deploy::Component;
 use super::fetch::{ONE_STREAM, what};
 use super::relay::Relay;
@@ -47,27 +48,38 @@ impl Staging<'_> {
         stop: &AtomicBool,
         component: &mut Component,
     ) -> Result<Made, Error> {
-        let sha256 = published.package_sha256();
         let Some(prepared) = self.prepared.get(published.component()) else {
             return Err(Error::NoSuchComponent { component: published.component().clone() });
         };
         note(component, std::mem::take(&mut *lock(&prepared.fetched)));
         let work = Work { published, prepared, dir, stop };
+        let access = Access::of(published)?;
+        let made = self.made(&work, access, component)?;
+        access.apply(dir)?;
+        access.restrict(self.store, published)?;
+        Ok(made)
+    }
+
+    fn made(&self, work: &Work<'_>, access: Access, component: &mut Component) -> Result<Made, Error> {
+        let (published, dir) = (work.published, work.dir);
+        let sha256 = published.package_sha256();
+        access.begin(dir)?;
         match self.supply.has(published)? {
-            true => match self.tree(&work, component, true) {
+            true => match self.tree(work, component, true) {
                 // The store's copy may have rotted since it was checked: then it is thrown away and fetched again, once.
                 Err(error) if self.store.digest(&sha256)? != Some(sha256) => {
                     self.store.discard(&sha256)?;
                     fsx::remove_tree(dir)?;
                     fsx::create_dir(dir)?;
-                    match self.tree(&work, component, false) {
+                    access.begin(dir)?;
+                    match self.tree(work, component, false) {
                         Err(Error::Fetch(_) | Error::NoAllowedLocation { .. }) => Err(error),
                         other => other,
                     }
                 }
                 other => other,
             },
-            false => self.tree(&work, component, false),
+            false => self.tree(work, component, false),
         }
     }
 

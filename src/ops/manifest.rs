@@ -73,8 +73,8 @@ impl Content<'_> {
             dependencies: component.depends.clone(),
             platform: component.platform.clone(),
             mutable: component.mutable,
-            mode: None,
-            group: None,
+            mode: component.mode.map(|mode| format!("{mode:04o}")),
+            group: component.group.clone(),
             project: Some(site.config.project.name.clone()),
             metadata: Metadata {
                 source_path: self.label.to_owned(),

@@ -3,6 +3,7 @@
 //! Rooms of one layer never import each other: what the deploy room needs of archives and transfers (a filled staging
 //! directory, a receipt) is passed to it from here. Must not know: the terminal, the environment, the clock.
 
+mod access;
 pub mod adopt;
 pub mod change;
 mod choose;

@@ -136,6 +136,8 @@ pub(super) fn pack_tree(
         error => Error::from(error),
     })?;
     let package = incoming.commit()?;
+    let group = tree.component.group.as_deref().and_then(fsx::group).filter(|group| fsx::may_give_to(*group));
+    store.restrict(&package.0, tree.component.mode, group)?;
     let index = packed.index.to_bytes();
     let index = (store.put_bytes(&index)?, index.len() as u64);
     Ok(Stored { packed, package, index, tree, kind: request.component.clone() })

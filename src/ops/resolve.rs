@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::access::Access;
 use super::{Error, Site, record};
 use crate::deploy::EntryEnvironment;
 use crate::model::{ComponentType, EnvironmentName, Pin, Reference, Selector};
@@ -140,6 +141,7 @@ fn pinned(snapshot: &Snapshot<'_>, name: &EnvironmentName) -> Result<(Vec<Publis
 /// Refuses what is withdrawn or made for another platform.
 pub(super) fn deployable(published: &Published) -> Result<(), Error> {
     require_not_yanked(published)?;
+    Access::of(published)?;
     if let Some(platform) = &published.manifest.platform {
         let is = |wanted: &Option<String>, host: &str| wanted.as_deref().is_none_or(|wanted| wanted == host);
         if !is(&platform.os, std::env::consts::OS) || !is(&platform.arch, std::env::consts::ARCH) {

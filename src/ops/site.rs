@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Error, settle};
 use crate::config::{Config, Secret, Target, TargetPlace};
-use crate::deploy::{CustomLink, Recovery, Root, View, Who};
+use crate::deploy::{CustomLink, Others, Recovery, Root, View, Who};
 use crate::fsx::{self, Weakness};
 use crate::model::{ComponentType, Timestamp};
 use crate::records::{Author, Repository};
@@ -149,11 +149,19 @@ impl Site {
 
     /// The root, for changing, whatever is due: for who puts another release in the place of the current one.
     pub fn change_at_once(&self) -> Result<(Root, Recovery), Error> {
-        let (root, recovery) = Root::open(&self.root, &self.caller.process, self.wait)?;
+        let (root, recovery) = Root::open(&self.root, &self.caller.process, self.wait, self.others())?;
         if let Some(weakness) = root.weak_lock() {
             self.notices.add(Notice::WeakLock { root: self.root.clone(), weakness });
         }
         Ok((root, recovery))
+    }
+
+    /// Whether others may write in the root. What a file in the root itself says of that, they might have written.
+    fn others(&self) -> Others {
+        match self.config.deploy.allow_shared_root && !self.config.base.starts_with(&self.root) {
+            true => Others::Allowed,
+            false => Others::Refused,
+        }
     }
 
     /// The store, for writing.

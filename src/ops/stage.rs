@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
+use super::access;
 use super::deploy::Component;
 use super::fetch::{self, Supply, Told};
 use super::make::Made;
@@ -212,7 +213,7 @@ pub(super) fn options<'t>(site: &Site, published: &Published, told: &'t (dyn Fn(
     UnpackOptions {
         threads: site.config.pack.threads.unwrap_or(0),
         keep_write_bits: published.manifest.mutable,
-        mode_mask: None,
+        mode_mask: access::mask(published),
         expected: None,
         max_bytes: None,
         max_holes: MAX_HOLE_BYTES,

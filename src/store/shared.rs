@@ -79,6 +79,22 @@ impl Store {
         Ok(())
     }
 
+    /// Takes from the content of this digest every permission bit that `mask` lacks, and gives it to a group, by number.
+    /// Nothing where there is none. Its name says nothing of what is in it, and stays as it is.
+    pub fn restrict(&self, sha256: &Sha256, mask: Option<u32>, group: Option<u32>) -> Result<()> {
+        let place = self.reader.place(sha256);
+        let Some(stat) = fsx::inspect(&place)? else { return Ok(()) };
+        let mode = stat.mode & mask.unwrap_or(0o777);
+        // Bits first: the group must not be given more than it shall have, not for an instant.
+        if mode != stat.mode {
+            fsx::set_mode(&place, mode)?;
+        }
+        match group.filter(|group| *group != stat.gid) {
+            Some(group) => Ok(fsx::set_group(&place, group)?),
+            None => Ok(()),
+        }
+    }
+
     /// Moves content that was found not to match its digest to `corrupt/`, for inspection, and says where it is now.
     pub fn set_aside(&self, sha256: &Sha256) -> Result<PathBuf> {
         let from = self.reader.place(sha256);

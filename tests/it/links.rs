@@ -316,3 +316,86 @@ fn a_root_of_a_newer_program_and_a_directory_that_is_none_are_left_alone() {
         assert_eq!(fs::read_dir(env.path("empty")).expect("there").count(), 0, "{args:?}");
     }
 }
+
+#[test]
+fn a_link_that_leads_out_of_the_root_is_escaped_and_brought_back() {
+    let env = deployed();
+    let elsewhere =
+        env.write("elsewhere/bert/config.json", "not ours\n").parent().and_then(Path::parent).expect("it").to_owned();
+    let before = tree::unlogged(&env.path("root"));
+    for link in ["root/components/model/current", "root/links/model", "root/releases/2/model"] {
+        fs::remove_file(env.path(link)).expect("removed");
+        symlink(&elsewhere, env.path(link)).expect("linked");
+        let expected = json!({"escaped": {"found": elsewhere, "leads_to": elsewhere}});
+        assert_eq!(state(&env, link), Some(expected), "{link}");
+        let planned = env.json(&["links", "repair", "--dry-run"]);
+        assert_eq!(planned["left"], json!([]), "{link}: {planned}");
+        env.ok(&["links", "repair"]);
+        assert_eq!(tree::unlogged(&env.path("root")), before, "{link}");
+    }
+    // A place that is not there yet may come to be one.
+    fs::remove_file(env.path("root/links/model")).expect("removed");
+    symlink("/nowhere/else", env.path("root/links/model")).expect("linked");
+    let expected = json!({"escaped": {"found": "/nowhere/else", "leads_to": "/nowhere/else"}});
+    assert_eq!(state(&env, "root/links/model"), Some(expected));
+    env.ok(&["links", "repair"]);
+    // The link is right and the way is not: that is for people.
+    let component = env.path("root/components/model");
+    fs::rename(&component, env.path("away")).expect("moved");
+    symlink(env.path("away"), &component).expect("linked");
+    let listed = env.ok(&["links", "list"]);
+    assert!(listed.contains(&format!("leads out of the root, to {}", env.path("away/1.0.1").display())), "{listed}");
+    let ran = env.run(&["links", "repair"]);
+    assert!(ran.status == Some(1) && ran.stdout.contains("cannot be mended"), "{ran:?}");
+}
+
+/// The project with this custom link to the model.
+fn with_link(env: &Env, link: &Path) {
+    let target = env.path("root/links/model");
+    let custom = format!("deploy: {{root: ../root, custom_links: {{{}: {}}}}}", link.display(), target.display());
+    env.write("project/.deploy-tool.yaml", CONFIG.replace("deploy: {root: ../root}", &custom));
+}
+
+#[test]
+fn a_custom_link_in_a_place_that_cannot_be_used_is_refused_before_anything_is_changed() {
+    let env = deployed();
+    let before = tree::root(&env.path("root"));
+    with_link(&env, &env.path("none/model"));
+    for args in [&["version", "switch", "model", "1.0.0"][..], &["deploy", "model@1.0.0"], &["links", "repair"]] {
+        let error = env.fails(1, args);
+        let words = format!(
+            "cannot make the link `{}`: `{}` is no directory",
+            env.path("none/model").display(),
+            env.path("none").display()
+        );
+        assert!(error.contains(&words), "{error}");
+        assert_eq!(tree::root(&env.path("root")), before, "{args:?}");
+    }
+    // Below `/proc` nobody makes a directory entry, root neither.
+    with_link(&env, Path::new("/proc/self/model"));
+    let error = env.fails(1, &["version", "switch", "model", "1.0.0"]);
+    assert!(error.contains("`/proc/self`") && error.contains("/proc/self/model"), "{error}");
+    assert_eq!(tree::root(&env.path("root")), before);
+}
+
+#[test]
+fn a_custom_link_lies_on_another_file_system() {
+    let (env, memory) = (deployed(), Path::new("/dev/shm"));
+    let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).ok();
+    if device(memory).is_none() || device(memory) == device(&env.path("root")) {
+        return;
+    }
+    let place = tempfile::tempdir_in(memory).expect("a directory");
+    let link = place.path().join("model");
+    with_link(&env, &link);
+    env.ok(&["version", "switch", "model", "1.0.0"]);
+    assert_eq!(fs::read_to_string(link.join("bert/config.json")).expect("read"), "{\"layers\": 12}\n");
+    fs::remove_file(&link).expect("removed");
+    env.ok(&["links", "repair"]);
+    env.ok(&["rollback"]);
+    assert_eq!(fs::read_to_string(link.join("bert/config.json")).expect("read"), "{\"layers\": 6}\n");
+    env.write("project/.deploy-tool.yaml", CONFIG);
+    env.ok(&["version", "switch", "model", "1.0.0"]);
+    assert!(!link.is_symlink(), "it left the configuration");
+    assert_eq!(fs::read_dir(place.path()).expect("listed").count(), 0);
+}

@@ -3,6 +3,7 @@
 // The bans are for the library: a test looks at the disk and the environment as a user does.
 #![allow(clippy::disallowed_methods)]
 
+mod access;
 mod attacks;
 mod audit;
 mod bad_disk;

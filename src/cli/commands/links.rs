@@ -67,6 +67,7 @@ fn state(state: &LinkState) -> String {
         LinkState::Missing => say("link.missing", &[]),
         LinkState::WrongTarget { found } => say("link.wrong-target", &[("found", found.display().to_string())]),
         LinkState::Dangling => say("link.dangling", &[]),
+        LinkState::Escaped { leads_to, .. } => say("link.escaped", &[("leads", leads_to.display().to_string())]),
         LinkState::Replaced => say("link.replaced", &[]),
         LinkState::Foreign { found } => say("link.foreign", &[("found", found.display().to_string())]),
         LinkState::Stray { found } => say("link.stray", &[("found", found.display().to_string())]),

@@ -2,7 +2,7 @@
 
 use super::Explain;
 use crate::cli::words::Phrase;
-use crate::deploy::{Break, Error};
+use crate::deploy::{Break, Error, PlaceFault};
 use crate::model::Version;
 
 pub(super) fn join(versions: &[Version]) -> String {
@@ -30,6 +30,16 @@ impl Explain for Error {
             .path("root", root)
             .path("path", path)
             .with("mode", format!("{mode:04o}")),
+            Error::OthersMayWrite { root, path, mode, group } => match group {
+                Some(group) => Phrase::refused("deploy.group-may-write").with("group", group),
+                None => Phrase::refused("deploy.all-may-write"),
+            }
+            .path("root", root)
+            .path("path", path)
+            .with("mode", format!("{mode:04o}")),
+            Error::OwnedByOther { root, path, owner } => {
+                Phrase::refused("deploy.owned-by-other").path("root", root).path("path", path).with("owner", owner)
+            }
             Error::NewerFormat { root, found } => {
                 Phrase::failed("deploy.newer-format").path("root", root).with("found", found)
             }
@@ -57,6 +67,12 @@ impl Explain for Error {
                 .with("wanted", wanted),
             Error::UnknownDirectory { path } => Phrase::conflict("deploy.unknown-directory").path("path", path),
             Error::Blocked { path } => Phrase::conflict("deploy.blocked").path("path", path),
+            Error::LinkPlace { link, place, why } => Phrase::failed(match why {
+                PlaceFault::NoDirectory => "deploy.link-no-directory",
+                PlaceFault::NotWritable => "deploy.link-not-writable",
+            })
+            .path("link", link)
+            .path("place", place),
             Error::NoParent { release } => {
                 Phrase::not_found("deploy.no-parent").with("release", release.unwrap_or_default())
             }

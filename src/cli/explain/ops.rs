@@ -55,6 +55,18 @@ impl Explain for Broken {
 impl Explain for Error {
     fn explain(&self) -> Phrase {
         match self {
+            Error::BadMode { component, version, mode } => {
+                Phrase::refused("ops.bad-mode").with("component", component).with("version", version).with("mode", mode)
+            }
+            Error::NoSuchGroup { component, version, group } => Phrase::refused("ops.no-such-group")
+                .with("component", component)
+                .with("version", version)
+                .with("group", group),
+            Error::NotInGroup { component, version, group } => Phrase::refused("ops.not-in-group")
+                .with("component", component)
+                .with("version", version)
+                .with("group", group)
+                .with("user", crate::fsx::user_name(crate::fsx::user())),
             Error::Io(error) => error.explain(),
             Error::Pack(error) => error.explain(),
             Error::Store(error) => error.explain(),

@@ -26,6 +26,10 @@ fn found(root: &Path, check: &LinkCheck) -> Option<Finding> {
         LinkState::Dangling => Finding::warning("link-dangling"),
         LinkState::Missing => Finding::error("link-missing"),
         LinkState::WrongTarget { found } => Finding::error("link-wrong").path("found", found),
+        LinkState::Escaped { leads_to, .. } if check.is_mendable() => {
+            Finding::error("link-wrong").path("found", leads_to)
+        }
+        LinkState::Escaped { leads_to, .. } => Finding::error("link-escaped").path("found", leads_to),
         LinkState::Replaced => Finding::error("link-replaced").path("aside", &aside(root, &check.path)),
         LinkState::Foreign { found } => {
             Finding::error("link-foreign").path("found", found).path("aside", &aside(root, &check.path))
