@@ -3,7 +3,7 @@
 //! What is known is what `/proc` shows (source: proc(5)). Processes of other users show nothing to an ordinary user:
 //! [`Look::unseen`] counts them. One in a container shows the paths it knows itself, and is found where the directory has the
 //! same path there. A look costs a call for each open file and reads the list of mappings of each process that may be looked
-//! into: some 10 ms for a hundred processes. It stops at [`MAX_LINKS`].
+//! into: some 4 ms for a hundred processes. It stops at [`MAX_LINKS`].
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -16,28 +16,40 @@ pub(super) struct Access {
     pub group: Option<u32>,
 }
 
+/// What a manifest asks for and cannot be given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoAccess {
+    /// The mode is none.
+    #[error("`{0}` is no mode")]
+    Mode(String),
+    /// This machine does not have the group.
+    #[error("there is no group `{0}`")]
+    Group(String),
+    /// This user may not give files to the group.
+    #[error("not in the group `{0}`")]
+    Member(String),
+}
+
 impl Access {
     /// What the manifest of `published` asks for.
     ///
     /// # Errors
     ///
-    /// [`Error::BadMode`], [`Error::NoSuchGroup`], and [`Error::NotInGroup`] where this user may not give files to it.
+    /// [`Error::NoAccess`]
     pub fn of(published: &Published) -> Result<Self, Error> {
-        let (component, version) = (published.component().clone(), published.version().clone());
+        let refused = |why| {
+            let (component, version) = (published.component().clone(), published.version().clone());
+            Error::NoAccess { component, version, why }
+        };
         let mask = match &published.manifest.mode {
             None => None,
-            Some(text) => match parse(text) {
-                None => return Err(Error::BadMode { component, version, mode: text.clone() }),
-                mask => mask,
-            },
+            Some(text) => Some(parse(text).ok_or_else(|| refused(NoAccess::Mode(text.clone())))?),
         };
         let group = match &published.manifest.group {
             None => None,
             Some(name) => match fsx::group(name) {
-                None => return Err(Error::NoSuchGroup { component, version, group: name.clone() }),
-                Some(group) if !fsx::may_give_to(group) => {
-                    return Err(Error::NotInGroup { component, version, group: name.clone() });
-                }
+                None => return Err(refused(NoAccess::Group(name.clone()))),
+                Some(group) if !fsx::may_give_to(group) => return Err(refused(NoAccess::Member(name.clone()))),
                 Some(group) => Some(group),
             },
         };

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::access::NoAccess;
 use super::change::Moved;
 use super::dependencies::{Remedy, Unmet};
 use super::release::Fallen;
@@ -12,35 +13,15 @@ use crate::{archive, deploy, fsx, records, store, target, transfer};
 /// A failed operation.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A manifest asks for permission bits that are none.
-    #[error("the mode `{mode}` of {component}@{version} is none")]
-    BadMode {
+    /// Files of a version cannot get the permission bits or the group that its manifest asks for.
+    #[error("{component}@{version}: {why}")]
+    NoAccess {
         /// The component.
         component: ComponentType,
         /// Its version.
         version: Version,
-        /// What the manifest says.
-        mode: String,
-    },
-    /// A manifest asks for a group that this machine does not have.
-    #[error("{component}@{version} is for the group `{group}`, which is not here")]
-    NoSuchGroup {
-        /// The component.
-        component: ComponentType,
-        /// Its version.
-        version: Version,
-        /// The group.
-        group: String,
-    },
-    /// A manifest asks for a group that this user is not in.
-    #[error("{component}@{version} is for the group `{group}`, which this user is not in")]
-    NotInGroup {
-        /// The component.
-        component: ComponentType,
-        /// Its version.
-        version: Version,
-        /// The group.
-        group: String,
+        /// What cannot be given.
+        why: NoAccess,
     },
     /// The file system said no.
     #[error(transparent)]

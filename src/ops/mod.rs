@@ -44,6 +44,7 @@ pub mod verify;
 pub mod versions;
 pub mod watch;
 
+pub use access::NoAccess;
 pub use dependencies::{Remedy, Unmet};
 pub use error::Error;
 pub use progress::{OnProgress, Phase, Progress};

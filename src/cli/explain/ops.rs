@@ -9,7 +9,7 @@ use crate::deploy::Set;
 use crate::model::{ByteSize, Version};
 use crate::ops::change::Moved;
 use crate::ops::doctor::Broken;
-use crate::ops::{Error, Remedy, Unmet};
+use crate::ops::{Error, NoAccess, Remedy, Unmet};
 use crate::transfer::Refused;
 
 /// What a component needs and would not have, and what would do.
@@ -55,18 +55,15 @@ impl Explain for Broken {
 impl Explain for Error {
     fn explain(&self) -> Phrase {
         match self {
-            Error::BadMode { component, version, mode } => {
-                Phrase::refused("ops.bad-mode").with("component", component).with("version", version).with("mode", mode)
+            Error::NoAccess { component, version, why } => match why {
+                NoAccess::Mode(mode) => Phrase::refused("ops.bad-mode").with("mode", mode),
+                NoAccess::Group(group) => Phrase::refused("ops.no-such-group").with("group", group),
+                NoAccess::Member(group) => Phrase::refused("ops.not-in-group")
+                    .with("group", group)
+                    .with("user", crate::fsx::user_name(crate::fsx::user())),
             }
-            Error::NoSuchGroup { component, version, group } => Phrase::refused("ops.no-such-group")
-                .with("component", component)
-                .with("version", version)
-                .with("group", group),
-            Error::NotInGroup { component, version, group } => Phrase::refused("ops.not-in-group")
-                .with("component", component)
-                .with("version", version)
-                .with("group", group)
-                .with("user", crate::fsx::user_name(crate::fsx::user())),
+            .with("component", component)
+            .with("version", version),
             Error::Io(error) => error.explain(),
             Error::Pack(error) => error.explain(),
             Error::Store(error) => error.explain(),
