@@ -31,6 +31,8 @@ use crate::model::{ComponentType, Sha256, Timestamp, Version};
 pub enum What {
     /// A release that did not come to be.
     Release,
+    /// The release on trial was confirmed.
+    Confirm,
     /// A version was pinned.
     Pin,
     /// A pin was removed.
@@ -69,7 +71,7 @@ pub struct Event {
     pub uid: Option<u32>,
     /// How it ended.
     pub result: Ending,
-    /// The number the release would have had.
+    /// The release it was about; of one that did not come to be the number it would have had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<u64>,
     /// The versions it was about, as `model@1.0.1`.

@@ -13,6 +13,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::audit::{Event, What, Who};
 use super::history::Entry;
 use super::{Action, Error, History, Layout, Root, View};
 use crate::fsx;
@@ -138,6 +139,12 @@ impl Checked {
         let path = layout.check(number);
         let Some(bytes) = fsx::read_opt(&path)? else { return Ok(None) };
         serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::Damaged { path, reason: e.to_string() })
+    }
+
+    /// Notes that the release is confirmed, and who did that. Durable when it returns.
+    pub fn confirm(self, root: &Root, who: &Who) -> Result<(), Error> {
+        let event = Event { release: Some(self.release), ..Event::new(What::Confirm, who) };
+        root.audited(event, || Self { confirmed_at: Some(who.at), ..self }.write(root))
     }
 
     /// Writes it; after a crash the old or the new text is there, whole. Durable when it returns.

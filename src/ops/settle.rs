@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::change::Moved;
 use super::release::{self, Aftermath, Cause};
 use super::{Error, Site};
-use crate::deploy::{Checked, HistoryEntry, Recovery, Root, Standing, View};
+use crate::deploy::{Checked, HistoryEntry, Recovery, Root, Standing, View, Who};
 use crate::model::Timestamp;
 
 /// Does what is due. `recovery` is what was recovered before, and is answered where nothing is.
@@ -105,7 +105,7 @@ pub fn confirm(site: &Site, dry_run: bool) -> Result<Report, Error> {
     let verdict = match (verdict, release) {
         (Verdict::OnTrial { .. }, Some(number)) => {
             if let Some(checked) = Checked::read(root.layout(), number)? {
-                Checked { confirmed_at: Some(now), ..checked }.write(&root)?;
+                checked.confirm(&root, &Who { at: now, ..site.who() })?;
             }
             Verdict::Confirmed
         }

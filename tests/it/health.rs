@@ -459,6 +459,8 @@ fn a_deploy_that_is_confirmed_stays() {
     assert_eq!(env.ok(&["confirm", "--dry-run"]), "would confirm release 2\n");
     assert_eq!(env.ok(&["confirm"]), "release 2 is confirmed and stays\n");
     assert_eq!(env.ok(&["confirm"]), "release 2 is confirmed already\n");
+    let line = &env.json(&["history", "--all", "--limit", "1"])[0];
+    assert_eq!((&line["event"], &line["release"], &line["result"]), (&json!("confirm"), &json!(2), &json!("done")));
     assert_eq!(env.json(&["status"])["standing"], Value::Null);
     overdue(&env, 2);
     env.ok(&["confirm", "--expire"]);

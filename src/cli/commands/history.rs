@@ -55,6 +55,7 @@ fn trail(lines: &[Line]) -> String {
 fn event(event: &Event) -> [String; 5] {
     let what = match event.event {
         What::Release => "history.no-release",
+        What::Confirm => "history.confirm",
         What::Pin => "history.pin",
         What::Unpin => "history.unpin",
         What::Cleanup => "history.cleanup",
@@ -69,7 +70,10 @@ fn event(event: &Event) -> [String; 5] {
     let links = event.links.iter().map(|link| link.display().to_string());
     let about: Vec<_> = event.versions.iter().cloned().chain(links).collect();
     [
-        event.release.map(|number| format!("({number})")).unwrap_or_default(),
+        match (event.event, event.release) {
+            (What::Release, Some(number)) => format!("({number})"),
+            (_, number) => number.map(|number| number.to_string()).unwrap_or_default(),
+        },
         event.at.to_string(),
         format!("{}{}", say(what, &[]), result.unwrap_or_default()),
         event.by.clone(),
