@@ -1,8 +1,6 @@
 //! What `doctor` asks of a repository besides its records: locks that stand in the way of commits, and the remote.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
 
 use super::Repository;
 use super::error::{Context as _, Doing, Error, optional};
@@ -16,19 +14,6 @@ pub struct Remote {
     pub name: String,
     /// How many commits of the branch are not known to be there; `None` where nothing of it was fetched yet.
     pub ahead: Option<usize>,
-}
-
-/// What came of asking a remote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reached {
-    /// It answered.
-    Yes,
-    /// git said that it cannot be reached. Its words may hold a login, so they are not kept.
-    No,
-    /// There was no answer in time.
-    Silent,
-    /// There is no `git` program.
-    NoGit,
 }
 
 impl Repository {
@@ -71,29 +56,5 @@ impl Repository {
             None => None,
         };
         Ok(Some(Remote { name, ahead }))
-    }
-}
-
-/// Asks the remote `name` of the repository at `path` for its branches with the user's `git` program, which knows the
-/// user's logins, and waits up to `patience`. It is not let ask the user for anything.
-pub fn reach(path: &Path, name: &str, patience: Duration) -> Reached {
-    let mut git = Command::new("git");
-    git.arg("-C").arg(path).args(["ls-remote", "--quiet", "--heads", name]);
-    git.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ASKPASS", "true");
-    git.env("SSH_ASKPASS", "true").env("SSH_ASKPASS_REQUIRE", "force");
-    git.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let Ok(mut running) = git.spawn() else { return Reached::NoGit };
-    let deadline = Instant::now() + patience;
-    loop {
-        match running.try_wait() {
-            Ok(Some(status)) if status.success() => return Reached::Yes,
-            Ok(Some(_)) | Err(_) => return Reached::No,
-            Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(20)),
-            Ok(None) => {
-                let _ = running.kill();
-                let _ = running.wait();
-                return Reached::Silent;
-            }
-        }
     }
 }

@@ -23,8 +23,8 @@
 //!
 //! Promises: reading uses git objects only, never a checkout, and reads no more than the versions asked about; what
 //! is read is checked against the digests the record pins; a commit changes its own paths and nothing else that the user has
-//! staged or changed. git2 (libgit2) does everything; no network, no hooks. Only whether a remote answers is asked of the
-//! user's `git` program, which has the logins. Must not know: packages' bytes, targets, the root on a host, the terminal.
+//! staged or changed. git2 (libgit2) does everything; no network, no hooks, no `git` program. Must not know:
+//! packages' bytes, targets, the root on a host, the terminal.
 
 mod change;
 mod checkout;
@@ -43,7 +43,7 @@ mod unfinished;
 
 pub use change::{Change, publish_change, yank_change};
 pub use commit::{Author, Committed};
-pub use condition::{Reached, Remote, reach};
+pub use condition::Remote;
 pub use environments::{EnvironmentFile, environment_change};
 pub use error::{Doing, Error, FileAt, Match};
 pub use published::{Published, read_file};

@@ -2,7 +2,7 @@
 //! time. A target is asked for the sizes of the packages that should be there, and a part of one is read for its speed.
 
 use std::io::{self, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,9 @@ use super::finding::{Finding, Severity};
 use super::records::Known;
 use crate::config::TargetPlace;
 use crate::ops::Site;
-use crate::records::{Published, Reached, reach};
-use crate::target::{self, Fault, Target, Wanted};
+use crate::process::{self, Command, Ended};
+use crate::records::Published;
+use crate::target::{self, Ambient, Fault, Target, Wanted};
 
 /// So long one answer may take, all questions being asked at once.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -21,6 +22,10 @@ const SAMPLE: u64 = 1 << 20;
 
 /// What fewer bytes take tells nothing of speed.
 const TELLING: u64 = 64 << 10;
+
+/// So git asks nobody for a login, nor does ssh.
+const UNASKED: [(&str, &str); 4] =
+    [("GIT_TERMINAL_PROMPT", "0"), ("GIT_ASKPASS", "true"), ("SSH_ASKPASS", "true"), ("SSH_ASKPASS_REQUIRE", "force")];
 
 /// A question, and what is found where no answer comes.
 struct Question {
@@ -48,7 +53,7 @@ pub(super) fn look(site: &Site, known: Known) -> Vec<Finding> {
         }
     }
     let targets = findings.len() + questions.len();
-    questions.extend(known.top.zip(known.remote).map(|(path, name)| remote(path, name)));
+    questions.extend(known.top.zip(known.remote).map(|(path, name)| remote(&site.ambient, path, name)));
     findings.extend(all(questions));
     // As long as one target answers, deploys go on.
     let lost = ["target-silent", "target-unusable", "target-unreachable"];
@@ -165,15 +170,23 @@ fn speed(target: &dyn Target, file: &File) -> target::Result<Finding> {
     Ok(finding.bytes("read", read).bytes("speed", (read as f64 / second) as u64))
 }
 
-fn remote(path: PathBuf, name: String) -> Question {
+/// Asks a remote for its branches with the user's `git` program, which knows the user's logins and may ask for none. Its
+/// words may hold a login, so they are not kept.
+fn remote(ambient: &Ambient, path: PathBuf, name: String) -> Question {
     let silent = Finding::warning("remote-silent").path("path", &path).with("name", &name);
+    let mut environment = ambient.variables.clone();
+    for (variable, value) in UNASKED {
+        environment.insert(variable.to_owned(), value.to_owned());
+    }
     let ask = move || {
+        let args = ["ls-remote", "--quiet", "--heads", &name].map(str::to_owned);
+        let git = Command { program: Path::new("git"), args: &args, dir: &path, environment: &environment };
         let about = |finding: Finding| finding.path("path", &path).with("name", &name);
-        vec![about(match reach(&path, &name, LIMIT - Duration::from_secs(1)) {
-            Reached::Yes => Finding::ok("remote-ok"),
-            Reached::No => Finding::warning("remote-unreachable"),
-            Reached::Silent => Finding::warning("remote-silent"),
-            Reached::NoGit => Finding::warning("git-missing"),
+        vec![about(match process::run(&git, LIMIT - Duration::from_secs(1)).map(|ran| ran.ended) {
+            Ok(Ended::Exit(0)) => Finding::ok("remote-ok"),
+            Ok(Ended::TimedOut) => Finding::warning("remote-silent"),
+            Ok(Ended::Exit(_) | Ended::Signal(_)) => Finding::warning("remote-unreachable"),
+            Err(_) => Finding::warning("git-missing"),
         })]
     };
     Question { silent, ask: Box::new(ask) }
