@@ -31,7 +31,7 @@
 //! | 1 | journal written; trees made in `staging/`, several at once; **flush** (only where something is installed) | next changing command undoes it: the root is as before |
 //! | 2 | staged trees renamed to their version directories; receipts and inventories; release directory; temporary links; room for the history line reserved; **flush** | the same |
 //! | 3 | `releases/current` renamed: **the commit point**; **flush** | finished by the next changing command |
-//! | 4 | component links, then custom links renamed (first deploy: `current` before `links/`); history line appended; **flush** | the same |
+//! | 4 | component links, then custom links renamed (first deploy: `current` before `links/`; of what leaves, the outer link first); history line appended; **flush** | the same |
 //! | 5 | journal removed | done |
 //!
 //! After the commit point only prepared links are renamed or removed and one reserved line is appended, so a full
@@ -39,8 +39,9 @@
 //! before the first write. A flush is `syncfs`: it covers symbolic links, which have no flush of their own.
 //!
 //! So a switch or a rollback flushes three times and a deploy four times, whatever it moves or unpacks and whatever the root
-//! keeps. What is rare comes on top: a flush for each new directory of a component, two for each link outside the root that
-//! changes, two where it is noted which of them are ours; and what the store does with a package that is fetched.
+//! keeps. What is rare comes on top: a flush for each new directory of a component, one where a component leaves (its entry
+//! in `links/` is gone for good before its `current`), two for each link outside the root that changes, two where it is noted
+//! which of them are ours; and what the store does with a package that is fetched.
 //!
 //! Without an open journal the history's last line says what is current, and a link that disagrees is drift, which
 //! `links repair` mends; while a release is being made, `releases/current` says it.

@@ -158,18 +158,50 @@ fn commit(root: &Root, journal: &ReleaseJournal) -> Result<(), Error> {
 /// not hold what it was just given is somebody else's doing: the release is made to the end, so that it can be undone.
 pub(super) fn finish(root: &Root, journal: &ReleaseJournal) -> Result<(), Error> {
     let layout = root.layout();
-    for change in &journal.links {
-        apply(layout, change)?;
+    let mut flushed = Ok(());
+    for stage in [Stage::Free, Stage::Entries, Stage::Currents] {
+        let mut changes = journal.links.iter().filter(|change| Stage::of(change) == stage).peekable();
+        if flushed.is_ok() && changes.peek().is_some() {
+            flushed = match stage {
+                Stage::Free => Ok(()),
+                Stage::Entries => flush_outside(&journal.links),
+                Stage::Currents => root.filesystem().flush().map_err(Error::from),
+            };
+        }
+        changes.try_for_each(|change| apply(layout, change))?;
     }
     let as_planned = journal.links.iter().try_for_each(|change| read_back(layout, change));
     journal.entry.append(layout)?;
-    let durable = root.filesystem().flush().map_err(Error::from).and_then(|()| flush_outside(&journal.links));
+    let last = root.filesystem().flush().map_err(Error::from).and_then(|()| flush_outside(&journal.links));
+    let durable = flushed.and(last);
     journal::close_release(layout, journal.entry.release)?;
     as_planned?;
     durable.map_err(|error| match error {
         Error::Io(source) => Error::DurabilityUnknown { release: journal.entry.release, source },
         other => other,
     })
+}
+
+/// In which order links change: those that others lead through are removed when the others are gone for good, since a
+/// power cut may bring back what was not flushed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// What is made, and custom links that are removed.
+    Free,
+    /// Entries of `links/` that are removed.
+    Entries,
+    /// `current` links that are removed.
+    Currents,
+}
+
+impl Stage {
+    fn of(change: &LinkChange) -> Self {
+        match change.target {
+            None if change.path.starts_with("links") => Self::Entries,
+            None if change.path.is_relative() => Self::Currents,
+            _ => Self::Free,
+        }
+    }
 }
 
 /// Brings one link to what it shall hold.

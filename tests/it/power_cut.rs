@@ -22,7 +22,8 @@
 //! - What was on the disk before the command began.
 //!
 //! What readers see before the next command: the links they followed before lead to one whole version, and no `current`
-//! leads nowhere. The entry in `links/` of a component that is new may be there before its `current` is.
+//! leads nowhere. The entry in `links/` of a component that is new may be there before its `current` is;
+//! that of one that leaves is gone before.
 //!
 //! The extremes (all lost, all but one, one alone) are tried at every flush, and random mixtures at every point. The seed
 //! is in every message, and `DEPLOY_TOOL_SEED` sets it. When the command has said that it is done, nothing of it may be
@@ -30,7 +31,7 @@
 
 use std::collections::HashSet;
 
-use super::old_or_new::{Change, RECOVER, published, scene, stages, with_custom_links, with_linked_config};
+use super::old_or_new::{Change, RECOVER, dangling, published, scene, stages, with_custom_links, with_linked_config};
 use super::power::{Fate, Run};
 use super::random::Random;
 use super::scene::Scene;
@@ -152,7 +153,18 @@ fn deploy_of_an_environment_that_takes_a_component_out() {
 
 #[test]
 fn undeploy_of_a_component_that_a_custom_link_leads_to() {
-    old_or_new(&with_linked_config(), &["undeploy", "config"]);
+    let (scene, args) = (with_linked_config(), ["undeploy", "config"]);
+    let change = Change::of(&scene, &args);
+    cut(&scene, &[&args], |at, done| {
+        // Of what leaves the outer link is gone for good before the one it leads through.
+        assert_eq!(dangling(&scene), [""; 0], "{at}");
+        let custom = scene.env.path("app/config");
+        assert!(!custom.is_symlink() || custom.exists(), "{at}: {} leads nowhere", custom.display());
+        match done {
+            true => change.judge_done(&scene, at),
+            false => change.judge(&scene, at),
+        }
+    });
 }
 
 #[test]
