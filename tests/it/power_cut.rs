@@ -30,6 +30,7 @@
 //! lost at all.
 
 use std::collections::HashSet;
+use std::fs;
 
 use super::old_or_new::{Change, RECOVER, dangling, published, scene, stages, with_custom_links, with_linked_config};
 use super::power::{Fate, Run};
@@ -113,6 +114,36 @@ fn first_deploy_ever() {
 #[test]
 fn deploy_of_two_components() {
     old_or_new(&scene(&[]), &["deploy", "model@1.0.1", "config@2"]);
+}
+
+#[test]
+fn deploy_that_shares_files() {
+    let scene = scene(&[]);
+    scene.env.configure("deploy:", "deploy: {root: ../root, link: hardlink}");
+    // What was put back is other files: they are looked at, and are sources again.
+    old_or_new(&scene.with(&["deploy", "--repair"]), &["deploy", "model@1.0.1"]);
+}
+
+#[test]
+fn deploy_repair() {
+    let scene = scene(&[]);
+    let dir = scene.env.path("root/components/model/1.0.0");
+    let read = |file: &str| fs::read(dir.join(file)).ok();
+    let files = ["tokenizer/vocab.txt", "bert/config.json", "bert/pytorch_model.bin"];
+    let good = files.map(read);
+    fs::remove_file(dir.join(files[0])).expect("removed");
+    fs::remove_file(dir.join(files[1])).expect("removed");
+    fs::write(dir.join(files[1]), "damaged").expect("written");
+    let bad = files.map(read);
+    let scene = Scene::of(scene.env, &["root"]);
+    cut(&scene, &[&["deploy", "--repair"]], |at, done| {
+        for ((file, good), bad) in files.iter().zip(&good).zip(&bad) {
+            let found = read(file);
+            assert!(found == *good || !done && found == *bad, "{at}: {file} is neither old nor good");
+        }
+        scene.env.ok(&["deploy", "--repair"]);
+        scene.env.ok(&["status", "--deep"]);
+    });
 }
 
 #[test]
