@@ -115,8 +115,12 @@ impl Store {
         fsx::flush_file(&partial.file, &partial.path)?;
         fsx::create_dir_all(shard)?;
         // Where another process finished the same content first, the name is gone, or is an unfinished file again.
-        if partial.has_its_name()? || self.size(sha256)? != Some(partial.size) {
-            fsx::rename(&partial.path, &place)?;
+        let is_there = || Ok::<_, super::Error>(self.size(sha256)? == Some(partial.size));
+        if partial.has_its_name()? || !is_there()? {
+            match fsx::rename(&partial.path, &place) {
+                Err(e) if e.is_not_found() && is_there()? => {}
+                renamed => renamed?,
+            }
         }
         fsx::set_mode(&place, 0o444)?;
         fsx::flush_dir(shard)?;

@@ -326,6 +326,27 @@ fn an_unfinished_content_is_gone_on_with_and_completed_once() {
 }
 
 #[test]
+fn several_that_finish_one_content_in_the_same_moment_all_end_well() {
+    let (_dir, store) = store();
+    let barrier = std::sync::Barrier::new(4);
+    for round in 0..100_u32 {
+        let bytes = round.to_le_bytes();
+        let sha256 = Sha256::of(&bytes);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let partial = store.partial(&sha256, 4).expect("opened");
+                    partial.write(0, &bytes).expect("written");
+                    barrier.wait();
+                    store.complete(&partial, &sha256).expect("complete");
+                });
+            }
+        });
+        assert_eq!(store.digest(&sha256).expect("read"), Some(sha256));
+    }
+}
+
+#[test]
 fn gc_counts_what_is_unfinished_and_gives_it_up_in_the_end() {
     let dir = tempfile::tempdir().expect("a directory");
     let sha256 = Sha256::of(b"wanted");
