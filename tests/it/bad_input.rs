@@ -257,7 +257,7 @@ fn a_configuration_with_a_typo() {
     assert_snapshot!(with_config(&CONFIG.replace("source: ./models", "sorce: ./models")), @r"
     error: unknown key `components.model.sorce` at `<dir>/project/.deploy-tool.yaml:4:11`: did you mean `source`?
 
-    hint: known keys here: `source`, `description`, `compression`, `mutable`, `depends`, `mtime`, `exclude`, `platform`
+    hint: known keys here: `source`, `description`, `compression`, `mutable`, `depends`, `mtime`, `exclude`, `platform`, `mode`, `group`
     ");
     assert_snapshot!(with_config(&CONFIG.replace("[near, far]", "[near, fare]")), @r"
     error: `publish.default[1]` at `<dir>/project/.deploy-tool.yaml:8:19` names the target `fare`, which is not defined: did you mean `far`?
