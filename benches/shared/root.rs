@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use deploy_tool::model::Sha256;
+
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_deploy-tool");
 
 /// How long a whole process takes; it must succeed.
@@ -88,6 +90,7 @@ impl Root {
         let receipt = fs::read_to_string(state.join("receipts/model/1.0.1.json")).expect("a receipt");
         let mut history = fs::read_to_string(state.join("history.jsonl")).expect("a history");
         let line = history.lines().last().expect("a line").to_owned();
+        let mut last = line.clone();
         for n in 0..versions {
             let (version, release) = (format!("0.9.{n}"), n + 3);
             fs::create_dir(top.join("components/model").join(&version)).expect("made");
@@ -97,7 +100,10 @@ impl Root {
             let target = format!("../../components/model/{version}");
             symlink(target, top.join(format!("releases/{release}/model"))).expect("linked");
             let line = line.replace("\"release\":2", &format!("\"release\":{release}"));
-            history += &line.replace("\"parent\":1", &format!("\"parent\":{}", release - 1)).replace("1.0.1", &version);
+            let line = line.replace("\"parent\":1", &format!("\"parent\":{}", release - 1)).replace("1.0.1", &version);
+            let (start, rest) = line.split_once("\"prev\":\"").expect("a chain");
+            last = format!("{start}\"prev\":\"{}\"{}", Sha256::of(last.as_bytes()), &rest[65..]);
+            history += &last;
             history.push('\n');
             if n + 1 == versions {
                 for (link, target) in [("releases/current", release.to_string()), ("components/model/current", version)]

@@ -75,6 +75,20 @@ pub struct Followed {
     pub at: Timestamp,
 }
 
+impl Followed {
+    /// What `entry` was deployed from, where that is an environment.
+    fn of(entry: &HistoryEntry) -> Option<Self> {
+        let environment = entry.environment.as_ref()?;
+        Some(Self {
+            name: environment.name.clone(),
+            serial: environment.serial,
+            commit: environment.commit.clone(),
+            release: entry.release,
+            at: entry.at,
+        })
+    }
+}
+
 /// What put a root on hold: a switch, rollback or undeploy by hand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Hold {
@@ -115,15 +129,12 @@ pub struct Component {
 pub fn status(site: &Site) -> Result<Status, Error> {
     let view = site.view()?;
     let state = view.state()?;
-    let history = view.history()?;
-    let entry = state.number().and_then(|n| history.release(n));
+    let glance = view.glance(state.number(), &state.set())?;
     let mut components = Vec::new();
     for (component, version) in state.set() {
         let receipt = view.receipt(&component, &version)?;
-        let has = |e: &&HistoryEntry| e.components.get(&component).is_some_and(|c| c.version == version);
-        let since = history.entries.iter().rev().take_while(has).last().map(|e| e.at);
         components.push(Component {
-            since,
+            since: glance.since.get(&component).copied(),
             package: receipt.as_ref().map(|r| r.package),
             commit: receipt.and_then(|r| r.record.commit),
             component,
@@ -140,22 +151,16 @@ pub fn status(site: &Site) -> Result<Status, Error> {
     Ok(Status {
         root: site.root.clone(),
         release: state.number(),
-        since: entry.map(|e| e.at),
-        by: entry.map(|e| e.by.clone()),
+        since: glance.release.as_ref().map(|entry| entry.at),
+        by: glance.release.map(|entry| entry.by),
         components,
         inspected: None,
         links_wrong: checks.iter().filter(|check| !check.is_ok()).count(),
         standing: view.standing(site.caller.time())?.map(|(_, standing)| standing),
         checks: checked,
         bad,
-        environment: history.from_environment().map(|(entry, environment)| Followed {
-            name: environment.name.clone(),
-            serial: environment.serial,
-            commit: environment.commit.clone(),
-            release: entry.release,
-            at: entry.at,
-        }),
-        hold: history.hold().map(Hold::of),
+        environment: glance.from_environment.and_then(|entry| Followed::of(&entry)),
+        hold: glance.hold.as_ref().map(Hold::of),
         unfinished: view.unfinished()?,
     })
 }
@@ -173,9 +178,9 @@ pub fn verify_trail(site: &Site) -> Result<Verified, Error> {
 
 /// `history`: releases, newest first; with `at`, only the one that was current then.
 pub fn history(site: &Site, at: Option<Timestamp>, limit: Option<usize>) -> Result<Vec<HistoryEntry>, Error> {
-    let history = site.view()?.history()?;
-    if let Some(at) = at {
-        return Ok(current_at(&history, at).cloned().into_iter().collect());
+    let view = site.view()?;
+    match at {
+        Some(at) => Ok(current_at(&view.history()?, at).cloned().into_iter().collect()),
+        None => Ok(view.newest(limit.unwrap_or(usize::MAX))?),
     }
-    Ok(history.entries.into_iter().rev().take(limit.unwrap_or(usize::MAX)).collect())
 }
