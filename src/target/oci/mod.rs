@@ -37,7 +37,8 @@ use crate::model::{Manifest, OciPlace, Place, Sha256};
 const LARGEST_MANIFEST: u64 = 4 << 20;
 
 /// A registry that keeps its files in a directory fails with 500 where two publishers write the same one in the same
-/// moment, or one reads what another is writing. That is over at once: milliseconds between tries.
+/// moment, or one reads what another is writing; or with 400, as if the bytes were wrong. Bytes that are wrong are another
+/// error here, and this is over at once: milliseconds between tries.
 const PAUSES: [u64; 7] = [50, 100, 200, 400, 800, 1600, 3200];
 
 /// An OCI registry.
@@ -255,7 +256,7 @@ impl Target for Oci {
     fn put(&self, parcel: &Parcel<'_>, told: &(dyn Fn(u64) + Sync)) -> Result<Placed> {
         for pause in PAUSES {
             match self.place(parcel, told) {
-                Err(Error::Remote { fault: Fault::Server { status: 500 }, .. }) => {
+                Err(Error::Remote { fault: Fault::Server { status: 500 } | Fault::Status { status: 400 }, .. }) => {
                     std::thread::sleep(Duration::from_millis(pause))
                 }
                 placed => return placed,
