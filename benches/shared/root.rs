@@ -35,7 +35,10 @@ pub fn parent() -> PathBuf {
     if shm.is_dir() { shm.to_owned() } else { std::env::temp_dir() }
 }
 
-/// A root with a component `model`, `1.0.0` and `1.0.1` of which were deployed, in a directory of its own.
+/// The components of a root, and their directories in its project.
+pub const COMPONENTS: [(&str, &str); 3] = [("model", "models"), ("config", "configs"), ("runtime", "runtime")];
+
+/// A root with three components, `1.0.0` and `1.0.1` of which were deployed together, in a directory of its own.
 pub struct Root {
     pub dir: tempfile::TempDir,
 }
@@ -43,11 +46,16 @@ pub struct Root {
 impl Root {
     pub fn new(parent: &Path, files: usize, versions: usize) -> Self {
         let root = Self { dir: tempfile::tempdir_in(parent).expect("a directory") };
-        fs::create_dir_all(root.project().join("models")).expect("made");
-        fs::write(root.project().join(".deploy-tool.yaml"), "version: 1\ncomponents: {model: {source: ./models}}\n")
-            .expect("written");
+        let mut configuration = "version: 1\ncomponents:\n".to_owned();
+        for (component, source) in COMPONENTS {
+            fs::create_dir_all(root.project().join(source)).expect("made");
+            configuration += &format!("  {component}: {{source: ./{source}}}\n");
+        }
+        fs::write(root.project().join(".deploy-tool.yaml"), configuration).expect("written");
         for content in ["first", "second"] {
-            fs::write(root.project().join("models/config.json"), content).expect("written");
+            for (component, source) in COMPONENTS {
+                fs::write(root.project().join(source).join("content"), [component, content].concat()).expect("written");
+            }
             let mut ship = root.command();
             let _ = timed(ship.arg("ship").arg(root.project()));
         }
@@ -70,7 +78,7 @@ impl Root {
         command
     }
 
-    /// More files in both versions. How they came there is nothing to a switch.
+    /// More files in both versions of the model. How they came there is nothing to a switch.
     fn add_files(&self, files: usize) {
         for version in ["1.0.0", "1.0.1"] {
             for n in 0..files {
@@ -83,22 +91,27 @@ impl Root {
         }
     }
 
-    /// More versions, each with its receipt, its release and its line of history, as if each had been deployed.
+    /// More versions of each component, each with its receipt, and a release and a line of history for each set of them, as if
+    /// all had been deployed.
     fn add_versions(&self, versions: usize) {
         let top = self.deployment();
         let state = top.join(".deploy-tool");
-        let receipt = fs::read_to_string(state.join("receipts/model/1.0.1.json")).expect("a receipt");
+        let receipts = COMPONENTS.map(|(component, _)| {
+            fs::read_to_string(state.join(format!("receipts/{component}/1.0.1.json"))).expect("a receipt")
+        });
         let mut history = fs::read_to_string(state.join("history.jsonl")).expect("a history");
         let line = history.lines().last().expect("a line").to_owned();
         let mut last = line.clone();
         for n in 0..versions {
             let (version, release) = (format!("0.9.{n}"), n + 3);
-            fs::create_dir(top.join("components/model").join(&version)).expect("made");
-            let receipt = receipt.replace("1.0.1", &version);
-            fs::write(state.join(format!("receipts/model/{version}.json")), receipt).expect("written");
             fs::create_dir(top.join(format!("releases/{release}"))).expect("made");
-            let target = format!("../../components/model/{version}");
-            symlink(target, top.join(format!("releases/{release}/model"))).expect("linked");
+            for ((component, _), receipt) in COMPONENTS.iter().zip(&receipts) {
+                fs::create_dir(top.join("components").join(component).join(&version)).expect("made");
+                let receipt = receipt.replace("1.0.1", &version);
+                fs::write(state.join(format!("receipts/{component}/{version}.json")), receipt).expect("written");
+                let target = format!("../../components/{component}/{version}");
+                symlink(target, top.join(format!("releases/{release}/{component}"))).expect("linked");
+            }
             let line = line.replace("\"release\":2", &format!("\"release\":{release}"));
             let line = line.replace("\"parent\":1", &format!("\"parent\":{}", release - 1)).replace("1.0.1", &version);
             let (start, rest) = line.split_once("\"prev\":\"").expect("a chain");
@@ -106,10 +119,12 @@ impl Root {
             history += &last;
             history.push('\n');
             if n + 1 == versions {
-                for (link, target) in [("releases/current", release.to_string()), ("components/model/current", version)]
+                let current =
+                    COMPONENTS.map(|(component, _)| (format!("components/{component}/current"), version.clone()));
+                for (link, target) in current.into_iter().chain([("releases/current".to_owned(), release.to_string())])
                 {
-                    fs::remove_file(top.join(link)).expect("removed");
-                    symlink(target, top.join(link)).expect("linked");
+                    fs::remove_file(top.join(&link)).expect("removed");
+                    symlink(target, top.join(&link)).expect("linked");
                 }
             }
         }

@@ -280,13 +280,13 @@ impl View {
     }
 }
 
-pub(super) fn parse(layout: &Layout, number: usize, line: &[u8]) -> Result<Line, Error> {
+fn parse(layout: &Layout, number: usize, line: &[u8]) -> Result<Line, Error> {
     let reason = |e| format!("line {}: {e}", number + 1);
     Line::parse(line).map_err(|e| Error::Damaged { path: layout.history(), reason: reason(e) })
 }
 
 /// The whole lines, without their newlines, and whether a torn one follows.
-pub(super) fn raw(layout: &Layout) -> Result<(Vec<Vec<u8>>, bool), Error> {
+fn raw(layout: &Layout) -> Result<(Vec<Vec<u8>>, bool), Error> {
     let bytes = fsx::read_opt(&layout.history())?.unwrap_or_default();
     let whole = super::history::whole(&bytes);
     let lines = bytes.get(..whole).unwrap_or_default().split(|b| *b == b'\n').filter(|line| !line.is_empty());

@@ -214,11 +214,9 @@ impl View {
     /// Plans a cleanup of this root. Running processes are looked at where a version would go.
     pub fn plan_cleanup(&self, rule: Rule<'_>, now: Timestamp) -> Result<CleanupPlan, Error> {
         let state = self.state()?;
-        let history = self.history()?;
-        let parent = state.number().and_then(|n| history.parent_of(n));
-        let parent = parent.map(super::HistoryEntry::set);
+        let parent = state.number().map(|number| self.parent_of(number)).transpose()?.flatten();
+        let parent = parent.map(|entry| entry.set()).unwrap_or_default();
         let candidates = candidates(self, now)?;
-        let parent = parent.unwrap_or_default();
         let plan = |used: &_| plan_cleanup(candidates.clone(), &state.set(), &parent, rule, used, now);
         let unused = plan(&BTreeMap::new());
         if !unused.decisions.iter().any(Decision::removes) {

@@ -112,47 +112,6 @@ impl History {
         Ok(last_lines(layout)?.release)
     }
 
-    /// The entry of one release.
-    pub fn release(&self, number: u64) -> Option<&Entry> {
-        self.entries.iter().rev().find(|entry| entry.release == number)
-    }
-
-    /// The entry of the release before the current one in the chain that rollbacks follow.
-    pub fn parent_of(&self, number: u64) -> Option<&Entry> {
-        self.release(self.release(number)?.parent?)
-    }
-
-    /// The last version of `component`, before the one it has in release `number`, that rolling back leads to, and
-    /// the release that had it.
-    pub fn previous_version(&self, component: &ComponentType, number: u64) -> Option<(Version, u64)> {
-        let mut entry = self.release(number)?;
-        let now = &entry.components.get(component)?.version;
-        loop {
-            if let Some(origin) = entry.origins.get(component).filter(|origin| **origin < entry.release) {
-                entry = self.release(*origin)?;
-            }
-            let parent = entry.parent.filter(|parent| *parent < entry.release)?;
-            entry = self.release(parent)?;
-            match entry.components.get(component) {
-                Some(before) if before.version != *now => return Some((before.version.clone(), entry.release)),
-                _ => {}
-            }
-        }
-    }
-
-    /// What put the root on hold, if it is: the first switch, rollback or undeploy since an environment was deployed last.
-    /// From then on environments are not deployed, so that none brings back what somebody has just turned away from, until
-    /// one is deployed with the word that it may. What was made because a release did not stand is nobody's decision.
-    pub fn hold(&self) -> Option<&Entry> {
-        let by_hand = |entry: &&Entry| entry.action != Action::Deploy && entry.because.is_none();
-        self.entries.iter().rev().take_while(|entry| entry.environment.is_none()).filter(by_hand).last()
-    }
-
-    /// The newest release that was deployed from an environment.
-    pub fn from_environment(&self) -> Option<(&Entry, &EntryEnvironment)> {
-        self.entries.iter().rev().find_map(|entry| Some((entry, entry.environment.as_ref()?)))
-    }
-
     /// When each version that ever was current was so last: the release after the last one that had it began then; `now`
     /// for a version that still is. One pass, however many there are.
     pub fn last_current(&self, now: Timestamp) -> HashMap<(&ComponentType, &Version), Timestamp> {
@@ -268,11 +227,11 @@ pub(super) fn whole(bytes: &[u8]) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::audit::{Event, What, Who};
     use super::*;
 
-    fn entry(release: u64, parent: Option<u64>, model: &str) -> Entry {
+    pub fn entry(release: u64, parent: Option<u64>, model: &str) -> Entry {
         let version = EntryComponent { version: model.parse().expect("a version"), package: None, commit: None };
         Entry {
             release,
@@ -358,43 +317,6 @@ mod tests {
                 fsx::truncate(&path, whole).expect("cut");
             }
         }
-    }
-
-    #[test]
-    fn one_component_rolls_back_further_each_time() {
-        let model = "model".parse().expect("a type");
-        let mut entries = vec![entry(1, None, "1.0"), entry(2, Some(1), "1.1"), entry(3, Some(2), "1.2")];
-        let previous = |entries: &[Entry], n| History { entries: entries.to_vec() }.previous_version(&model, n);
-        assert_eq!(previous(&entries, 3), Some(("1.1".parse().expect("a version"), 2)));
-        let mut fourth = entry(4, Some(3), "1.1");
-        fourth.origins.insert(model.clone(), 2);
-        entries.push(fourth);
-        assert_eq!(previous(&entries, 4), Some(("1.0".parse().expect("a version"), 1)));
-        assert_eq!(previous(&entries, 1), None);
-    }
-
-    #[test]
-    fn a_hold_lasts_from_the_first_change_by_hand_until_an_environment_is_deployed() {
-        let by = |release, action| Entry { action, ..entry(release, None, "1.0") };
-        let from_prod = |release| {
-            let name = "prod".parse().expect("a name");
-            let environment = EntryEnvironment { name, serial: 7, commit: "4f2a".into(), resumed: false };
-            Entry { environment: Some(environment), ..entry(release, None, "1.0") }
-        };
-        let held = |entries: &[Entry]| History { entries: entries.to_vec() }.hold().map(|entry| entry.release);
-        let mut entries = vec![from_prod(1), by(2, Action::Deploy)];
-        assert_eq!(held(&entries), None);
-        let because = Because { release: 2, why: crate::deploy::Why::Unhealthy };
-        entries.push(Entry { because: Some(because), ..by(3, Action::Rollback) });
-        assert_eq!(held(&entries), None, "nobody decided it");
-        entries.pop();
-        entries.extend([by(3, Action::Rollback), by(4, Action::Switch), by(5, Action::Deploy)]);
-        assert_eq!(held(&entries), Some(3), "a deploy by hand neither begins nor ends one");
-        entries.push(from_prod(6));
-        assert_eq!(held(&entries), None);
-        entries.push(by(7, Action::Undeploy));
-        assert_eq!(held(&entries), Some(7));
-        assert_eq!(held(&[]), None);
     }
 
     #[test]

@@ -71,7 +71,7 @@
 //! # Hold
 //!
 //! A switch, rollback or undeploy by hand puts the root on hold: no environment is deployed until one is with the word that it may.
-//! Nothing of it is stored: the history says it ([`History::hold`]), and its line is part of the transaction, so that the
+//! Nothing of it is stored: the history says it ([`View::hold`]), and its line is part of the transaction, so that the
 //! hold is old or new with the release. A resume makes a release even where the versions are right already.
 //!
 //! # What a reader may see
@@ -87,8 +87,8 @@ mod audit;
 mod bad;
 mod checks;
 mod cleanup;
+mod entries;
 mod error;
-mod glance;
 mod history;
 mod inventory;
 mod journal;
@@ -116,8 +116,8 @@ pub use audit::{Break, Ending, Event, Line, Verified, What, Who};
 pub use bad::Bad;
 pub use checks::{Because, Check, Checked, Outcome, Run, Standing, Trial, Why};
 pub use cleanup::{Candidate, CleanupPlan, Decision, Reason, Retention, Rule, plan_cleanup};
+pub use entries::Following;
 pub use error::{Error, PlaceFault};
-pub use glance::Glance;
 pub use history::{Entry as HistoryEntry, EntryComponent, EntryEnvironment, History};
 pub use inventory::{Inventory, Item};
 pub use journal::Action;

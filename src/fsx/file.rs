@@ -77,9 +77,10 @@ pub fn read_opt(path: &Path) -> Result<Option<Vec<u8>>> {
 pub fn read_tail(path: &Path, length: u64) -> Result<(Vec<u8>, u64)> {
     let Some(mut file) = optional(open(path))? else { return Ok((Vec::new(), 0)) };
     let mut read = || {
-        let start = file.seek(std::io::SeekFrom::End(0))?.saturating_sub(length);
+        let end = file.seek(std::io::SeekFrom::End(0))?;
+        let start = end.saturating_sub(length);
         file.seek(std::io::SeekFrom::Start(start))?;
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(usize::try_from(end - start).unwrap_or_default() + 1);
         file.read_to_end(&mut bytes)?;
         Ok::<_, std::io::Error>((bytes, start))
     };

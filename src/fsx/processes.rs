@@ -97,9 +97,14 @@ pub fn using<K: Ord>(dir: &Path, belongs: impl Fn(&Path) -> Option<K>) -> Look<K
 /// Calls `tell` with every path a process uses; `None` where not all of them could be seen. `left` is how many may be looked
 /// at yet.
 fn each_path(process: &Path, left: &mut usize, tell: &mut dyn FnMut(&Path)) -> Option<()> {
-    // The first to be refused, and the cheapest.
+    match fs::read_link(process.join("exe")) {
+        Ok(path) => tell(&path),
+        // A thread of the kernel, a zombie, or gone by now: there is nothing to see, and most processes are the first.
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Some(()),
+        Err(_) => {}
+    }
     let open = fs::read_dir(process.join("fd")).ok()?;
-    for name in ["cwd", "root", "exe"] {
+    for name in ["cwd", "root"] {
         if let Ok(path) = fs::read_link(process.join(name)) {
             tell(&path);
         }

@@ -79,27 +79,23 @@ pub fn switch(site: &Site, component: &ComponentType, version: &Version, dry_run
 /// `rollback`: the set of the parent release, or of release `to`, becomes current again.
 pub fn rollback(site: &Site, to: Option<u64>, dry_run: bool) -> Result<Report, Error> {
     change(site, dry_run, |view, state| {
-        let history = view.history()?;
         let current = state.number();
-        let number = match to {
-            Some(number) => number,
-            None => current
-                .and_then(|n| history.parent_of(n))
-                .map(|entry| entry.release)
-                .ok_or(DeployError::NoParent { release: current })?,
+        let entry = match (to, current) {
+            (Some(number), _) => view.entry(number)?.ok_or(DeployError::NoRelease { number, current })?,
+            (None, Some(number)) => view.parent_of(number)?.ok_or(DeployError::NoParent { release: current })?,
+            (None, None) => return Err(DeployError::NoParent { release: current }.into()),
         };
-        back_to(view, &history, number, current)
+        back_to(view, &entry)
     })
 }
 
-/// The set of release `number` again.
-fn back_to(view: &View, history: &History, number: u64, current: Option<u64>) -> Result<Wanted, Error> {
-    let entry = history.release(number).ok_or(DeployError::NoRelease { number, current })?;
+/// The set of a release again.
+fn back_to(view: &View, entry: &HistoryEntry) -> Result<Wanted, Error> {
     let after = entry.set();
     for (component, version) in &after {
         view.installed(component, version)?;
     }
-    Ok(Wanted { after, parent: entry.parent, restores: Some(number), ..Wanted::of(Action::Rollback) })
+    Ok(Wanted { after, parent: entry.parent, restores: Some(entry.release), ..Wanted::of(Action::Rollback) })
 }
 
 /// Undoes the current release, which `fallen` is about: the set of its parent becomes current again, or nothing where it
@@ -112,7 +108,11 @@ pub(super) fn undo(site: &Site, root: &Root, fallen: &HistoryEntry, because: Bec
     let view = root.view();
     let state = view.state()?;
     let wanted = match fallen.parent {
-        Some(number) => back_to(view, &view.history()?, number, state.number())?,
+        Some(number) => {
+            let current = state.number();
+            let entry = view.entry(number)?.ok_or(DeployError::NoRelease { number, current })?;
+            back_to(view, &entry)?
+        }
         None => Wanted::of(Action::Rollback),
     };
     let mut plan = planned(site, view, &state, wanted)?;
@@ -129,14 +129,13 @@ pub fn rollback_component(site: &Site, component: &ComponentType, dry_run: bool)
         if !state.set().contains_key(component) {
             return Err(DeployError::NotDeployed { component: component.clone() }.into());
         }
-        let history = view.history()?;
-        let (version, origin) = history
-            .previous_version(component, current)
+        let (version, origin) = view
+            .previous_version(component, current)?
             .ok_or_else(|| DeployError::NoPrevious { component: component.clone() })?;
         view.installed(component, &version)?;
         let mut after = state.set();
         after.insert(component.clone(), version);
-        let mut origins = history.release(current).map(|entry| entry.origins.clone()).unwrap_or_default();
+        let mut origins = view.entry(current)?.map(|entry| entry.origins).unwrap_or_default();
         origins.insert(component.clone(), origin);
         Ok(Wanted { after, parent: Some(current), origins, ..Wanted::of(Action::Rollback) })
     })

@@ -16,7 +16,7 @@ use super::stage::{self, Asked, Staging};
 use super::status::Hold;
 use super::{Error, OnProgress, Site};
 use crate::deploy::{
-    Action, EntryComponent, EntryEnvironment, Error as DeployError, History, Install, Plan, Recovery,
+    Action, EntryComponent, EntryEnvironment, Error as DeployError, HistoryEntry, Install, Plan, Recovery,
     Request as Wanted, Staged, State, View, Ways, begin, plan,
 };
 use crate::fsx;
@@ -244,24 +244,27 @@ fn plan_for(state: &State, known: Known<'_>, resolved: &Resolved, what: &What) -
         None => Meant::Versions(&versions),
     };
     known.require(&after, meant)?;
-    let history = match known.view.filter(|_| resolved.environment.is_some() || after == before) {
-        Some(view) => view.history()?,
-        None => History::default(),
-    };
     // A release that repeats the set of the current one goes back where that one does.
-    let repeated = state.number().filter(|_| after == before).and_then(|number| history.release(number));
+    let repeated = match (known.view, state.number()) {
+        (Some(view), Some(number)) if after == before => view.entry(number)?,
+        _ => None,
+    };
+    let hold = match known.view.filter(|_| resolved.environment.is_some()) {
+        Some(view) => view.hold()?,
+        None => None,
+    };
     let mut environment = resolved.environment.clone();
     if let (Some(environment), What::Environment(follow)) = (&mut environment, what) {
-        environment.resumed = follow.resume && history.hold().is_some();
+        environment.resumed = follow.resume && hold.is_some();
     }
     let request = Wanted {
         action: Action::Deploy,
         after,
         installs,
         details,
-        parent: repeated.map_or(state.number(), |entry| entry.parent),
+        parent: repeated.as_ref().map_or(state.number(), |entry| entry.parent),
         restores: None,
-        origins: repeated.map(|entry| entry.origins.clone()).unwrap_or_default(),
+        origins: repeated.map(|entry| entry.origins).unwrap_or_default(),
         environment,
         custom_links: site.custom_links(),
         at: site.caller.now,
@@ -270,7 +273,7 @@ fn plan_for(state: &State, known: Known<'_>, resolved: &Resolved, what: &What) -
     let layout = crate::deploy::Layout::new(&site.root);
     let mut plan = plan(&layout, state, request)?;
     release::put_on_trial(site, &mut plan);
-    held(&plan, &history)?;
+    held(&plan, hold.as_ref())?;
     if let Some(view) = known.view {
         release::refuse_bad(site, view, &plan)?;
     }
@@ -278,8 +281,8 @@ fn plan_for(state: &State, known: Known<'_>, resolved: &Resolved, what: &What) -
 }
 
 /// Refuses to deploy an environment on a root that is on hold, where that would change something.
-fn held(plan: &Plan, history: &History) -> Result<(), Error> {
-    match (&plan.entry.environment, history.hold()) {
+fn held(plan: &Plan, hold: Option<&HistoryEntry>) -> Result<(), Error> {
+    match (&plan.entry.environment, hold) {
         (Some(environment), Some(hold)) if !environment.resumed && !plan.is_empty() => Err(Error::Held {
             environment: environment.name.clone(),
             hold: Hold::of(hold),

@@ -38,9 +38,8 @@ pub(super) fn settle(site: &Site, root: &Root, recovery: Recovery) -> Result<Rec
 
 /// What the release of `entry` changed, by the entry before it.
 fn moved(view: &View, entry: &HistoryEntry) -> Result<Vec<Moved>, Error> {
-    let history = view.history()?;
-    let before = history.entries.iter().rev().find(|before| before.release < entry.release).map(HistoryEntry::set);
-    let (before, after) = (before.unwrap_or_default(), entry.set());
+    let before = view.entry_before(entry.release)?;
+    let (before, after) = (before.map(|before| before.set()).unwrap_or_default(), entry.set());
     let one = |component: &_| Moved {
         component: Clone::clone(component),
         from: before.get(component).cloned(),

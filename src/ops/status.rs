@@ -129,12 +129,13 @@ pub struct Component {
 pub fn status(site: &Site) -> Result<Status, Error> {
     let view = site.view()?;
     let state = view.state()?;
-    let glance = view.glance(state.number(), &state.set())?;
+    let following = view.following()?;
+    let release = state.number().map(|number| view.entry(number)).transpose()?.flatten();
     let mut components = Vec::new();
     for (component, version) in state.set() {
         let receipt = view.receipt(&component, &version)?;
         components.push(Component {
-            since: glance.since.get(&component).copied(),
+            since: view.since(&component, &version)?,
             package: receipt.as_ref().map(|r| r.package),
             commit: receipt.and_then(|r| r.record.commit),
             component,
@@ -151,16 +152,16 @@ pub fn status(site: &Site) -> Result<Status, Error> {
     Ok(Status {
         root: site.root.clone(),
         release: state.number(),
-        since: glance.release.as_ref().map(|entry| entry.at),
-        by: glance.release.map(|entry| entry.by),
+        since: release.as_ref().map(|entry| entry.at),
+        by: release.map(|entry| entry.by),
         components,
         inspected: None,
         links_wrong: checks.iter().filter(|check| !check.is_ok()).count(),
         standing: view.standing(site.caller.time())?.map(|(_, standing)| standing),
         checks: checked,
         bad,
-        environment: glance.from_environment.and_then(|entry| Followed::of(&entry)),
-        hold: glance.hold.as_ref().map(Hold::of),
+        environment: following.from_environment.and_then(|entry| Followed::of(&entry)),
+        hold: following.hold.as_ref().map(Hold::of),
         unfinished: view.unfinished()?,
     })
 }
@@ -181,6 +182,6 @@ pub fn history(site: &Site, at: Option<Timestamp>, limit: Option<usize>) -> Resu
     let view = site.view()?;
     match at {
         Some(at) => Ok(current_at(&view.history()?, at).cloned().into_iter().collect()),
-        None => Ok(view.newest(limit.unwrap_or(usize::MAX))?),
+        None => Ok(view.newest_entries(limit.unwrap_or(usize::MAX))?),
     }
 }

@@ -72,7 +72,7 @@ impl Watch {
 
 fn is_held(site: &Site) -> Result<bool, Error> {
     match fsx::inspect_followed(&site.root)? {
-        Some(_) => Ok(site.view()?.history()?.hold().is_some()),
+        Some(_) => Ok(site.view()?.hold()?.is_some()),
         None => Ok(false),
     }
 }

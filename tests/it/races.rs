@@ -144,7 +144,7 @@ fn no_reader_sees_anything_missing_or_mixed_and_no_good_version_is_lost() {
         }
         let checks = links::check(&site).expect("checked");
         assert!(checks.iter().all(LinkCheck::is_ok), "{at}: {ends:?}: {checks:?}");
-        let parent = view.history().expect("read").parent_of(last.release).map(|entry| entry.set());
+        let parent = view.parent_of(last.release).expect("read").map(|entry| entry.set());
         let kept = [last.set(), parent.unwrap_or_default()].into_iter().flatten();
         let kept = kept.map(|(kind, version)| (kind.to_string(), version.to_string()));
         for (kind, version) in kept.chain(COMPONENTS.map(|kind| (kind.to_owned(), PINNED.to_owned()))) {
