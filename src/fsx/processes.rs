@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::MetadataExt as _;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 
@@ -46,7 +48,15 @@ impl<K> Default for Look<K> {
     }
 }
 
-impl<K> Look<K> {
+impl<K: Ord> Look<K> {
+    fn with(mut self, other: Self) -> Self {
+        for (key, processes) in other.using {
+            self.using.entry(key).or_default().extend(processes);
+        }
+        self.unseen = self.unseen.zip(other.unseen).map(|(unseen, more)| unseen + more);
+        self
+    }
+
     /// Whether every process was looked into.
     pub fn is_complete(&self) -> bool {
         self.unseen == Some(0)
@@ -54,49 +64,66 @@ impl<K> Look<K> {
 }
 
 /// Finds the processes, other than this one, that use something below `dir`; `belongs` says of a path relative to `dir` to
-/// what it belongs, `None` for what does not matter.
-pub fn using<K: Ord>(dir: &Path, belongs: impl Fn(&Path) -> Option<K>) -> Look<K> {
-    let mut look = Look::default();
-    let (Ok(dir), Ok(processes)) = (fs::canonicalize(dir), fs::read_dir("/proc")) else {
-        look.unseen = None;
-        return look;
+/// what it belongs, `None` for what does not matter. Looks with a thread for each core.
+pub fn using<K: Ord + Send>(dir: &Path, belongs: impl Fn(&Path) -> Option<K> + Sync) -> Look<K> {
+    let (Ok(dir), Ok(listed)) = (fs::canonicalize(dir), fs::read_dir("/proc")) else {
+        return Look { unseen: None, ..Look::default() };
     };
     let own = std::process::id();
-    let mut left = MAX_LINKS;
-    for entry in processes.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        if pid == own {
-            continue;
+    let number = |entry: fs::DirEntry| entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
+    let pids: Vec<u32> = listed.flatten().filter_map(number).filter(|pid| *pid != own).collect();
+    let (next, left) = (AtomicUsize::new(0), AtomicUsize::new(MAX_LINKS));
+    let look = || {
+        let mut look = Look::default();
+        while let Some(pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
+            look_into(*pid, &dir, &belongs, &left, &mut look);
         }
-        let mut found: BTreeMap<K, PathBuf> = BTreeMap::new();
-        let seen = each_path(&entry.path(), &mut left, &mut |path| {
-            if let Some(key) = path.strip_prefix(&dir).ok().and_then(&belongs) {
-                found.entry(key).or_insert_with(|| path.to_owned());
-            }
-        });
-        if seen.is_none() && !is_nobodys(&entry.path()) {
-            look.unseen = look.unseen.map(|unseen| unseen + 1);
-        }
-        if found.is_empty() {
-            continue;
-        }
-        let (name, uid) = about(&entry.path());
-        let user = super::user_name(uid);
-        for (key, path) in found {
-            let process = Process { pid, name: name.clone(), uid, user: user.clone(), path };
-            look.using.entry(key).or_default().push(process);
-        }
-    }
+        look
+    };
+    let mut look = std::thread::scope(|scope| {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(look)).collect();
+        others.into_iter().fold(look(), |all, other| all.with(other.join().unwrap_or_else(|e| resume_unwind(e))))
+    });
     // Where processes of others are hidden (`hidepid`), the first of all is too.
     if !Path::new("/proc/1").exists() {
         look.unseen = None;
     }
+    look.using.values_mut().for_each(|processes| processes.sort());
     look
+}
+
+fn look_into<K: Ord>(
+    pid: u32,
+    dir: &Path,
+    belongs: &impl Fn(&Path) -> Option<K>,
+    left: &AtomicUsize,
+    look: &mut Look<K>,
+) {
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    let mut found: BTreeMap<K, PathBuf> = BTreeMap::new();
+    let seen = each_path(&process, left, &mut |path| {
+        if let Some(key) = path.strip_prefix(dir).ok().and_then(belongs) {
+            found.entry(key).or_insert_with(|| path.to_owned());
+        }
+    });
+    if seen.is_none() && !is_nobodys(&process) {
+        look.unseen = look.unseen.map(|unseen| unseen + 1);
+    }
+    if found.is_empty() {
+        return;
+    }
+    let (name, uid) = about(&process);
+    let user = super::user_name(uid);
+    for (key, path) in found {
+        let process = Process { pid, name: name.clone(), uid, user: user.clone(), path };
+        look.using.entry(key).or_default().push(process);
+    }
 }
 
 /// Calls `tell` with every path a process uses; `None` where not all of them could be seen. `left` is how many may be looked
 /// at yet.
-fn each_path(process: &Path, left: &mut usize, tell: &mut dyn FnMut(&Path)) -> Option<()> {
+fn each_path(process: &Path, left: &AtomicUsize, tell: &mut dyn FnMut(&Path)) -> Option<()> {
     match fs::read_link(process.join("exe")) {
         Ok(path) => tell(&path),
         // A thread of the kernel, a zombie, or gone by now: there is nothing to see, and most processes are the first.
@@ -110,7 +137,7 @@ fn each_path(process: &Path, left: &mut usize, tell: &mut dyn FnMut(&Path)) -> O
         }
     }
     for entry in open.flatten() {
-        *left = left.checked_sub(1)?;
+        take_one(left)?;
         if let Ok(path) = fs::read_link(entry.path()) {
             tell(&path);
         }
@@ -118,7 +145,7 @@ fn each_path(process: &Path, left: &mut usize, tell: &mut dyn FnMut(&Path)) -> O
     let mut maps = BufReader::new(fs::File::open(process.join("maps")).ok()?);
     let (mut line, mut last) = (Vec::new(), Vec::new());
     while maps.read_until(b'\n', &mut line).ok()? > 0 {
-        *left = left.checked_sub(1)?;
+        take_one(left)?;
         // address, permissions, offset, device, inode, path: one file has several lines, one after another.
         let path = line.iter().position(|b| *b == b'/').and_then(|at| line.get(at..)).unwrap_or_default();
         let path = path.strip_suffix(b"\n").unwrap_or(path);
@@ -129,6 +156,11 @@ fn each_path(process: &Path, left: &mut usize, tell: &mut dyn FnMut(&Path)) -> O
         line.clear();
     }
     Some(())
+}
+
+/// `None` where nothing is left.
+fn take_one(left: &AtomicUsize) -> Option<()> {
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).ok().map(drop)
 }
 
 /// The name of a process and the number of its user.
