@@ -11,6 +11,9 @@
 //! between the two newest sets; after each the links are read: they must hold what was asked for. A second root has a
 //! component of 100 000 files, the others more versions and releases. On a disk the flushes of the crash contract come on
 //! top; where strace is installed they are counted and named.
+//!
+//! After its result a switch names the processes that still use the old version, for which it looks at every process there
+//! is. That grows with the machine's load and not with the root: `unshare --fork --pid --mount-proc` shows the rest.
 
 // The bans are for the library: a bench looks at the disk as a user does, and prints what it finds.
 #![allow(clippy::disallowed_methods, clippy::print_stdout)]
@@ -31,7 +34,8 @@ const GOAL: f64 = 3.0;
 fn main() {
     let pairs = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(300);
     let parent = parent();
-    println!("{pairs} pairs a line in {}; medians of whole processes", parent.display());
+    let place = parent.display();
+    println!("{pairs} pairs a line in {place}; medians of whole processes, beside {} others", processes());
     println!("{:>9} {:>9} {:>25} {:>14} {:>7}", "files", "versions", "", "ln -s; mv -T", "ratio");
     let mut worst: f64 = 0.0;
     for (files, versions) in [(1, 2), (100_000, 2), (1, 100), (1, 10_000)] {
@@ -53,6 +57,12 @@ fn main() {
     {
         flushes(what, args);
     }
+}
+
+/// How many processes there are, threads of the kernel included.
+fn processes() -> usize {
+    let names = fs::read_dir("/proc").into_iter().flatten().flatten();
+    names.filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok()).count()
 }
 
 /// The two newest sets of a root: the version of each component, and the release that made it current.
