@@ -131,7 +131,6 @@ pub fn publish(
         (None, What::Packed(component, version)) => from_store(&store, component, version, bytes, manifest)?,
         (None, What::File(path)) => from_file(&store, path, bytes, manifest)?,
     };
-    check(&store, &local)?;
     let repository = site.repository()?;
     let uploaded = upload::upload(site, &store, &local, &targets, broken, progress)?;
     let record = record(site, &local, before.as_ref(), &targets, &uploaded);
@@ -266,7 +265,7 @@ fn committed(site: &Site, store: &Store, published: &Published, progress: OnProg
 }
 
 /// Reads the finished archive back with a plain tar reader and compares it with the index.
-fn check(store: &Store, local: &Local) -> Result<(), Error> {
+pub(super) fn check(store: &Store, local: &Local) -> Result<(), Error> {
     let what = || format!("{}@{}", local.manifest.component.kind, local.manifest.component.version);
     let Some(path) = &local.index else { return Ok(()) };
     let bytes = fsx::read(path)?;

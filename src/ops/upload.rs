@@ -1,16 +1,18 @@
 //! A version in the store to its targets.
 
-use std::sync::Arc;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use super::publish::Local;
+use super::publish::{Local, check};
 use super::{Error, OnProgress, Phase, Progress, Site};
 use crate::model::Sha256;
 use crate::store::Store;
 use crate::target::{self, Disk, Parcel, Target, Unfinished, Upload};
 use crate::transfer::{self, Uploaded};
 
-/// Uploads package, index and manifest to all `targets` at once; `broken` are those that cannot be used, which count as
+/// Uploads package, index and manifest to all `targets` at once, while the package is being [checked](check); a target that
+/// takes bytes before is done shows nothing of them until it is. `broken` are targets that cannot be used, which count as
 /// failed. Progress counts the bytes of all of them together.
 pub(super) fn upload(
     site: &Site,
@@ -35,7 +37,9 @@ pub(super) fn upload(
     let (sha256, size) = (package.checksum.value, package.size);
     let package = Upload { file: &package.file, content: &package_file, sha256, size };
     let notes = Notes { store, package: sha256 };
-    let parcel = Parcel { component, version, package, beside: &beside, unfinished: Some(&notes) };
+    let verdict = Verdict::default();
+    let checked = || verdict.wait();
+    let parcel = Parcel { component, version, package, beside: &beside, unfinished: Some(&notes), checked: &checked };
     let each: u64 = beside.iter().map(|upload| upload.size).sum::<u64>() + size;
     let total = each * targets.len() as u64;
     let done = AtomicU64::new(0);
@@ -44,7 +48,49 @@ pub(super) fn upload(
         progress(Progress { component, phase: Phase::Publish, done, total: Some(total) });
     };
     let required = site.config.publish.require.min(targets.len() + broken.len());
-    Ok(transfer::upload(targets, broken, &parcel, required, &told)?)
+    std::thread::scope(|scope| {
+        let checking = scope.spawn(|| {
+            // Told at the end whatever it is, so that nobody waits for ever.
+            let teller = Teller(&verdict);
+            let checked = check(store, local);
+            teller.tell(checked.is_ok());
+            checked
+        });
+        let uploaded = transfer::upload(targets, broken, &parcel, required, &told);
+        checking.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        Ok(uploaded?)
+    })
+}
+
+/// Whether the package may be published, once that is known.
+#[derive(Default)]
+struct Verdict {
+    may: Mutex<Option<bool>>,
+    known: Condvar,
+}
+
+impl Verdict {
+    fn wait(&self) -> target::Result<()> {
+        let may = self.may.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = self.known.wait_while(may, |may| may.is_none()).unwrap_or_else(PoisonError::into_inner);
+        if *may == Some(true) { Ok(()) } else { Err(target::Error::GivenUp) }
+    }
+}
+
+/// Tells the verdict: that it may not, unless told otherwise.
+struct Teller<'v>(&'v Verdict);
+
+impl Teller<'_> {
+    fn tell(&self, may: bool) {
+        self.0.may.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(may);
+        self.0.known.notify_all();
+    }
+}
+
+impl Drop for Teller<'_> {
+    fn drop(&mut self) {
+        self.tell(false);
+    }
 }
 
 /// The store's notes about the uploads of one package. What cannot be noted is not worth failing for: without its note an

@@ -91,6 +91,9 @@ pub enum Error {
         /// The longest time.
         longest: Duration,
     },
+    /// The files are not to be published, for a reason that who asked for it knows.
+    #[error("it was given up")]
+    GivenUp,
     /// What was to be published is not what was announced.
     #[error("`{}` has sha256 {found}, not {expected}", path.display())]
     Source {

@@ -119,6 +119,7 @@ impl Filesystem {
         if let Some(bad) = names.map(|upload| upload.file).find(|name| !is_file_name(name)) {
             return Err(Error::FileName { file: bad.to_owned() });
         }
+        (parcel.checked)()?;
         let plain = self.path.join(parcel.component.as_str()).join(parcel.version.as_str());
         let access = self.access()?;
         self.folder(&plain, access)?;
@@ -428,6 +429,7 @@ mod tests {
                 package,
                 beside: &beside,
                 unfinished: None,
+                checked: &|| Ok(()),
             };
             target.put(&parcel, &|_| {})
         }

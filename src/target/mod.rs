@@ -179,6 +179,9 @@ pub struct Parcel<'a> {
     pub beside: &'a [Upload<'a>],
     /// Where uploads in parts are noted; without it an interrupted one starts over.
     pub unfinished: Option<&'a dyn Unfinished>,
+    /// Waits until it is known that these files may be published, and fails where they may not. A target may take bytes
+    /// before; nothing must be seen there by others before.
+    pub checked: &'a (dyn Fn() -> Result<()> + Sync),
 }
 
 /// Notes of uploads that have not ended, so that a later run goes on with them. Kept by the caller, by the name that

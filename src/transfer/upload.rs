@@ -139,7 +139,14 @@ mod tests {
 
         fn parcel<'a>(&'a self, content: &'a dyn Content, bytes: &[u8]) -> Parcel<'a> {
             let package = Upload { file: "m.tar", content, sha256: Sha256::of(bytes), size: bytes.len() as u64 };
-            Parcel { component: &self.component, version: &self.version, package, beside: &[], unfinished: None }
+            Parcel {
+                component: &self.component,
+                version: &self.version,
+                package,
+                beside: &[],
+                unfinished: None,
+                checked: &|| Ok(()),
+            }
         }
     }
 

@@ -160,11 +160,26 @@ impl Set {
         told: &(dyn Fn(u64) + Sync),
         unfinished: Option<&dyn Unfinished>,
     ) -> Result<Placed> {
+        self.put_once_checked(target, told, unfinished, &|| Ok(()))
+    }
+
+    pub fn put_once_checked(
+        &self,
+        target: &dyn Target,
+        told: &(dyn Fn(u64) + Sync),
+        unfinished: Option<&dyn Unfinished>,
+        checked: &(dyn Fn() -> Result<()> + Sync),
+    ) -> Result<Placed> {
         let [package, manifest, index] =
             self.files().map(|(file, made, sha256)| Upload { file, content: made, sha256, size: made.size });
         let beside = [manifest, index];
         let (component, version) = (&self.component, &self.version);
-        target.put(&Parcel { component, version, package, beside: &beside, unfinished }, told)
+        target.put(&Parcel { component, version, package, beside: &beside, unfinished, checked }, told)
+    }
+
+    /// The bytes of what lies beside the package.
+    pub fn beside(&self) -> u64 {
+        self.manifest.size + self.index.size
     }
 
     fn placed(&self, target: &dyn Target) -> Placed {
@@ -408,7 +423,14 @@ pub fn boundary(target: &dyn Target) {
     let (component, version) = ("model".parse().expect("a type"), "5.0.0".parse().expect("a version"));
     let (sha256, _) = Sha256::of_reader(std::io::repeat(0).take(SIZE)).expect("hashed");
     let package = Upload { file: "model-5.0.0.tar", content: &Zeros, sha256, size: SIZE };
-    let parcel = Parcel { component: &component, version: &version, package, beside: &[], unfinished: None };
+    let parcel = Parcel {
+        component: &component,
+        version: &version,
+        package,
+        beside: &[],
+        unfinished: None,
+        checked: &|| Ok(()),
+    };
     let placed = target.put(&parcel, &|_| {}).expect("placed");
     let key = target.locate(&placed.place, Wanted { file: package.file, sha256 }).expect("its own place");
     assert_eq!(target.size(&key).expect("answered"), Some(SIZE));

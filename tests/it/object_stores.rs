@@ -142,7 +142,7 @@ fn an_interrupted_upload_goes_on() {
         let count = |bytes: u64| _ = told.fetch_add(bytes, Ordering::Relaxed);
         let placed = set.put(&*target, &count, Some(&notes)).expect("placed");
         assert_eq!(parts(server), (3, 0), "what was there is not sent again");
-        assert_eq!(told.load(Ordering::Relaxed), 40 * MIB + 1);
+        assert_eq!(told.load(Ordering::Relaxed), 40 * MIB + 1 + set.beside(), "what lies beside it comes at the end");
         set.is_held(&*target, &placed.place);
         assert!(notes.0.lock().expect("not poisoned").is_empty());
 
@@ -159,8 +159,36 @@ fn an_interrupted_upload_goes_on() {
         told.store(0, Ordering::Relaxed);
         let placed = set.put(&*target, &count, Some(&notes)).expect("placed");
         set.is_held(&*target, &placed.place);
-        assert_eq!(told.load(Ordering::Relaxed), 20 * MIB);
+        assert_eq!(told.load(Ordering::Relaxed), 20 * MIB + set.beside());
         assert!(notes.0.lock().expect("not poisoned").is_empty());
+    }
+}
+
+/// The parts of a package are sent while it is being checked; nothing of one that may not be published stays.
+#[test]
+fn what_is_given_up_leaves_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = servers::s3(dir.path(), true);
+    let target = s3(&server, keys());
+    for size in [1 << 10, 20 << 20] {
+        let notes = Notes::default();
+        let set = Set::new("model", "1.0.0", 1, size);
+        let refused = set.put_once_checked(&*target, &|_| {}, Some(&notes), &|| Err(Error::GivenUp));
+        assert!(matches!(refused, Err(Error::GivenUp)), "{refused:?}");
+        assert!(target.list("").expect("listed").is_empty());
+        assert!(notes.0.lock().expect("not poisoned").is_empty());
+        let seen = server.seen();
+        let count = |method: &str, what: &str| {
+            seen.iter().filter(|seen| seen.method == method && seen.target.contains(what)).count()
+        };
+        let begun = count("POST", "uploads");
+        assert_eq!((begun, count("DELETE", "uploadId=")), (begun, begun), "what was begun is given up");
+        assert_eq!(begun, usize::from(size > 8 << 20));
+        set.is_held(&*target, &set.put(&*target, &|_| {}, Some(&notes)).expect("placed").place);
+        for key in set.keys(&*target, &set.put(&*target, &|_| {}, None).expect("there").place) {
+            target.delete(&key).expect("deleted");
+        }
+        server.seen();
     }
 }
 

@@ -38,6 +38,7 @@ impl Explain for Error {
             Error::Expiry { target, longest } => {
                 Phrase::usage("target.expiry").with("name", target).with("days", longest.as_secs() / 86_400)
             }
+            Error::GivenUp => Phrase::refused("target.given-up"),
             Error::Source { path, expected, found } => {
                 Phrase::refused("target.source").path("path", path).with("expected", expected).with("found", found)
             }

@@ -34,6 +34,7 @@ mod upload;
 mod web;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::config::{KeyPair, Secret, TargetPlace};
@@ -124,10 +125,10 @@ impl Objects {
         parcel: &Parcel<'_>,
         told: &(dyn Fn(u64) + Sync),
     ) -> Result<Outcome> {
-        match self.place(&format!("{folder}/{}", upload.file), upload, parcel.unfinished, told)? {
+        match self.place(&format!("{folder}/{}", upload.file), upload, parcel.unfinished, &|| Ok(()), told)? {
             Outcome::Taken => {
                 let aside = format!("{folder}/{}/{}", upload.sha256.short(), upload.file);
-                match self.place(&aside, upload, parcel.unfinished, told)? {
+                match self.place(&aside, upload, parcel.unfinished, &|| Ok(()), told)? {
                     Outcome::Taken => Err(Error::Taken { place: self.shown(&aside) }),
                     outcome => Ok(outcome),
                 }
@@ -173,15 +174,26 @@ impl Target for Objects {
         if let Some(bad) = names.find(|name| !is_file_name(name) || !library::is_key(name)) {
             return Err(Error::FileName { file: bad.to_owned() });
         }
-        let mut already_there = true;
-        for upload in parcel.beside {
-            already_there &= self.place_or_aside(&folder, upload, parcel, told)? == Outcome::WasThere;
-        }
+        // Who sees the package finds the rest; and the parts of a package are sent while it is being checked.
+        let beside = OnceLock::new();
+        let before = || {
+            if beside.get().is_none() {
+                (parcel.checked)()?;
+                let mut there = true;
+                for upload in parcel.beside {
+                    there &= self.place_or_aside(&folder, upload, parcel, told)? == Outcome::WasThere;
+                }
+                beside.get_or_init(|| there);
+            }
+            Ok(())
+        };
         let key = format!("{folder}/{}", parcel.package.file);
-        match self.place(&key, &parcel.package, parcel.unfinished, told)? {
-            Outcome::Taken => return Err(Error::Taken { place: self.shown(&key) }),
-            outcome => already_there &= outcome == Outcome::WasThere,
+        let outcome = self.place(&key, &parcel.package, parcel.unfinished, &before, told)?;
+        if outcome == Outcome::Taken {
+            return Err(Error::Taken { place: self.shown(&key) });
         }
+        before()?;
+        let already_there = outcome == Outcome::WasThere && beside.get() == Some(&true);
         Ok(Placed { place: place::at(&self.home, &key), already_there, warnings: Vec::new() })
     }
 

@@ -27,6 +27,9 @@ const PARTS: u64 = 10_000;
 const AT_ONCE: u64 = 4;
 const MEMORY: u64 = 64 * MIB;
 
+/// What is done before others can see a file.
+type Before<'a> = &'a (dyn Fn() -> Result<()> + Sync);
+
 /// What came of placing a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -95,12 +98,13 @@ impl<'a> Source<'a> {
 }
 
 impl Objects {
-    /// Puts a file under `key`, unless something is there.
+    /// Puts a file under `key`, unless something is there; `before` that.
     pub(super) fn place(
         &self,
         key: &str,
         upload: &Upload<'_>,
         unfinished: Option<&dyn Unfinished>,
+        before: Before<'_>,
         told: &(dyn Fn(u64) + Sync),
     ) -> Result<Outcome> {
         if let Some(size) = self.size(key)? {
@@ -108,11 +112,12 @@ impl Objects {
             return Ok(if same { Outcome::WasThere } else { Outcome::Taken });
         }
         if upload.size > PART {
-            self.put_parts(key, upload, unfinished, told)?;
+            self.put_parts(key, upload, unfinished, before, told)?;
         } else {
             let mut source = Source::new(upload, PART);
             let bytes = source.next()?.map(|(_, bytes)| bytes).unwrap_or_default();
             source.finish()?;
+            before()?;
             self.bucket.put(key, bytes).map_err(|fault| self.remote(Doing::Write, key, fault))?;
             told(upload.size);
         }
@@ -155,6 +160,7 @@ impl Objects {
         key: &str,
         upload: &Upload<'_>,
         unfinished: Option<&dyn Unfinished>,
+        before: Before<'_>,
         told: &(dyn Fn(u64) + Sync),
     ) -> Result<()> {
         let part = part_size(upload.size);
@@ -171,7 +177,7 @@ impl Objects {
                     covered.fetch_add(bytes, Ordering::Relaxed);
                     told(bytes);
                 };
-                match self.finish(key, upload, note, unfinished, &count) {
+                match self.finish(key, upload, note, unfinished, before, &count) {
                     Err(Error::Remote { fault, .. }) if is_gone(&fault) => {}
                     // Of an upload they know no more, some stores say that it is not allowed, or hang up on its parts.
                     Err(Error::Remote { fault: Fault::Denied { .. } | Fault::Connection { .. }, .. })
@@ -189,7 +195,7 @@ impl Objects {
                 covered.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(bytes)));
             told(bytes - bytes.min(before.unwrap_or_else(|left| left)));
         };
-        self.finish(key, upload, note, unfinished, &tell)
+        self.finish(key, upload, note, unfinished, before, &tell)
     }
 
     /// Sends what the note lacks and makes the object. On failure the upload is kept where it is noted, else given up.
@@ -199,6 +205,7 @@ impl Objects {
         upload: &Upload<'_>,
         note: Note,
         unfinished: Option<&dyn Unfinished>,
+        before: Before<'_>,
         told: &(dyn Fn(u64) + Sync),
     ) -> Result<()> {
         let sending = Sending {
@@ -211,6 +218,7 @@ impl Objects {
             unsaved: AtomicU64::new(0),
             stop: AtomicBool::new(false),
             unfinished,
+            before,
             told,
         };
         sending.save(true);
@@ -244,6 +252,7 @@ struct Sending<'a> {
     unsaved: AtomicU64,
     stop: AtomicBool,
     unfinished: Option<&'a dyn Unfinished>,
+    before: Before<'a>,
     told: &'a (dyn Fn(u64) + Sync),
 }
 
@@ -259,6 +268,7 @@ impl Sending<'_> {
         })?;
         let (upload, part) = (lock(&self.source).upload, part);
         std::mem::replace(&mut *lock(&self.source), Source::new(upload, part)).finish()?;
+        (self.before)()?;
         let parts = lock(&self.note).parts.values().map(|part| part.id.clone()).collect();
         let completed = self.objects.bucket.complete(self.key, &self.name, parts);
         completed.map_err(|fault| self.objects.remote(Doing::Write, self.key, fault))

@@ -182,6 +182,7 @@ impl Oci {
             return Err(Error::Settings { target: self.name.clone(), reason });
         }
         let failed = |fault| self.remote(Doing::Write, &repository, fault);
+        (parcel.checked)()?;
         // The package comes last, so that whoever sees it finds the rest.
         let mut all_there = true;
         for upload in parcel.beside.iter().chain([&parcel.package]) {
