@@ -13,11 +13,10 @@ use git2::{ObjectType, Tree};
 
 use super::change::Change;
 use super::error::{Context as _, Doing, Error};
-use super::published::Published;
 use super::snapshot::Snapshot;
 use super::{ENVIRONMENTS, MANIFEST, PACKAGES, POLICY, YANKED};
 use crate::fsx;
-use crate::model::{EnvironmentName, PathError};
+use crate::model::{ComponentType, EnvironmentName, Version};
 
 const END: &str = ".sig";
 
@@ -111,9 +110,9 @@ pub(super) fn read_beside(file: &Path) -> Result<Vec<SignatureFile>, Error> {
 #[derive(Debug, Clone, Copy)]
 pub enum SignedFile<'a> {
     /// The manifest of a version.
-    Manifest(&'a Published),
+    Manifest(&'a ComponentType, &'a Version),
     /// The note that withdraws a version.
-    Yank(&'a Published),
+    Yank(&'a ComponentType, &'a Version),
     /// An environment.
     Environment(&'a EnvironmentName),
     /// The policy.
@@ -124,8 +123,8 @@ impl SignedFile<'_> {
     /// Its path inside the records directory.
     pub fn path(&self) -> String {
         match self {
-            Self::Manifest(p) => format!("{PACKAGES}/{}/{}/{MANIFEST}", p.component(), p.version()),
-            Self::Yank(p) => format!("{PACKAGES}/{}/{}/{YANKED}", p.component(), p.version()),
+            Self::Manifest(component, version) => format!("{PACKAGES}/{component}/{version}/{MANIFEST}"),
+            Self::Yank(component, version) => format!("{PACKAGES}/{component}/{version}/{YANKED}"),
             Self::Environment(name) => format!("{ENVIRONMENTS}/{name}.json"),
             Self::Policy => POLICY.to_owned(),
         }
@@ -133,19 +132,10 @@ impl SignedFile<'_> {
 }
 
 impl Change {
-    /// Adds a signature of `file`, in the file `name`; `known` are those that are there, one of which it may replace.
-    ///
-    /// # Errors
-    ///
-    /// `name` is no name of a file.
-    pub fn signature(
-        self,
-        file: SignedFile<'_>,
-        known: &[SignatureFile],
-        name: &str,
-        bytes: Vec<u8>,
-    ) -> Result<Self, PathError> {
-        let was = known.iter().find(|known| known.name == name).map(|known| known.bytes.clone());
-        self.file(&format!("{}/{name}", directory_of(&file.path())), was, bytes)
+    /// Adds a signature of `file`; `known` are those that are there, one of which it may replace.
+    pub fn signature(self, file: SignedFile<'_>, known: &[SignatureFile], signature: &SignatureFile) -> Self {
+        let was = known.iter().find(|known| known.name == signature.name).map(|known| known.bytes.clone());
+        let path = format!("{}/{}", directory_of(&file.path()), signature.name);
+        self.file(&path, was, signature.bytes.clone()).expect("fingerprints and names of files are safe names")
     }
 }

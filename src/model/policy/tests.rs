@@ -125,7 +125,9 @@ fn somebody_may_add_their_signature_where_any_rule_names_them() {
     let (name, component) = ("prod".parse().expect("a name"), "model".parse().expect("a type"));
     let is = |act, who: &str| names(&policy(), act, &signers(&[who])[0]);
     assert!(is(Act::Publish(&component), "mei") && !is(Act::Publish(&component), "wu"));
-    assert!(is(Act::Environment(&name, &[&component]), "li") && !is(Act::Environment(&name, &[&component]), "mei"));
+    let components = [&component];
+    let prod = Act::Environment(&name, &components);
+    assert!(is(prod, "li") && !is(prod, "mei"));
     assert!(is(Act::Policy, "wu") && !is(Act::Policy, "ops"));
 }
 
