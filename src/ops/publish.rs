@@ -144,9 +144,9 @@ pub fn publish(
     let repository = site.repository()?;
     let known = before.as_ref().map(|published| published.signatures.as_slice()).unwrap_or_default();
     // Before a byte is uploaded: the key may be a token that nobody touches, or of somebody who may not publish this.
-    let signature = trust::signature(site, Namespace::Manifest, &local.bytes, known)?;
+    let signature = trust::signature(site, &Namespace::manifest(), &local.bytes, known)?;
     let all: Vec<_> = known.iter().chain(signature.as_ref().map(|made| &made.file)).cloned().collect();
-    let content = (Namespace::Manifest, local.bytes.as_slice());
+    let content = (&Namespace::manifest(), local.bytes.as_slice());
     report.missing = trust::admit(site, &repository.snapshot(None)?, Act::Publish(&report.component), content, &all)?;
     report.signed_by = signature.as_ref().map(|made| made.fingerprint);
     let uploaded = upload::upload(site, &store, &local, &targets, broken, progress)?;

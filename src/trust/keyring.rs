@@ -114,7 +114,7 @@ impl Keyring {
     /// which keys have to be valid.
     pub fn check<'s>(
         &self,
-        namespace: Namespace,
+        namespace: &Namespace,
         message: &[u8],
         signatures: impl IntoIterator<Item = (&'s str, &'s [u8])>,
         at: Timestamp,
@@ -139,7 +139,7 @@ impl Keyring {
     /// The principals of every line that allows the signature.
     fn accept(
         &self,
-        namespace: Namespace,
+        namespace: &Namespace,
         message: &[u8],
         signature: &Signature,
         at: Timestamp,
@@ -169,7 +169,7 @@ impl Keyring {
 }
 
 /// As ssh-keygen has it: both bounds are still good.
-fn allows(line: &Line, namespace: Namespace, at: Timestamp) -> Result<(), Why> {
+fn allows(line: &Line, namespace: &Namespace, at: Timestamp) -> Result<(), Why> {
     if !line.namespaces.as_ref().is_none_or(|list| list.matches(namespace.as_str())) {
         return Err(Why::NotForThis);
     }

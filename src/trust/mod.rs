@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Signatures are SSHSIG, as `ssh-keygen -Y sign` makes and `ssh-keygen -Y verify` takes them (PROTOCOL.sshsig of OpenSSH),
-//! over the committed bytes of a file, one namespace a kind of file. They are checked in this process: Ed25519, ECDSA over
+//! over the committed bytes of a file, in a namespace that says which file it is. They are checked in this process: Ed25519, ECDSA over
 //! P-256 and both kinds of hardware keys. Making one is left to `ssh-keygen`, which knows files, agents and hardware keys.
 //!
 //! Promises: nothing counts but a signature over exactly these bytes, in this namespace, by a key that is listed, was not

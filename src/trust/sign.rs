@@ -58,7 +58,7 @@ pub enum SignError {
 /// # Errors
 ///
 /// No such key, no agent that has it, a passphrase that nobody gave: `ssh-keygen` says.
-pub fn sign(signing: &Signing<'_>, namespace: Namespace, message: &[u8]) -> Result<Made, SignError> {
+pub fn sign(signing: &Signing<'_>, namespace: &Namespace, message: &[u8]) -> Result<Made, SignError> {
     let key = signing.key.display().to_string();
     let args = ["-Y", "sign", "-n", namespace.as_str(), "-f", &key].map(str::to_owned);
     let command =

@@ -6,32 +6,40 @@ use serde::Serialize;
 use ssh_key::public::KeyData;
 use ssh_key::{HashAlg, SshSig};
 
+use crate::model::{ComponentType, EnvironmentName, Version};
+
 /// The longest signature that is read: a hundred times what the longest one has.
 pub const MAX_BYTES: usize = 64 << 10;
 
-/// What kind of file a signature is for, so that one of a manifest is never taken for one of an environment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Namespace {
-    /// `manifest.json`
-    Manifest,
-    /// `environments/<name>.json`
-    Environment,
-    /// `yanked.json`
-    Yank,
-    /// `policy.json`
-    Policy,
-}
+/// What a signature is for: the kind of file, and which one, where the file itself does not say. So a signature of a
+/// manifest is never taken for one of an environment, and one of `staging` never for one of `prod`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace(String);
 
 impl Namespace {
+    /// `manifest.json`, which names its component and version: `deploy-tool-manifest`.
+    pub fn manifest() -> Self {
+        Self("deploy-tool-manifest".to_owned())
+    }
+
+    /// `environments/<name>.json`: `deploy-tool-environment-<name>`.
+    pub fn environment(name: &EnvironmentName) -> Self {
+        Self(format!("deploy-tool-environment-{name}"))
+    }
+
+    /// `yanked.json` of a version: `deploy-tool-yank-<type>@<version>`.
+    pub fn yank(component: &ComponentType, version: &Version) -> Self {
+        Self(format!("deploy-tool-yank-{component}@{version}"))
+    }
+
+    /// `policy.json`: `deploy-tool-policy`.
+    pub fn policy() -> Self {
+        Self("deploy-tool-policy".to_owned())
+    }
+
     /// Its name in the signature, and for `ssh-keygen -n`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Manifest => "deploy-tool-manifest",
-            Self::Environment => "deploy-tool-environment",
-            Self::Yank => "deploy-tool-yank",
-            Self::Policy => "deploy-tool-policy",
-        }
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -120,7 +128,7 @@ impl Signature {
     }
 
     /// Whether its key made it over exactly this message, in this namespace. Says nothing of whose key that is.
-    pub fn is_over(&self, namespace: Namespace, message: &[u8]) -> bool {
+    pub fn is_over(&self, namespace: &Namespace, message: &[u8]) -> bool {
         let key = ssh_key::PublicKey::from(self.0.public_key().clone());
         key.verify(namespace.as_str(), message, &self.0).is_ok()
     }

@@ -10,7 +10,11 @@ use super::*;
 use crate::model::Timestamp;
 
 const MESSAGE: &[u8] = b"{\"serial\": 7}\n";
-const SPACE: Namespace = Namespace::Environment;
+const NAME: &str = "deploy-tool-environment-prod";
+
+fn space() -> Namespace {
+    Namespace::environment(&"prod".parse().expect("a name"))
+}
 
 fn pair(seed: u8) -> Ed25519Keypair {
     Ed25519Keypair::from(Ed25519PrivateKey::from_bytes(&[seed; 32]))
@@ -36,7 +40,7 @@ fn check(signers: &str, revoked: &str, signatures: &[Vec<u8>]) -> Checked {
         revoked: Revoked::parse(revoked.as_bytes()).expect("revoked"),
     };
     let signatures = signatures.iter().map(|bytes| ("a.sig", bytes.as_slice()));
-    keyring.check(SPACE, MESSAGE, signatures, at("2026-11-25T12:00:00Z"))
+    keyring.check(&space(), MESSAGE, signatures, at("2026-11-25T12:00:00Z"))
 }
 
 /// Why the one signature does not count; `None` where it does.
@@ -48,16 +52,17 @@ fn why(signers: &str, revoked: &str, signature: Vec<u8>) -> Option<Why> {
 
 #[test]
 fn a_signature_counts_for_its_bytes_its_namespace_and_while_its_key_does() {
-    let good = || signed(1, SPACE.as_str(), MESSAGE);
+    let good = || signed(1, NAME, MESSAGE);
     let of = |options: &str| format!("# people\n\nmei@example.org {options} {} a comment\n", key(1));
     assert_eq!(why(&of(""), "", good()), None);
     assert_eq!(why(&of("namespaces=\"git,deploy-tool-*\""), "", good()), None);
     assert_eq!(why(&of("namespaces=\"git\""), "", good()), Some(Why::NotForThis));
-    assert_eq!(why(&of("namespaces=\"deploy-tool-*,!*-environment\""), "", good()), Some(Why::NotForThis));
-    assert_eq!(why(&of(""), "", signed(1, SPACE.as_str(), b"other")), Some(Why::OtherContent));
-    let other = Namespace::Manifest.as_str();
-    assert_eq!(why(&of(""), "", signed(1, other, MESSAGE)), Some(Why::Namespace(other.to_owned())));
-    assert_eq!(why(&of(""), "", signed(2, SPACE.as_str(), MESSAGE)), Some(Why::Unknown));
+    assert_eq!(why(&of("namespaces=\"deploy-tool-*,!*-prod\""), "", good()), Some(Why::NotForThis));
+    assert_eq!(why(&of(""), "", signed(1, NAME, b"other")), Some(Why::OtherContent));
+    for other in ["deploy-tool-manifest", "deploy-tool-environment-staging", "deploy-tool-environment"] {
+        assert_eq!(why(&of(""), "", signed(1, other, MESSAGE)), Some(Why::Namespace(other.to_owned())));
+    }
+    assert_eq!(why(&of(""), "", signed(2, NAME, MESSAGE)), Some(Why::Unknown));
     assert_eq!(why(&of(""), &format!("# lost\n{}\n", key(1)), good()), Some(Why::Revoked));
     assert_eq!(why(&of(""), &key(2), good()), None);
     // Both bounds are still good, and each form of a time is read.
@@ -75,7 +80,7 @@ fn a_signature_counts_for_its_bytes_its_namespace_and_while_its_key_does() {
 
 #[test]
 fn who_has_several_keys_or_names_counts_once() {
-    let all: Vec<_> = (1..=3).map(|seed| signed(seed, SPACE.as_str(), MESSAGE)).collect();
+    let all: Vec<_> = (1..=3).map(|seed| signed(seed, NAME, MESSAGE)).collect();
     let count = |names: [&str; 3]| {
         let lines = names.iter().zip(1..).map(|(name, seed)| format!("{name} {}\n", key(seed)));
         check(&lines.collect::<String>(), "", &all).people().len()
@@ -128,18 +133,18 @@ fn a_signature_of_a_hardware_key_counts() {
     }
     let private = pair(9);
     let public = KeyData::SkEd25519(SkEd25519::new(private.public, "ssh:"));
-    let message = SshSig::signed_data(SPACE.as_str(), HashAlg::Sha512, MESSAGE).expect("wrapped");
+    let message = SshSig::signed_data(NAME, HashAlg::Sha512, MESSAGE).expect("wrapped");
     let trailer = [1, 0, 0, 0, 42];
     let over = [&Sha256::digest("ssh:")[..], &trailer, &Sha256::digest(&message)[..]].concat();
     let made = raw(&ssh_key::PrivateKey::from(private), &over);
     let data = [made.as_bytes(), &trailer].concat();
     let signature = ssh_key::Signature::new(Algorithm::SkEd25519, data).expect("a signature");
-    let armour = SshSig::new(public.clone(), SPACE.as_str(), HashAlg::Sha512, signature).expect("whole");
+    let armour = SshSig::new(public.clone(), NAME, HashAlg::Sha512, signature).expect("whole");
     let bytes = armour.to_pem(LineEnding::LF).expect("armour").into_bytes();
     let line = format!("mei@x {}\n", PublicKey::from(public).to_openssh().expect("a key"));
     assert_eq!(why(&line, "", bytes.clone()), None);
     let keyring = Keyring { signers: AllowedSigners::parse(line.as_bytes()).expect("signers"), ..Keyring::default() };
-    let other = keyring.check(SPACE, b"other", [("a.sig", bytes.as_slice())], at("2026-11-25T12:00:00Z"));
+    let other = keyring.check(&space(), b"other", [("a.sig", bytes.as_slice())], at("2026-11-25T12:00:00Z"));
     assert_eq!(other.rejected[0].why, Why::OtherContent);
 }
 
@@ -156,12 +161,12 @@ proptest! {
     /// as before.
     #[test]
     fn a_flipped_byte_is_noticed(at_byte in any::<prop::sample::Index>(), bit in 0..8u8) {
-        let good = signed(1, SPACE.as_str(), MESSAGE);
+        let good = signed(1, NAME, MESSAGE);
         let lines = format!("mei@x {}\n", key(1));
         let keyring = Keyring { signers: AllowedSigners::parse(lines.as_bytes()).expect("signers"), ..Keyring::default() };
         let mut message = MESSAGE.to_vec();
         message[at_byte.index(MESSAGE.len())] ^= 1 << bit;
-        let checked = keyring.check(SPACE, &message, [("a.sig", good.as_slice())], at("2026-11-25T12:00:00Z"));
+        let checked = keyring.check(&space(), &message, [("a.sig", good.as_slice())], at("2026-11-25T12:00:00Z"));
         prop_assert_eq!(checked.accepted.len(), 0);
     }
 }

@@ -105,7 +105,7 @@ fn openssh_accepts_ours() {
     let manifest = format!("{VERSION}/manifest.json");
     assert!(openssh_verifies(&env, "mei@x", "deploy-tool-manifest", &manifest, &signature(&env)));
     assert!(!openssh_verifies(&env, "li@x", "deploy-tool-manifest", &manifest, &signature(&env)));
-    assert!(!openssh_verifies(&env, "mei@x", "deploy-tool-environment", &manifest, &signature(&env)));
+    assert!(!openssh_verifies(&env, "mei@x", "deploy-tool-environment-prod", &manifest, &signature(&env)));
     assert_eq!(env.git("records", &["status", "--porcelain"]), "");
     // An ECDSA key, through the public half of a key that only an agent has, and an environment.
     let socket = env.path("agent");
@@ -124,7 +124,7 @@ fn openssh_accepts_ours() {
     let names = fs::read_dir(env.path(format!("{prod}.sigs"))).expect("signatures");
     let name = names.map(|e| e.expect("an entry").path()).next().expect("one");
     let name = name.strip_prefix(env.path("")).expect("below").display().to_string();
-    assert!(openssh_verifies(&env, "li@x", "deploy-tool-environment", prod, &name));
+    assert!(openssh_verifies(&env, "li@x", "deploy-tool-environment-prod", prod, &name));
     env.ok(&["deploy", "--env", "prod"]);
 }
 
@@ -261,6 +261,13 @@ fn the_key_of_the_configuration_signs_without_being_named() {
     assert!(env.ok(&["publish", "model@1.0.1"]).contains("signed by SHA256:"));
     env.ok(&["env", "set", "model@1.0.1", "--env", "prod"]);
     env.ok(&["deploy", "--env", "prod"]);
+    // A signature of one environment is none of another, though the bytes are the same.
+    env.git("records", &["mv", "records/environments/prod.json", "records/environments/test.json"]);
+    env.git("records", &["mv", "records/environments/prod.json.sigs", "records/environments/test.json.sigs"]);
+    env.git("records", &["commit", "-qm", "moved"]);
+    let said = env.refused(4, &["deploy", "--env", "test"]);
+    assert!(said.contains("it was made for `deploy-tool-environment-prod`"), "{said}");
+    env.git("records", &["revert", "--no-edit", "HEAD"]);
     // A change by hand leaves the signature of the former bytes.
     let prod = env.read("records/records/environments/prod.json").replace("1.0.1", "1.0.0");
     env.write("records/records/environments/prod.json", prod.replace("\"serial\": 2", "\"serial\": 3"));

@@ -158,11 +158,12 @@ impl Pending<'_> {
     fn sign(&self, change: Change, edited: &mut Edited) -> Result<Change, Error> {
         let bytes = to_canonical_json(&self.now);
         let known = self.before.as_ref().map(|file| file.signatures.as_slice()).unwrap_or_default();
-        let made = trust::signature(self.site, Namespace::Environment, &bytes, known)?;
+        let namespace = Namespace::environment(self.name);
+        let made = trust::signature(self.site, &namespace, &bytes, known)?;
         let components: Vec<&ComponentType> = self.now.components.keys().collect();
         let act = Act::Environment(self.name, &components);
         let new: Vec<_> = made.iter().map(|made| made.file.clone()).collect();
-        edited.missing = trust::admit(self.site, self.snapshot, act, (Namespace::Environment, &bytes), &new)?;
+        edited.missing = trust::admit(self.site, self.snapshot, act, (&namespace, &bytes), &new)?;
         edited.signed_by = made.as_ref().map(|made| made.fingerprint);
         Ok(match made {
             Some(made) => change.signature(SignedFile::Environment(self.name), known, &made.file),

@@ -24,7 +24,7 @@ pub(in crate::ops) struct Signature {
 /// `known` and good already stays as it is.
 pub(in crate::ops) fn signature(
     site: &Site,
-    namespace: Namespace,
+    namespace: &Namespace,
     message: &[u8],
     known: &[SignatureFile],
 ) -> Result<Option<Signature>, Error> {
@@ -51,7 +51,7 @@ pub(in crate::ops) fn admit(
     site: &Site,
     snapshot: &Snapshot<'_>,
     act: Act<'_>,
-    (namespace, message): (Namespace, &[u8]),
+    (namespace, message): (&Namespace, &[u8]),
     signatures: &[SignatureFile],
 ) -> Result<Vec<Lack>, Error> {
     let trust = Trust::of(site)?;
@@ -135,7 +135,8 @@ pub fn sign(site: &Site, what: &SignedWhat) -> Result<Signed, Error> {
             let published = snapshot.resolve(reference)?;
             let (component, version) = (published.component(), published.version());
             let file = SignedFile::Manifest(component, version);
-            let content = (Namespace::Manifest, published.manifest_bytes.as_slice(), published.signatures.as_slice());
+            let content =
+                (&Namespace::manifest(), published.manifest_bytes.as_slice(), published.signatures.as_slice());
             add(site, &snapshot, file, Act::Publish(component), content)
         }
         SignedWhat::Yank(reference) => {
@@ -145,7 +146,7 @@ pub fn sign(site: &Site, what: &SignedWhat) -> Result<Signed, Error> {
                 return Err(nothing("yanked.json").into());
             }
             let signed = &published.yanked_signed;
-            let content = (Namespace::Yank, signed.bytes.as_slice(), signed.signatures.as_slice());
+            let content = (&Namespace::yank(component, version), signed.bytes.as_slice(), signed.signatures.as_slice());
             add(site, &snapshot, SignedFile::Yank(component, version), Act::Publish(component), content)
         }
         SignedWhat::Environment(name) => {
@@ -153,12 +154,12 @@ pub fn sign(site: &Site, what: &SignedWhat) -> Result<Signed, Error> {
                 return Err(Error::NoEnvironment { name: name.clone(), known: snapshot.environments()? });
             };
             let components: Vec<&ComponentType> = file.environment.components.keys().collect();
-            let content = (Namespace::Environment, file.bytes.as_slice(), file.signatures.as_slice());
+            let content = (&Namespace::environment(name), file.bytes.as_slice(), file.signatures.as_slice());
             add(site, &snapshot, SignedFile::Environment(name), Act::Environment(name, &components), content)
         }
         SignedWhat::Policy => {
             let signed = snapshot.policy()?.ok_or_else(|| nothing("policy.json"))?.signed;
-            let content = (Namespace::Policy, signed.bytes.as_slice(), signed.signatures.as_slice());
+            let content = (&Namespace::policy(), signed.bytes.as_slice(), signed.signatures.as_slice());
             add(site, &snapshot, SignedFile::Policy, Act::Policy, content)
         }
     }
@@ -169,7 +170,7 @@ fn add(
     snapshot: &Snapshot<'_>,
     file: SignedFile<'_>,
     act: Act<'_>,
-    (namespace, message, known): (Namespace, &[u8], &[SignatureFile]),
+    (namespace, message, known): (&Namespace, &[u8], &[SignatureFile]),
 ) -> Result<Signed, Error> {
     let made = signature(site, namespace, message, known)?.ok_or(Distrust::NoKey)?;
     let others = known.iter().filter(|known| known.name != made.file.name).cloned();

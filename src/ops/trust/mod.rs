@@ -154,7 +154,7 @@ impl Trust {
         }))
     }
 
-    fn check(&self, namespace: Namespace, message: &[u8], signatures: &[SignatureFile]) -> Checked {
+    fn check(&self, namespace: &Namespace, message: &[u8], signatures: &[SignatureFile]) -> Checked {
         checked(&self.keyring, namespace, message, signatures, self.at)
     }
 
@@ -163,13 +163,13 @@ impl Trust {
         let Some((keyring, need)) = &self.policy else { return Ok(None) };
         let file = snapshot.map(Snapshot::policy).transpose()?.flatten();
         let file = file.ok_or_else(|| Distrust::NoPolicy { repository: repository.map(Path::to_owned) })?;
-        let found = checked(keyring, Namespace::Policy, &file.signed.bytes, &file.signed.signatures, self.at);
+        let found = checked(keyring, &Namespace::policy(), &file.signed.bytes, &file.signed.signatures, self.at);
         enough("policy.json".to_owned(), *need, found)?;
         Ok(Some(file.policy))
     }
 
     fn manifest(&self, policy: Option<&Policy>, published: &Published) -> Result<(), Error> {
-        let found = self.check(Namespace::Manifest, &published.manifest_bytes, &published.signatures);
+        let found = self.check(&Namespace::manifest(), &published.manifest_bytes, &published.signatures);
         let what = format!("{}@{}", published.component(), published.version());
         let found = enough(what.clone(), self.require, found)?;
         match policy {
@@ -184,7 +184,7 @@ impl Trust {
         name: &EnvironmentName,
         file: &EnvironmentFile,
     ) -> Result<(), Error> {
-        let found = self.check(Namespace::Environment, &file.bytes, &file.signatures);
+        let found = self.check(&Namespace::environment(name), &file.bytes, &file.signatures);
         let what = format!("environments/{name}.json");
         let found = enough(what.clone(), self.environments, found)?;
         let components: Vec<&ComponentType> = file.environment.components.keys().collect();
@@ -232,7 +232,7 @@ fn keyring(keys: &TrustedKeys) -> Result<Keyring, Error> {
 
 fn checked(
     keyring: &Keyring,
-    namespace: Namespace,
+    namespace: &Namespace,
     message: &[u8],
     signatures: &[SignatureFile],
     at: Timestamp,

@@ -107,7 +107,7 @@ fn environments(look: &Look, snapshot: &Snapshot<'_>, files: &mut Vec<Verified>)
         let need = look.trust.as_ref().map_or(0, |trust| trust.environments);
         let path = SignedFile::Environment(&name).path();
         let act = Act::Environment(&name, &components);
-        files.push(look.file(path, Namespace::Environment, act, need, &file.bytes, &file.signatures));
+        files.push(look.file(path, &Namespace::environment(&name), act, need, &file.bytes, &file.signatures));
     }
     Ok(())
 }
@@ -119,11 +119,18 @@ impl Look {
         let act = Act::Publish(component);
         let path = SignedFile::Manifest(component, version).path();
         let bytes = &published.manifest_bytes;
-        files.push(self.file(path, Namespace::Manifest, act, need, bytes, &published.signatures));
+        files.push(self.file(path, &Namespace::manifest(), act, need, bytes, &published.signatures));
         if published.yanked.is_some() {
             let path = SignedFile::Yank(component, version).path();
             let signed = &published.yanked_signed;
-            files.push(self.file(path, Namespace::Yank, act, need, &signed.bytes, &signed.signatures));
+            files.push(self.file(
+                path,
+                &Namespace::yank(component, version),
+                act,
+                need,
+                &signed.bytes,
+                &signed.signatures,
+            ));
         }
     }
 
@@ -132,7 +139,7 @@ impl Look {
             self.trust.as_ref().and_then(|trust| trust.policy.as_ref().map(|(keyring, need)| (keyring, *need)));
         let (keyring, need) = pinned.map_or((self.keyring(), 0), |(keyring, need)| (Some(keyring), need));
         let path = SignedFile::Policy.path();
-        let (signatures, people) = self.look(keyring, Namespace::Policy, bytes, signatures);
+        let (signatures, people) = self.look(keyring, &Namespace::policy(), bytes, signatures);
         let trusted = people.len() >= need;
         Verified { file: path, signatures, people: people.len(), need, missing: Vec::new(), trusted }
     }
@@ -140,7 +147,7 @@ impl Look {
     fn file(
         &self,
         file: String,
-        namespace: Namespace,
+        namespace: &Namespace,
         act: Act<'_>,
         need: usize,
         bytes: &[u8],
@@ -159,7 +166,7 @@ impl Look {
     fn look(
         &self,
         keyring: Option<&Keyring>,
-        namespace: Namespace,
+        namespace: &Namespace,
         bytes: &[u8],
         signatures: &[SignatureFile],
     ) -> (Vec<SignatureLine>, Vec<Person>) {
