@@ -56,7 +56,7 @@ pub(super) fn tell_missing(missing: &[Lack], output: &Output) {
 pub(super) fn verify(site: &Site, args: &RecordVerify, output: &Output) -> Result<ExitCode, Failure> {
     let report = trust::verify(site, &args.references, args.at.as_deref())?;
     if !report.configured {
-        output.warn(&Phrase::refused("verify.not-configured"));
+        output.warn(&Phrase::refused("record-verify.not-configured"));
     }
     output.report(&report, text);
     Ok(if report.is_trusted() { ExitCode::SUCCESS } else { ExitCode::from(status(Kind::Refused)) })
@@ -66,21 +66,21 @@ fn text(report: &Report) -> String {
     let lines = report.files.iter().flat_map(file);
     let bad = report.files.iter().filter(|file| !file.trusted).count();
     let args = [("count", report.files.len().to_string()), ("bad", bad.to_string())];
-    let total = say(if bad == 0 { "verify.all-trusted" } else { "verify.not-trusted" }, &args);
+    let total = say(if bad == 0 { "record-verify.all-trusted" } else { "record-verify.not-trusted" }, &args);
     lines.chain([total]).collect::<Vec<_>>().join("\n")
 }
 
 fn file(verified: &Verified) -> Vec<String> {
     let args =
         [("file", verified.file.clone()), ("people", verified.people.to_string()), ("need", verified.need.to_string())];
-    let mut lines = vec![say(if verified.trusted { "verify.good" } else { "verify.bad" }, &args)];
+    let mut lines = vec![say(if verified.trusted { "record-verify.good" } else { "record-verify.bad" }, &args)];
     for line in &verified.signatures {
         let key = line.fingerprint.map_or_else(|| line.file.clone(), |fingerprint| fingerprint.to_string());
         lines.push(match &line.refused {
-            None => say("verify.signed", &[("key", key), ("who", line.principals.clone().unwrap_or_default())]),
-            Some(why) => say("verify.refused", &[("key", key), ("why", explain::reason(why))]),
+            None => say("record-verify.signed", &[("key", key), ("who", line.principals.clone().unwrap_or_default())]),
+            Some(why) => say("record-verify.refused", &[("key", key), ("why", explain::reason(why))]),
         });
     }
-    lines.extend(verified.missing.iter().map(|lack| say("verify.missing", &[("what", explain::missing(lack))])));
+    lines.extend(verified.missing.iter().map(|lack| say("record-verify.missing", &[("what", explain::missing(lack))])));
     lines
 }

@@ -1,3 +1,5 @@
+//! What a policy grants: by examples, and by rules that hold for every policy.
+
 use proptest::prelude::*;
 
 use super::super::to_canonical_json;
