@@ -18,6 +18,8 @@ pub(in crate::cli) enum RecordCommands {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RecordSign {
+    #[command(flatten)]
+    pub dry: DryRun,
     #[arg(value_name = "TYPE@VERSION", required_unless_present_any = ["env", "policy"])]
     pub reference: Option<Reference>,
     #[arg(long, requires = "reference")]

@@ -20,16 +20,21 @@ pub(super) fn sign(site: &Site, args: &RecordSign, output: &Output) -> Result<()
         (None, Some(name)) => SignedWhat::Environment(name.clone()),
         (None, None) => SignedWhat::Policy,
     };
-    let signed = trust::sign(&site, &what)?;
+    let signed = trust::sign(&site, &what, args.dry.dry_run)?;
     tell_missing(&signed.missing, output);
     output.report(&signed, |signed| {
         let args = [
             ("file", signed.file.clone()),
-            ("key", signed.fingerprint.to_string()),
-            ("commit", signed.commit.chars().take(12).collect()),
-            ("branch", signed.branch.clone()),
+            ("key", signed.fingerprint.map(|key| key.to_string()).unwrap_or_default()),
+            ("commit", signed.commit.as_deref().unwrap_or_default().chars().take(12).collect()),
+            ("branch", signed.branch.clone().unwrap_or_default()),
         ];
-        say(if signed.unchanged { "sign.unchanged" } else { "sign.done" }, &args)
+        let key = match (signed.dry_run, signed.unchanged) {
+            (true, _) => "sign.would",
+            (false, true) => "sign.unchanged",
+            (false, false) => "sign.done",
+        };
+        say(key, &args)
     });
     Ok(())
 }

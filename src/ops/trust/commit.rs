@@ -105,16 +105,18 @@ pub enum SignedWhat {
 pub struct Signed {
     /// The file that was signed, inside the records directory.
     pub file: String,
-    /// The key.
-    pub fingerprint: Fingerprint,
+    /// The key; absent where it was only planned, since only signing tells.
+    pub fingerprint: Option<Fingerprint>,
     /// The commit that holds the signature.
-    pub commit: String,
+    pub commit: Option<String>,
     /// The branch it is on.
-    pub branch: String,
+    pub branch: Option<String>,
     /// Whether it was there already and nothing was committed.
     pub unchanged: bool,
     /// What the policy asks for besides.
     pub missing: Vec<Lack>,
+    /// Whether it was only planned.
+    pub dry_run: bool,
 }
 
 /// `record sign`: adds a signature to what is committed already, in a commit of its own.
@@ -122,7 +124,7 @@ pub struct Signed {
 /// # Errors
 ///
 /// [`Distrust::NoKey`], [`Distrust::NothingToSign`]; as the policy says.
-pub fn sign(site: &Site, what: &SignedWhat) -> Result<Signed, Error> {
+pub fn sign(site: &Site, what: &SignedWhat, dry_run: bool) -> Result<Signed, Error> {
     if site.config.records.sign.is_none() {
         return Err(Distrust::NoKey.into());
     }
@@ -137,7 +139,7 @@ pub fn sign(site: &Site, what: &SignedWhat) -> Result<Signed, Error> {
             let file = SignedFile::Manifest(component, version);
             let content =
                 (&Namespace::manifest(), published.manifest_bytes.as_slice(), published.signatures.as_slice());
-            add(site, &snapshot, file, Act::Publish(component), content)
+            add(site, dry_run, &snapshot, file, Act::Publish(component), content)
         }
         SignedWhat::Yank(reference) => {
             let published = snapshot.resolve(reference)?;
@@ -147,7 +149,7 @@ pub fn sign(site: &Site, what: &SignedWhat) -> Result<Signed, Error> {
             }
             let signed = &published.yanked_signed;
             let content = (&Namespace::yank(component, version), signed.bytes.as_slice(), signed.signatures.as_slice());
-            add(site, &snapshot, SignedFile::Yank(component, version), Act::Publish(component), content)
+            add(site, dry_run, &snapshot, SignedFile::Yank(component, version), Act::Publish(component), content)
         }
         SignedWhat::Environment(name) => {
             let Some(file) = snapshot.environment(name)? else {
@@ -155,43 +157,52 @@ pub fn sign(site: &Site, what: &SignedWhat) -> Result<Signed, Error> {
             };
             let components: Vec<&ComponentType> = file.environment.components.keys().collect();
             let content = (&Namespace::environment(name), file.bytes.as_slice(), file.signatures.as_slice());
-            add(site, &snapshot, SignedFile::Environment(name), Act::Environment(name, &components), content)
+            add(site, dry_run, &snapshot, SignedFile::Environment(name), Act::Environment(name, &components), content)
         }
         SignedWhat::Policy => {
             let signed = snapshot.policy()?.ok_or_else(|| nothing("policy.json"))?.signed;
             let content = (&Namespace::policy(), signed.bytes.as_slice(), signed.signatures.as_slice());
-            add(site, &snapshot, SignedFile::Policy, Act::Policy, content)
+            add(site, dry_run, &snapshot, SignedFile::Policy, Act::Policy, content)
         }
     }
 }
 
 fn add(
     site: &Site,
+    dry_run: bool,
     snapshot: &Snapshot<'_>,
     file: SignedFile<'_>,
     act: Act<'_>,
     (namespace, message, known): (&Namespace, &[u8], &[SignatureFile]),
 ) -> Result<Signed, Error> {
+    let mut signed = Signed {
+        file: file.path(),
+        fingerprint: None,
+        commit: None,
+        branch: None,
+        unchanged: false,
+        missing: Vec::new(),
+        dry_run,
+    };
+    if dry_run {
+        return Ok(signed);
+    }
     let made = signature(site, namespace, message, known)?.ok_or(Distrust::NoKey)?;
     let others = known.iter().filter(|known| known.name != made.file.name).cloned();
     let all: Vec<_> = others.chain([made.file.clone()]).collect();
     // Whoever signs the policy is judged by the hosts that pin its keys, not by the file that is signed.
-    let missing = match act {
-        Act::Policy => Vec::new(),
-        act => admit(site, snapshot, act, (namespace, message), &all)?,
-    };
+    if !matches!(act, Act::Policy) {
+        signed.missing = admit(site, snapshot, act, (namespace, message), &all)?;
+    }
     let subject = format!("sign {}", file.path());
     let change = Change::new(&subject, &format!("Key: {}", made.fingerprint));
     let change = change.signature(file, known, &made.file);
     let committed = site.repository()?.commit(&change, &site.author())?;
-    Ok(Signed {
-        file: file.path(),
-        fingerprint: made.fingerprint,
-        commit: committed.commit,
-        branch: committed.branch,
-        unchanged: !committed.is_new,
-        missing,
-    })
+    signed.fingerprint = Some(made.fingerprint);
+    signed.commit = Some(committed.commit);
+    signed.branch = Some(committed.branch);
+    signed.unchanged = !committed.is_new;
+    Ok(signed)
 }
 
 /// Whether a policy asks anybody for a signature of this.
