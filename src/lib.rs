@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | 0 | [`model`], [`config`] | values and the configuration's schema: no files, no network, no clock |
 //! | 1 | [`fsx`], [`codec`], [`process`] | the only user of `std::fs`; one file per compression; running the user's programs |
-//! | 2 | [`archive`], [`store`], [`target`], [`records`] | trees and packages, the cache, places, the git repository |
+//! | 2 | [`archive`], [`store`], [`target`], [`records`], [`trust`] | trees and packages, the cache, places, the git repository, signatures |
 //! | 3 | [`transfer`], [`deploy`] | moving bytes; the root on this host |
 //! | 4 | [`ops`] | one file per thing a user does; returns a typed report, never prints |
 //! | 5 | [`cli`] | arguments, words, exit status: the only room that knows the terminal and the environment |
@@ -29,3 +29,4 @@ pub mod records;
 pub mod store;
 pub mod target;
 pub mod transfer;
+pub mod trust;

@@ -9,10 +9,11 @@ mod env;
 mod record;
 
 pub(super) use env::EnvCommands;
-pub(super) use record::{RecordCommands, RecordImport, RecordUrl};
+pub(super) use record::{RecordCommands, RecordImport, RecordSign, RecordUrl, RecordVerify};
 
 use super::words::say_opt;
 use crate::model::{Choice, ComponentType, EnvironmentName, Reference, Span, SpanError, Timestamp, Version};
+use crate::ops::trust::Rewrite;
 
 #[derive(Debug, Parser)]
 #[command(name = "deploy-tool", version, disable_help_subcommand = true)]
@@ -122,6 +123,9 @@ pub(super) struct Publish {
     pub what: String,
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub to: Vec<String>,
+    // With `=`, so that what stands behind it is never taken for a key.
+    #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub sign: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -155,6 +159,8 @@ pub(super) struct Deploy {
     pub confirm: Option<Span>,
     #[arg(long)]
     pub force: bool,
+    #[arg(long, value_name = "OLD..NEW", conflicts_with_all = ["at", "record", "repair", "watch"], value_parser = rewrite)]
+    pub accept_rewrite: Option<Rewrite>,
     #[arg(long, conflicts_with_all = ["at", "record", "url"])]
     pub repair: bool,
 }
@@ -308,6 +314,10 @@ pub(super) struct Doctor {
 
 fn compression(text: &str) -> Result<Choice, String> {
     Choice::named(text).ok_or_else(|| Choice::names().collect::<Vec<_>>().join(", "))
+}
+
+fn rewrite(text: &str) -> Result<Rewrite, String> {
+    text.parse().map_err(|_| say_opt("deploy.rewrite").unwrap_or_default())
 }
 
 /// How often to look: never without a pause.

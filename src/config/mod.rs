@@ -26,12 +26,13 @@ mod targets;
 mod template;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 pub use checks::{Health, Hook, Hooks, Probe, Program};
 pub use error::{Error, Place, Problem, Shape, Warning};
 pub use settings::{
-    Component, Config, DEFAULT_EXCLUDES, Deploy, Keep, Link, Mtime, Pack, Project, Publish, Records, Store, Target,
-    Verify, levels,
+    Component, Config, DEFAULT_EXCLUDES, Deploy, Keep, Link, Mtime, Pack, PolicyTrust, Project, Publish, Records,
+    Store, Target, Trust, TrustedKeys, Verify, levels,
 };
 pub use targets::{Addressing, Azure, Bos, BosAuth, Gcs, Http, KeyPair, Login, Oci, S3, Secret, TargetPlace};
 pub use template::{Found, template};

@@ -10,6 +10,7 @@ use super::reader::{Context, Item, keys, path};
 use super::settings::{Deploy, Keep, Link, Publish, Records, Store, Target, Verify};
 use super::suggest::nearest;
 use super::targets::target;
+use super::trust::trust;
 use crate::model::{ByteSize, Span};
 
 const DEFAULT_KEEP: u32 = 5;
@@ -25,7 +26,7 @@ const DEFAULT_STORE_SIZE: ByteSize = ByteSize(50 << 30);
 
 /// `records`.
 pub(super) fn records(item: Option<Item<'_>>, base: &Path) -> Result<Records, Error> {
-    let [repository, branch, directory] = keys(item, ["repository", "branch", "directory"])?;
+    let [repository, branch, directory, sign] = keys(item, ["repository", "branch", "directory", "sign"])?;
     let branch = branch.map(|item| match item.text()? {
         name if git2::Branch::name_is_valid(&name).unwrap_or(false) => Ok(name),
         _ => Err(item.error(Problem::Branch { value: item.shown() })),
@@ -34,6 +35,7 @@ pub(super) fn records(item: Option<Item<'_>>, base: &Path) -> Result<Records, Er
         repository: path(repository, base)?,
         branch: branch.transpose()?,
         directory: directory.map(|item| inside(&item)).transpose()?.unwrap_or_else(|| "records".into()),
+        sign: path(sign, base)?,
     })
 }
 
@@ -117,6 +119,7 @@ pub(super) fn deploy(item: Option<Item<'_>>, base: &Path, publish: &Publish) -> 
         "hooks",
         "health",
         "confirm",
+        "trust",
     ];
     let [
         root,
@@ -134,6 +137,7 @@ pub(super) fn deploy(item: Option<Item<'_>>, base: &Path, publish: &Publish) -> 
         hook_items,
         health_item,
         confirm,
+        trust_item,
     ] = keys(item, known)?;
     let sources = match sources {
         Some(item) => tiers(item, &publish.targets)?,
@@ -178,6 +182,7 @@ pub(super) fn deploy(item: Option<Item<'_>>, base: &Path, publish: &Publish) -> 
         share_with: paths(share_with, base)?,
         verify: verify.map(|item| item.choice(&VERIFY)).transpose()?.unwrap_or_default(),
         keep: Keep { last: count(last)?.unwrap_or(DEFAULT_KEEP), days: count(days)? },
+        trust: trust_item.map(|item| trust(item, base)).transpose()?,
     })
 }
 

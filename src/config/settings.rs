@@ -122,6 +122,8 @@ pub struct Records {
     pub branch: Option<String>,
     /// The directory in the repository, relative and without `..`; empty for its top. `records` where none is given.
     pub directory: PathBuf,
+    /// The key that what is committed is signed with: a private key, or the public one of a key that the agent has.
+    pub sign: Option<PathBuf>,
 }
 
 /// `publish`.
@@ -180,6 +182,39 @@ pub struct Deploy {
     pub allow_shared_root: bool,
     /// Which versions are kept.
     pub keep: Keep,
+    /// Whose signatures what is deployed needs; `None` for nobody's.
+    pub trust: Option<Trust>,
+}
+
+/// `deploy.trust`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    /// Which key is whose.
+    pub keys: TrustedKeys,
+    /// How many people have to sign a manifest; 1 where nothing is given.
+    pub require: usize,
+    /// How many people have to sign an environment; 0 where nothing is given.
+    pub environments: usize,
+    /// Who may sign the policy; `None` where the records need none.
+    pub policy: Option<PolicyTrust>,
+}
+
+/// Files of public keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustedKeys {
+    /// Which key is whose, as in ssh-keygen(1).
+    pub allowed_signers: PathBuf,
+    /// Keys that count no more.
+    pub revoked: Option<PathBuf>,
+}
+
+/// `deploy.trust.policy`: the keys that the records' policy has to be signed with. They come from the host alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyTrust {
+    /// Which key is whose.
+    pub keys: TrustedKeys,
+    /// How many people have to sign it; 1 where nothing is given.
+    pub require: usize,
 }
 
 /// `deploy.link`: what is tried for a file that another version has. What the file system refuses falls to the next way.

@@ -151,6 +151,11 @@ impl Layout {
         self.state().join("custom-links.json")
     }
 
+    /// `.deploy-tool/seen.json`
+    pub fn seen(&self) -> PathBuf {
+        self.state().join("seen.json")
+    }
+
     /// `.deploy-tool/rejected/`
     pub fn rejected(&self) -> PathBuf {
         self.state().join("rejected")

@@ -1,5 +1,5 @@
 //! The words of the product as values: digests, names, versions, references, paths, trees, manifests, records,
-//! environments.
+//! environments, the policy.
 //!
 //! Promises: a value that exists is valid, because every newtype is made only by parsing; canonical JSON has one
 //! spelling for one meaning. Must not know: files, network, clock, terminal.
@@ -11,6 +11,8 @@ mod index;
 mod manifest;
 mod name;
 mod path;
+mod pattern;
+mod policy;
 mod record;
 mod reference;
 mod shape;
@@ -32,6 +34,8 @@ pub use manifest::{
 };
 pub use name::{ComponentType, EnvironmentName, NameError};
 pub use path::{MAX_PATH_BYTES, PathError, TreePath};
+pub use pattern::matches_pattern;
+pub use policy::{Act, Lack, Owners, Policy, Role, Rule, Signer, Verdict, judge, names as policy_names};
 pub use record::{
     AzurePlace, BosPlace, FilesystemPlace, GcsPlace, HttpPlace, Location, OciPlace, Place, Record, RecordComponent,
     RecordManifest, RecordPackage, S3Place, Yank,

@@ -14,7 +14,7 @@ use super::release::{self, Checks};
 use super::resolve::{Resolved, deployable, resolve};
 use super::stage::{self, Asked, Staging};
 use super::status::Hold;
-use super::{Error, OnProgress, Site};
+use super::{Error, OnProgress, Site, trust};
 use crate::deploy::{
     Action, EntryComponent, EntryEnvironment, Error as DeployError, HistoryEntry, Install, Plan, Recovery,
     Request as Wanted, Staged, State, View, Ways, begin, plan,
@@ -177,6 +177,7 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
     }
     let (root, recovery) = site.change()?;
     let plan = planned(Some(root.view()), &root.view().state()?)?;
+    trust::remember(site, &root, resolved.tip.as_ref())?;
     let mut components: Vec<Component> = wanted.iter().map(|published| present(published, &plan)).collect();
     let mut checks = Checks::default();
     if !plan.is_empty() {

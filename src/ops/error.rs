@@ -78,6 +78,9 @@ pub enum Error {
     /// The records repository said no.
     #[error(transparent)]
     Records(#[from] records::Error),
+    /// Signatures or the policy said no, or what the root has seen.
+    #[error(transparent)]
+    Distrust(#[from] super::trust::Distrust),
     /// The root said no.
     #[error(transparent)]
     Deploy(#[from] deploy::Error),

@@ -36,6 +36,7 @@ mod site;
 mod stage;
 pub mod status;
 pub mod store;
+pub mod trust;
 pub mod undeploy;
 mod upload;
 pub mod url;

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::choose::{self, Chosen};
-use super::{Error, OnProgress, Site, fetch, upload};
+use super::{Error, OnProgress, Site, fetch, trust, upload};
 use crate::archive;
 use crate::fsx;
 use crate::model::{
-    ComponentType, Compression, Index, Location, Manifest, Place, Record, RecordComponent, RecordManifest,
+    Act, ComponentType, Compression, Index, Lack, Location, Manifest, Place, Record, RecordComponent, RecordManifest,
     RecordPackage, Sha256, Version,
 };
-use crate::records::{Published, publish_change};
+use crate::records::{Published, SignedFile, publish_change};
 use crate::store::{Reader, Store};
 use crate::target;
 use crate::transfer::Uploaded;
+use crate::trust::{Fingerprint, Namespace};
 
 /// What is to be published.
 #[derive(Debug, Clone)]
@@ -64,6 +65,12 @@ pub struct Report {
     pub branch: Option<String>,
     /// Whether the record was there already and nothing was committed.
     pub unchanged: bool,
+    /// The key that signed the manifest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<Fingerprint>,
+    /// What the policy asks for besides, before hosts take the version.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Lack>,
     /// Whether it was only planned.
     pub dry_run: bool,
 }
@@ -115,6 +122,8 @@ pub fn publish(
         commit: None,
         branch: None,
         unchanged: before.as_ref().is_some_and(|p| targets.iter().all(|target| holds(p, target.name()))),
+        signed_by: None,
+        missing: Vec::new(),
         dry_run,
     };
     if !site.own_repository || site.has_repository()? {
@@ -132,9 +141,19 @@ pub fn publish(
         (None, What::File(path)) => from_file(&store, path, bytes, manifest)?,
     };
     let repository = site.repository()?;
+    let known = before.as_ref().map(|published| published.signatures.as_slice()).unwrap_or_default();
+    // Before a byte is uploaded: the key may be a token that nobody touches, or of somebody who may not publish this.
+    let signature = trust::signature(site, &Namespace::manifest(), &local.bytes, known)?;
+    let all: Vec<_> = known.iter().chain(signature.as_ref().map(|made| &made.file)).cloned().collect();
+    let content = (&Namespace::manifest(), local.bytes.as_slice());
+    report.missing = trust::admit(site, &repository.snapshot(None)?, Act::Publish(&report.component), content, &all)?;
+    report.signed_by = signature.as_ref().map(|made| made.fingerprint);
     let uploaded = upload::upload(site, &store, &local, &targets, broken, progress)?;
     let record = record(site, &local, before.as_ref(), &targets, &uploaded);
-    let change = publish_change(&local.bytes, &record, before.as_ref())?;
+    let mut change = publish_change(&local.bytes, &record, before.as_ref())?;
+    if let Some(made) = &signature {
+        change = change.signature(SignedFile::Manifest(&report.component, &report.version), known, &made.file);
+    }
     let committed = repository.commit(&change, &site.author())?;
     store
         .mark_published(&report.component, &report.version, site.caller.now)

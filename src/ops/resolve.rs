@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use super::access::Access;
+use super::trust::{self, Tip};
 use super::{Error, Site, record};
 use crate::deploy::EntryEnvironment;
 use crate::model::{ComponentType, EnvironmentName, Pin, Reference, Selector};
-use crate::records::{Published, Repository, Snapshot, read_file};
+use crate::records::{EnvironmentFile, Published, Repository, Snapshot, read_file};
 
 /// What is to be deployed.
 #[derive(Debug, Clone)]
@@ -43,33 +44,44 @@ pub(super) struct Resolved {
     pub commit: Option<String>,
     /// The environment that names the versions.
     pub environment: Option<EntryEnvironment>,
+    /// The tip of the branch they were read at, which the root has to remember; `None` for a commit that was named.
+    pub tip: Option<Tip>,
 }
 
 /// What is asked for, from git objects or from record files.
 ///
 /// # Errors
 ///
-/// Nothing answers to it, or it is not what an environment pins.
+/// Nothing answers to it, it is not what an environment pins, it is not signed as this host asks, or the branch went back.
 pub(super) fn resolve(site: &Site, what: &What) -> Result<Resolved, Error> {
     let resolved = match what {
         What::References(references, at) => {
             let repository = record::existing(site)?;
             let snapshot = repository.snapshot(at.as_deref())?;
             let found = references.iter().map(|reference| snapshot.resolve(reference));
-            from_git(&repository, &snapshot, found.collect::<Result<_, _>>()?, None)
+            let found: Vec<_> = found.collect::<Result<_, _>>()?;
+            trust::require(site, Some(&snapshot), &found, None)?;
+            from_git(site, &repository, &snapshot, found, None, at.is_none())?
         }
         What::Environment(follow) => {
             let repository = record::existing(site)?;
             let snapshot = repository.snapshot(follow.at.as_deref())?;
-            let (wanted, environment) = pinned(&snapshot, &follow.name)?;
-            from_git(&repository, &snapshot, wanted, Some(environment))
+            let file = match snapshot.environment(&follow.name)? {
+                Some(file) => file,
+                None => {
+                    let known = snapshot.environments()?;
+                    return Err(Error::NoEnvironment { name: follow.name.clone(), known });
+                }
+            };
+            let (wanted, environment) = pinned(&snapshot, &follow.name, &file)?;
+            trust::require(site, Some(&snapshot), &wanted, Some((&follow.name, &file)))?;
+            from_git(site, &repository, &snapshot, wanted, Some(environment), follow.at.is_none())?
         }
-        What::Records(paths) => Resolved {
-            wanted: paths.iter().map(|path| read_file(path)).collect::<Result<_, _>>()?,
-            top: None,
-            commit: None,
-            environment: None,
-        },
+        What::Records(paths) => {
+            let wanted: Vec<_> = paths.iter().map(|path| read_file(path)).collect::<Result<_, _>>()?;
+            trust::require(site, None, &wanted, None)?;
+            Resolved { wanted, top: None, commit: None, environment: None, tip: None }
+        }
     };
     for (i, published) in resolved.wanted.iter().enumerate() {
         if resolved.wanted.iter().take(i).any(|other| other.component() == published.component()) {
@@ -80,13 +92,24 @@ pub(super) fn resolve(site: &Site, what: &What) -> Result<Resolved, Error> {
 }
 
 fn from_git(
+    site: &Site,
     repository: &Repository,
     snapshot: &Snapshot<'_>,
     wanted: Vec<Published>,
     environment: Option<EntryEnvironment>,
-) -> Resolved {
+    is_tip: bool,
+) -> Result<Resolved, Error> {
     let commit = snapshot.commit_id().map(str::to_owned);
-    Resolved { wanted, top: Some(repository.root().to_owned()), commit, environment }
+    let tip = match commit.clone().filter(|_| is_tip) {
+        Some(commit) => {
+            let environment = environment.as_ref().map(|environment| (environment.name.clone(), environment.serial));
+            let tip = Tip { branch: repository.identity()?, commit, environment };
+            trust::check_tip(site, repository, &tip)?;
+            Some(tip)
+        }
+        None => None,
+    };
+    Ok(Resolved { wanted, top: Some(repository.root().to_owned()), commit, environment, tip })
 }
 
 /// The version that an environment pins, withdrawn or not.
@@ -125,11 +148,12 @@ pub(super) fn require_not_yanked(published: &Published) -> Result<(), Error> {
 }
 
 /// The versions that an environment pins; each record has to name the package that the pin does.
-fn pinned(snapshot: &Snapshot<'_>, name: &EnvironmentName) -> Result<(Vec<Published>, EntryEnvironment), Error> {
-    let environment = match snapshot.environment(name)? {
-        Some(file) => file.environment,
-        None => return Err(Error::NoEnvironment { name: name.clone(), known: snapshot.environments()? }),
-    };
+fn pinned(
+    snapshot: &Snapshot<'_>,
+    name: &EnvironmentName,
+    file: &EnvironmentFile,
+) -> Result<(Vec<Published>, EntryEnvironment), Error> {
+    let environment = &file.environment;
     let mut wanted = Vec::new();
     for (component, pin) in &environment.components {
         wanted.push(published(snapshot, name, component, pin)?);

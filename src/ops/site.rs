@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::trust::Rewrite;
 use super::{Error, settle};
 use crate::config::{Config, Secret, Target, TargetPlace};
 use crate::deploy::{CustomLink, Others, Recovery, Root, View, Who};
@@ -55,6 +56,8 @@ pub struct Site {
     pub url: Option<Secret>,
     /// Whether versions are taken that are marked bad on this root.
     pub force: bool,
+    /// A rewrite of the branch of the records that is known and accepted.
+    pub accept_rewrite: Option<Rewrite>,
     /// What targets look up outside the configuration.
     pub ambient: Ambient,
     /// Who asks.
@@ -126,6 +129,7 @@ impl Site {
             store: plain(&overrides.store.unwrap_or_else(|| config.store.path.clone())),
             url: None,
             force: false,
+            accept_rewrite: None,
             config,
             ambient,
             caller,

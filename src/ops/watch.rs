@@ -49,7 +49,8 @@ impl Watch {
         if self.settled.as_ref() == Some(&seen) {
             return Ok(Look::Quiet);
         }
-        let follow = Follow { at: seen.tip.clone(), ..self.follow.clone() };
+        // At the tip, whichever it is by then: where it has moved since, the next look finds nothing to do.
+        let follow = Follow { at: None, ..self.follow.clone() };
         let done = deploy(site, &What::Environment(follow), false, progress);
         // A release that did not stand ended the hold, too; one that begins later is not ours to end.
         self.follow.resume = self.follow.resume && is_held(site)?;

@@ -1,12 +1,12 @@
 //! Running programs of the user: hooks and health checks. The only room that waits for them.
 //!
-//! Promises: a program gets exactly the environment it is given, and no input; it leads a process group of its own, and
+//! Promises: a program gets exactly the environment and input it is given; it leads a process group of its own, and
 //! when its time is over the whole group is killed; of what it says (stdout and stderr, in the order it was written) the
 //! last [`KEPT`] bytes are kept, however much it is. What a program leaves running when it ends is left running: a hook
 //! may start a service. Must not know: why it is run.
 
 use std::collections::BTreeMap;
-use std::io::{self, PipeReader, Read as _};
+use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -75,9 +75,22 @@ pub struct Error {
 ///
 /// It cannot be started: it is not there, is no program, or there are too many.
 pub fn run(command: &Command<'_>, limit: Duration) -> Result<Ran, Error> {
+    wait_for(command, None, limit)
+}
+
+/// The same, with `input` on its standard input. What it does not read is nobody's loss.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_with_input(command: &Command<'_>, input: &[u8], limit: Duration) -> Result<Ran, Error> {
+    wait_for(command, Some(input), limit)
+}
+
+fn wait_for(command: &Command<'_>, input: Option<&[u8]>, limit: Duration) -> Result<Ran, Error> {
     let begun = Instant::now();
     let error = |source| Error { program: command.program.to_owned(), source };
-    let (mut child, pipe) = start(command).map_err(error)?;
+    let (mut child, pipe) = start(command, input).map_err(error)?;
     let mut output = Output { pipe: Some(pipe), kept: Vec::new() };
     let status = loop {
         if let Some(status) = child.try_wait().map_err(error)? {
@@ -97,13 +110,20 @@ pub fn run(command: &Command<'_>, limit: Duration) -> Result<Ran, Error> {
     Ok(Ran { ended, output: output.kept, took: begun.elapsed() })
 }
 
-fn start(command: &Command<'_>) -> io::Result<(Child, PipeReader)> {
+fn start(command: &Command<'_>, input: Option<&[u8]>) -> io::Result<(Child, PipeReader)> {
     // One pipe for both, so that the lines stay in order. It is ours alone to close: `writer` goes with this function.
     let (reader, writer) = io::pipe()?;
     let mut child = std::process::Command::new(command.program);
     child.args(command.args).current_dir(command.dir).env_clear().envs(command.environment);
-    child.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).process_group(0);
-    Ok((child.spawn()?, reader))
+    let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
+    child.stdin(stdin).stdout(writer.try_clone()?).stderr(writer).process_group(0);
+    let mut child = child.spawn()?;
+    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+        // Beside us, since it may read late or never; a write then ends with the last reader of the pipe.
+        let input = input.to_vec();
+        std::thread::spawn(move || stdin.write_all(&input));
+    }
+    Ok((child, reader))
 }
 
 /// Kills the group that `child` leads. It is not reaped before, so its number cannot be another's.
@@ -190,6 +210,19 @@ mod tests {
     fn it_has_no_input_and_no_environment_but_the_given_one() {
         let ran = shell("cat; env | grep -v -e ^PWD= -e ^_= -e ^SHLVL= | sort", LONG, &[("A", "1")]).expect("run");
         assert_eq!(String::from_utf8_lossy(&ran.output), "A=1\nPATH=/usr/local/bin:/usr/bin:/bin\n");
+    }
+
+    #[test]
+    fn input_is_given_whole_and_not_waited_for() {
+        let environment = [("PATH".to_owned(), "/usr/bin:/bin".to_owned())].into();
+        let sh = |script: &str| {
+            let args = ["-c".to_owned(), script.to_owned()];
+            let (program, dir) = (Path::new("sh"), Path::new("/"));
+            run_with_input(&Command { program, args: &args, dir, environment: &environment }, &[b'x'; 300_000], LONG)
+        };
+        let ran = sh("sleep 0.1; wc -c").expect("run");
+        assert_eq!((ran.ended, String::from_utf8_lossy(&ran.output).trim()), (Ended::Exit(0), "300000"));
+        assert_eq!(sh("exit 3").expect("run").ended, Ended::Exit(3));
     }
 
     #[test]

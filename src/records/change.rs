@@ -72,6 +72,8 @@ pub fn publish_change(manifest_bytes: &[u8], record: &Record, before: Option<&Pu
         manifest_at: at(MANIFEST),
         yanked: None,
         yanked_at: at(YANKED),
+        signatures: Vec::new(),
+        yanked_signatures: Vec::new(),
     };
     let now = parts.check(before.map(|b| (b.component(), b.version())))?;
     if let Some(before) = before {

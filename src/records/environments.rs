@@ -5,6 +5,7 @@ use git2::ObjectType;
 use super::ENVIRONMENTS;
 use super::change::Change;
 use super::error::Error;
+use super::signatures::SignatureFile;
 use super::snapshot::Snapshot;
 use crate::model::{Environment, EnvironmentName, to_canonical_json};
 
@@ -15,6 +16,8 @@ pub struct EnvironmentFile {
     pub environment: Environment,
     /// The committed bytes.
     pub bytes: Vec<u8>,
+    /// Their signatures. Those of former bytes may be among them.
+    pub signatures: Vec<SignatureFile>,
 }
 
 impl Snapshot<'_> {
@@ -42,7 +45,8 @@ impl Snapshot<'_> {
         let file = self.at(&path(name));
         let Some(bytes) = self.blob(&tree, &format!("{name}.json"), &file)? else { return Ok(None) };
         let environment = Environment::parse(&bytes).map_err(|source| Error::Schema { file, source })?;
-        Ok(Some(EnvironmentFile { environment, bytes }))
+        let signatures = self.signatures(&tree, ENVIRONMENTS, &format!("{name}.json"))?;
+        Ok(Some(EnvironmentFile { environment, bytes, signatures }))
     }
 
     fn environments_tree(&self) -> Result<Option<git2::Tree<'_>>, Error> {

@@ -115,6 +115,16 @@ pub enum Error {
         /// What libgit2 said.
         reason: String,
     },
+    /// More signatures beside a file than are read.
+    #[error("`{file}` holds {count} signatures, over {limit}")]
+    TooManySignatures {
+        /// The directory.
+        file: FileAt,
+        /// How many there are.
+        count: usize,
+        /// How many are read.
+        limit: usize,
+    },
     /// A directory, symbolic link or submodule where a file belongs, or a file where a directory belongs.
     #[error("`{file}` is not what belongs there")]
     WrongKind {

@@ -6,6 +6,8 @@
 //!   packages/<type>/<version>/record.json         locations may be added, nothing else changes
 //!   packages/<type>/<version>/yanked.json         present when withdrawn
 //!   environments/<name>.json                      which version of each component belongs there
+//!   policy.json                                   who may do what
+//!   <any of these>.sigs/<fingerprint>.sig         signatures of manifest, note, environment and policy, one file a signer
 //! ```
 //!
 //! | file | what lives there |
@@ -14,6 +16,7 @@
 //! | `snapshot`, `resolve` | reading one commit: listing, getting, from a reference to one version |
 //! | `published` | one published version, and the checks that every reader makes |
 //! | `environments` | environments of one commit, and the change that sets one |
+//! | `policy`, `signatures` | the policy of one commit; signatures beside a file |
 //! | `change` | what is to be committed, and what must stand there before |
 //! | `commit` | from a change to a commit on a branch; compare-and-swap |
 //! | `checkout`, `index` | a work tree that has the branch checked out: its files and its index |
@@ -33,10 +36,12 @@ mod condition;
 mod environments;
 mod error;
 mod index;
+mod policy;
 mod published;
 mod repository;
 mod resolve;
 mod schema;
+mod signatures;
 mod snapshot;
 mod source;
 mod unfinished;
@@ -46,9 +51,11 @@ pub use commit::{Author, Committed};
 pub use condition::Remote;
 pub use environments::{EnvironmentFile, environment_change};
 pub use error::{Doing, Error, FileAt, Match};
+pub use policy::PolicyFile;
 pub use published::{Published, read_file};
 pub use repository::{DEFAULT_DIRECTORY, Repository};
 pub use schema::schemas;
+pub use signatures::{SignatureFile, Signed, SignedFile};
 pub use snapshot::Snapshot;
 pub use source::source_state;
 
@@ -57,6 +64,7 @@ const ENVIRONMENTS: &str = "environments";
 const MANIFEST: &str = "manifest.json";
 const RECORD: &str = "record.json";
 const YANKED: &str = "yanked.json";
+const POLICY: &str = "policy.json";
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::error::{Error, FileAt};
+use super::signatures::{SignatureFile, Signed, read_beside};
 use super::{MANIFEST, YANKED};
 use crate::fsx;
 use crate::model::{ComponentType, Manifest, Record, SchemaError, Sha256, Version, Yank};
@@ -23,8 +24,12 @@ pub struct Published {
     pub record: Record,
     /// Its committed bytes.
     pub record_bytes: Vec<u8>,
+    /// The signatures of the manifest.
+    pub signatures: Vec<SignatureFile>,
     /// Why it was withdrawn, where it was.
     pub yanked: Option<Yank>,
+    /// The committed bytes of that note and their signatures; empty where it was not withdrawn.
+    pub yanked_signed: Signed,
     /// The commit it was read from; `None` for a file on the disk.
     pub commit: Option<String>,
 }
@@ -54,6 +59,8 @@ pub(super) struct Parts {
     pub manifest_at: FileAt,
     pub yanked: Option<Vec<u8>>,
     pub yanked_at: FileAt,
+    pub signatures: Vec<SignatureFile>,
+    pub yanked_signatures: Vec<SignatureFile>,
 }
 
 impl Parts {
@@ -67,6 +74,8 @@ impl Parts {
         };
         let record = Record::parse(&record_bytes).map_err(at(&self.record_at))?;
         let manifest = Manifest::parse(&manifest_bytes).map_err(at(&self.manifest_at))?;
+        let yanked_signed =
+            Signed { bytes: self.yanked.clone().unwrap_or_default(), signatures: self.yanked_signatures };
         let yanked = self.yanked.map(|bytes| serde_json::from_slice::<Yank>(&bytes));
         let yanked = yanked.transpose().map_err(|e| at(&self.yanked_at)(SchemaError::Json(e)))?;
 
@@ -85,7 +94,17 @@ impl Parts {
             return Err(Error::PackageDiffers { file: self.record_at });
         }
         let commit = self.record_at.commit;
-        Ok(Published { manifest, manifest_sha256, manifest_bytes, record, record_bytes, yanked, commit })
+        Ok(Published {
+            manifest,
+            manifest_sha256,
+            manifest_bytes,
+            record,
+            record_bytes,
+            signatures: self.signatures,
+            yanked,
+            yanked_signed,
+            commit,
+        })
     }
 }
 
@@ -102,7 +121,7 @@ fn placed(
 }
 
 /// Reads a record from the disk, without git: `path` is `record.json`, `manifest.json` lies beside it, and so may
-/// `yanked.json`.
+/// `yanked.json` and the signatures of both.
 ///
 /// # Errors
 ///
@@ -118,6 +137,8 @@ pub fn read_file(path: &Path) -> Result<Published, Error> {
         manifest_at: at(&manifest),
         yanked: read_small(&yanked)?,
         yanked_at: at(&yanked),
+        signatures: read_beside(&manifest)?,
+        yanked_signatures: read_beside(&yanked)?,
     };
     parts.check(None)
 }

@@ -132,6 +132,35 @@ impl Repository {
         tip(&self.git, &name).during(Doing::Read, &self.root)
     }
 
+    /// The repository and the branch that is read, for who remembers what was seen of it.
+    ///
+    /// # Errors
+    ///
+    /// References that cannot be read.
+    pub fn identity(&self) -> Result<String, Error> {
+        let reference = match self.target() {
+            Err(Error::Detached { .. }) => "HEAD".to_owned(),
+            reference => reference?,
+        };
+        Ok(format!("{}#{reference}", self.root.display()))
+    }
+
+    /// Whether commit `new` is `old` or comes after it. One that is not there any more is before nothing.
+    ///
+    /// # Errors
+    ///
+    /// Damaged objects.
+    pub fn descends(&self, new: &str, old: &str) -> Result<bool, Error> {
+        if new == old {
+            return Ok(true);
+        }
+        let (Ok(new), Ok(old)) = (git2::Oid::from_str(new), git2::Oid::from_str(old)) else { return Ok(false) };
+        if optional(self.git.find_commit(old)).during(Doing::Read, &self.root)?.is_none() {
+            return Ok(false);
+        }
+        self.git.graph_descendant_of(new, old).during(Doing::Read, &self.root)
+    }
+
     /// Whether a commit can be made at all: a branch is meant. Asked before anything is done that a commit shall record.
     ///
     /// # Errors

@@ -66,7 +66,8 @@ impl<'r> Snapshot<'r> {
     /// A file that is missing, damaged, misplaced, or does not agree with the others.
     pub fn get(&self, component: &ComponentType, version: &Version) -> Result<Option<Published>, Error> {
         let Some(tree) = self.version(component, version)? else { return Ok(None) };
-        let file = |name: &str| self.at(&format!("{PACKAGES}/{component}/{version}/{name}"));
+        let above = format!("{PACKAGES}/{component}/{version}");
+        let file = |name: &str| self.at(&format!("{above}/{name}"));
         let (record_at, manifest_at, yanked_at) = (file(RECORD), file(MANIFEST), file(YANKED));
         let parts = Parts {
             record: self.blob(&tree, RECORD, &record_at)?,
@@ -75,6 +76,8 @@ impl<'r> Snapshot<'r> {
             record_at,
             manifest_at,
             yanked_at,
+            signatures: self.signatures(&tree, &above, MANIFEST)?,
+            yanked_signatures: self.signatures(&tree, &above, YANKED)?,
         };
         if parts.record.is_none() && parts.manifest.is_none() {
             return Ok(None);
@@ -99,6 +102,15 @@ impl<'r> Snapshot<'r> {
     fn version(&self, component: &ComponentType, version: &Version) -> Result<Option<Tree<'r>>, Error> {
         let Some(parent) = self.component(component)? else { return Ok(None) };
         self.tree_in(&parent, Path::new(version.as_str()), &format!("{PACKAGES}/{component}/{version}"))
+    }
+
+    /// The records directory, where there is one.
+    pub(super) fn records_tree(&self) -> Result<Option<Tree<'r>>, Error> {
+        let Some(top) = &self.top else { return Ok(None) };
+        match self.repository.inside("") {
+            path if path.as_os_str().is_empty() => Ok(Some(top.clone())),
+            path => self.tree_in(top, &path, ""),
+        }
     }
 
     /// The tree at `path` below `parent`; `shown` is its path inside the records directory, for the error.

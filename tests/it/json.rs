@@ -18,6 +18,7 @@ fn busy() -> Env {
     env.ok(&["pack", "--type", "config", "--version", "1.0.0"]);
     env.ok(&["publish", "config@1.0.0"]);
     env.git_init("rebuilt");
+    super::signatures::keygen(&env, "mei", "ed25519");
     env.ok(&["env", "set", "model@1.0.1", "config@1.0.0", "--env", "prod"]);
     env.ok(&["env", "set", "model@1.0.0", "--env", "staging"]);
     env.ok(&["deploy", "model@1.0.0"]);
@@ -54,6 +55,7 @@ const CHANGING: &[&[&str]] = &[
     &["env", "promote", "prod", "staging"],
     &["deploy", "--env", "prod", "--prune", "--resume"],
     &["record", "import", "--from", "near", "--records", "../rebuilt"],
+    &["record", "sign", "model@1.0.0", "--sign", "../keys/mei"],
     &["store", "gc", "--max-size", "0"],
     &["store", "verify", "--set-aside"],
     &["ship"],
@@ -81,6 +83,7 @@ const READING: &[&[&str]] = &[
     &["record", "show", "model", "--files"],
     &["record", "diff", "model@1.0.0", "model"],
     &["record", "url", "model"],
+    &["record", "verify", "--all"],
     &["store", "list"],
     &["store", "verify"],
     &["doctor"],
@@ -115,6 +118,8 @@ const FAILING: &[(i32, &[&str])] = &[
     (3, &["record", "show", "model@9"]),
     (3, &["record", "url", "model@9"]),
     (3, &["record", "import", "--from", "nowhere"]),
+    (2, &["record", "sign", "model@1.0.0"]),
+    (3, &["record", "verify", "model@9"]),
     (2, &["record", "list", "--records", "nowhere"]),
     (2, &["store", "gc", "--max-size", "much"]),
     (2, &["store", "list", "--store", "models"]),

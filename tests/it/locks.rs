@@ -143,6 +143,8 @@ fn where_locks_are_worthless_it_is_said_and_a_link_keeps_others_out() {
             fs::remove_dir_all(env.path(dir)).expect("removed");
         }
         env.git_init("records");
+        // Another repository at the same place.
+        fs::remove_file(env.path("root/.deploy-tool/seen.json")).expect("removed");
         env.write("project/models/bert/config.json", "{\"layers\": 12}\n");
         env.publish("1.0.0");
     }

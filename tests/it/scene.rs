@@ -181,8 +181,8 @@ fn walk(dir: &Path, name: &str, out: &mut State) {
         } else if meta.is_dir() {
             out.insert(name.clone(), "dir".to_owned());
             walk(&path, &name, out);
-        } else if !name.ends_with("/lock") {
-            // A lock's note names the process that held it last.
+        } else if !name.ends_with("/lock") && !name.ends_with("/seen.json") {
+            // A lock's note names the process that held it last; what was seen of a branch is known before anything is done.
             let bytes = fs::read(&path).expect("read");
             let releases = name.ends_with("/history.jsonl").then(|| releases(&bytes));
             out.insert(name, content(&releases.unwrap_or(bytes)));

@@ -20,10 +20,12 @@ pub fn content(dir: &Path) -> BTreeMap<String, String> {
     })
 }
 
-/// A root without the note in its lock, which names its last holder, and the bytes kept aside for inspection.
+/// A root without the note in its lock, which names its last holder, the bytes kept aside for inspection, and what it has
+/// seen of branches, which is no part of what is deployed.
 pub fn root(dir: &Path) -> BTreeMap<String, String> {
     let mut all = snapshot(dir);
-    all.retain(|name, _| name != ".deploy-tool/lock" && !name.starts_with(".deploy-tool/rejected"));
+    let besides = [".deploy-tool/lock", ".deploy-tool/seen.json"];
+    all.retain(|name, _| !besides.contains(&name.as_str()) && !name.starts_with(".deploy-tool/rejected"));
     all
 }
 

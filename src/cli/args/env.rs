@@ -48,6 +48,8 @@ pub(in crate::cli) struct EnvSet {
     pub env: EnvironmentName,
     #[arg(long, value_name = "TYPE")]
     pub remove: Vec<ComponentType>,
+    #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub sign: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -60,4 +62,6 @@ pub(in crate::cli) struct EnvPromote {
     pub to: EnvironmentName,
     #[arg(value_name = "TYPE")]
     pub components: Vec<ComponentType>,
+    #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub sign: Option<String>,
 }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::{DryRun, expiry};
-use crate::model::{ComponentType, Reference, Span};
+use crate::model::{ComponentType, EnvironmentName, Reference, Span};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum RecordCommands {
@@ -12,6 +12,34 @@ pub(in crate::cli) enum RecordCommands {
     Diff(RecordDiff),
     Url(RecordUrl),
     Import(RecordImport),
+    Sign(RecordSign),
+    Verify(RecordVerify),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RecordSign {
+    #[command(flatten)]
+    pub dry: DryRun,
+    #[arg(value_name = "TYPE@VERSION", required_unless_present_any = ["env", "policy"])]
+    pub reference: Option<Reference>,
+    #[arg(long, requires = "reference")]
+    pub yank: bool,
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["reference", "policy"])]
+    pub env: Option<EnvironmentName>,
+    #[arg(long, conflicts_with = "reference")]
+    pub policy: bool,
+    #[arg(long, value_name = "KEY")]
+    pub sign: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RecordVerify {
+    #[arg(value_name = "TYPE@VERSION", required_unless_present = "all")]
+    pub references: Vec<Reference>,
+    #[arg(long, conflicts_with = "references")]
+    pub all: bool,
+    #[arg(long, value_name = "COMMIT")]
+    pub at: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -30,6 +30,7 @@ pub(super) fn run(mut site: Site, args: &Deploy, lines: &Lines, output: &Output)
         (None, false) => What::Records(args.record.iter().map(|path| plain(&here.join(path))).collect()),
     };
     site.force = args.force;
+    site.accept_rewrite.clone_from(&args.accept_rewrite);
     if let Some(span) = args.confirm {
         site.config.deploy.confirm = Some(span).filter(|span| !span.0.is_zero());
     }

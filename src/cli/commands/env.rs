@@ -1,5 +1,6 @@
 //! `env list|show|diff|set|promote`
 
+use super::trust;
 use crate::cli::args::EnvCommands;
 use crate::cli::explain;
 use crate::cli::failure::Failure;
@@ -17,10 +18,12 @@ pub(super) fn run(site: &Site, args: &EnvCommands, output: &Output) -> Result<()
         }
         EnvCommands::Set(args) => {
             let edit = Edit { set: args.references.clone(), remove: args.remove.clone() };
-            tell(&env::set(site, &args.env, &edit, args.dry.dry_run)?, output);
+            let site = trust::with_key(site, args.sign.as_deref())?;
+            tell(&env::set(&site, &args.env, &edit, args.dry.dry_run)?, output);
         }
         EnvCommands::Promote(args) => {
-            tell(&env::promote(site, &args.from, &args.to, &args.components, args.dry.dry_run)?, output);
+            let site = trust::with_key(site, args.sign.as_deref())?;
+            tell(&env::promote(&site, &args.from, &args.to, &args.components, args.dry.dry_run)?, output);
         }
     }
     Ok(())
@@ -105,6 +108,7 @@ fn tell(edited: &Edited, output: &Output) {
     for unmet in &edited.unmet {
         output.warn(&Phrase::failed("env.unmet").with("what", explain::unmet(unmet)));
     }
+    trust::tell_missing(&edited.missing, output);
     output.report(edited, |edited| {
         let args = [
             ("environment", edited.environment.to_string()),

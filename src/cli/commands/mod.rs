@@ -17,6 +17,7 @@ mod repair;
 mod ship;
 mod status;
 mod store;
+mod trust;
 mod undeploy;
 mod url;
 mod version;

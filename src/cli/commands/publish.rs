@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::trust;
 use crate::cli::args::Publish;
 use crate::cli::explain::{self, Explain as _};
 use crate::cli::failure::Failure;
@@ -14,6 +15,7 @@ use crate::ops::Site;
 use crate::ops::publish::{self, What};
 
 pub(super) fn run(site: &Site, args: &Publish, lines: &Lines, output: &Output) -> Result<(), Failure> {
+    let site = &trust::with_key(site, args.sign.as_deref())?;
     let report =
         publish::publish(site, &what(&args.what)?, &args.to, args.dry.dry_run, &|progress| lines.tell(progress))?;
     warnings(&report, output);
@@ -46,6 +48,7 @@ pub(super) fn warnings(report: &publish::Report, output: &Output) {
         }
         target.warnings.iter().for_each(|warning| output.warn_text(&explain::warning(warning)));
     }
+    trust::tell_missing(&report.missing, output);
 }
 
 /// The lines about one published version.
@@ -63,6 +66,9 @@ pub(super) fn text(report: &publish::Report) -> String {
             other => other.as_ref().map(Place::shown).unwrap_or_default(),
         };
         lines.push(say(key, &[("name", target.name.clone()), ("path", path)]));
+    }
+    if let Some(key) = &report.signed_by {
+        lines.push(say("publish.signed", &[("key", key.to_string())]));
     }
     let args = [
         ("component", report.component.to_string()),

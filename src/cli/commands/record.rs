@@ -1,10 +1,10 @@
-//! `record list|show|diff|url|import`
+//! `record list|show|diff|url|import|sign|verify`
 
 use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{import, url};
+use super::{import, trust, url};
 use crate::cli::args::RecordCommands;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, table};
@@ -37,6 +37,8 @@ pub(super) fn run(site: &Site, args: &RecordCommands, output: &Output) -> Result
         }
         RecordCommands::Url(args) => url::run(site, args, output)?,
         RecordCommands::Import(args) => return import::run(site, args, output),
+        RecordCommands::Sign(args) => trust::sign(site, args, output)?,
+        RecordCommands::Verify(args) => return trust::verify(site, args, output),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -13,11 +13,13 @@ mod records;
 mod store;
 mod target;
 mod transfer;
+mod trust;
 
 pub use checks::{said_no, why};
 pub use ops::{moved, unmet};
 pub use target::warning;
 pub use transfer::sentences;
+pub use trust::{missing, reason};
 
 /// An error that the catalogue has a sentence for.
 pub trait Explain {

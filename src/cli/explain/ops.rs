@@ -71,6 +71,7 @@ impl Explain for Error {
             Error::Fetch(error) => error.explain(),
             Error::Upload(error) => error.explain(),
             Error::Records(error) => error.explain(),
+            Error::Distrust(error) => error.explain(),
             Error::Deploy(error) => error.explain(),
             Error::Unpack { what, package, source } => Phrase::refused("ops.unpack")
                 .with("what", what)

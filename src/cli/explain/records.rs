@@ -42,6 +42,10 @@ impl Explain for Error {
             Error::TooBig { file, size, limit } => {
                 Phrase::refused("records.too-big").with("file", file).with("size", size).with("limit", limit)
             }
+            Error::TooManySignatures { file, count, limit } => Phrase::refused("records.too-many-signatures")
+                .with("file", file)
+                .with("count", count)
+                .with("limit", limit),
             Error::Schema { file, source } => {
                 Phrase::refused("records.schema").with("file", file).with("reason", source)
             }

@@ -4,11 +4,12 @@ use serde::Serialize;
 
 use super::{Difference, differences, sides};
 use crate::deploy::Set;
-use crate::model::{ComponentType, Environment, EnvironmentName, Reference};
+use crate::model::{Act, ComponentType, Environment, EnvironmentName, Lack, Reference, to_canonical_json};
 use crate::ops::dependencies::{Known, Unmet};
 use crate::ops::resolve::{published, require_not_yanked};
-use crate::ops::{Error, Site, record};
-use crate::records::{EnvironmentFile, Repository, Snapshot, environment_change};
+use crate::ops::{Error, Site, record, trust};
+use crate::records::{Change, EnvironmentFile, Repository, SignedFile, Snapshot, environment_change};
+use crate::trust::{Fingerprint, Namespace};
 
 /// What `env set` shall change.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +37,12 @@ pub struct Edited {
     pub branch: Option<String>,
     /// What the versions need of each other and do not find within the environment. A root may have it besides.
     pub unmet: Vec<Unmet>,
+    /// The key that signed the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<Fingerprint>,
+    /// What the policy asks for besides, before hosts take the change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Lack>,
     /// Whether it was only planned.
     pub dry_run: bool,
 }
@@ -128,6 +135,8 @@ impl Pending<'_> {
             branch: None,
             unmet: self.unmet()?,
             changes,
+            signed_by: None,
+            missing: Vec::new(),
             dry_run,
         };
         if edited.changes.is_empty() {
@@ -137,11 +146,29 @@ impl Pending<'_> {
         if !dry_run {
             let (subject, body) = message(&edited, self.why.as_deref());
             let change = environment_change(self.name, self.before.as_ref(), &self.now, (&subject, &body));
+            let change = self.sign(change, &mut edited)?;
             let committed = self.repository.commit(&change, &self.site.author())?;
             edited.commit = Some(committed.commit);
             edited.branch = Some(committed.branch);
         }
         Ok(edited)
+    }
+
+    /// Signs the file where a key is configured, and asks the policy.
+    fn sign(&self, change: Change, edited: &mut Edited) -> Result<Change, Error> {
+        let bytes = to_canonical_json(&self.now);
+        let known = self.before.as_ref().map(|file| file.signatures.as_slice()).unwrap_or_default();
+        let namespace = Namespace::environment(self.name);
+        let made = trust::signature(self.site, &namespace, &bytes, known)?;
+        let components: Vec<&ComponentType> = self.now.components.keys().collect();
+        let act = Act::Environment(self.name, &components);
+        let new: Vec<_> = made.iter().map(|made| made.file.clone()).collect();
+        edited.missing = trust::admit(self.site, self.snapshot, act, (&namespace, &bytes), &new)?;
+        edited.signed_by = made.as_ref().map(|made| made.fingerprint);
+        Ok(match made {
+            Some(made) => change.signature(SignedFile::Environment(self.name), known, &made.file),
+            None => change,
+        })
     }
 
     /// What the environment's versions need of each other. One that cannot be read is passed over: it was so before.
