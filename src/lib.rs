@@ -10,7 +10,7 @@
 //! | layer | rooms | what lives there |
 //! |---|---|---|
 //! | 0 | [`model`], [`config`] | values and the configuration's schema: no files, no network, no clock |
-//! | 1 | [`fsx`], [`codec`], [`process`] | the only user of `std::fs`; one file per compression; running the user's programs |
+//! | 1 | [`fsx`], [`codec`], [`process`], [`net`] | the only user of `std::fs`; one file per compression; running the user's programs; HTTP |
 //! | 2 | [`archive`], [`store`], [`target`], [`records`] | trees and packages, the cache, places, the git repository |
 //! | 3 | [`transfer`], [`deploy`] | moving bytes; the root on this host |
 //! | 4 | [`ops`] | one file per thing a user does; returns a typed report, never prints |
@@ -23,6 +23,7 @@ pub mod config;
 pub mod deploy;
 pub mod fsx;
 pub mod model;
+pub mod net;
 pub mod ops;
 pub mod process;
 pub mod records;
