@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 mod checks;
 mod error;
+mod forge;
 mod interpolate;
 mod node;
 mod places;
@@ -29,6 +30,7 @@ mod tests;
 
 pub use checks::{Health, Hook, Hooks, Probe, Program};
 pub use error::{Error, Place, Problem, Shape, Warning};
+pub use forge::{Forge, ForgeKind};
 pub use settings::{
     Component, Config, DEFAULT_EXCLUDES, Deploy, Keep, Link, Mtime, Pack, Project, Publish, Records, Store, Target,
     Verify, levels,

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::checks::{Health, Hooks};
+use super::forge::Forge;
 use super::targets::{Bos, S3, Secret, TargetPlace};
 use crate::model::{ByteSize, Choice, ComponentType, Compression, Dependency, Platform, Span};
 
@@ -122,6 +123,10 @@ pub struct Records {
     pub branch: Option<String>,
     /// The directory in the repository, relative and without `..`; empty for its top. `records` where none is given.
     pub directory: PathBuf,
+    /// The remote that requests are made at; `None` means the one the branch has, else `origin`.
+    pub remote: Option<String>,
+    /// Where requests are opened; `None` means what the remote's URL says.
+    pub forge: Option<Forge>,
 }
 
 /// `publish`.
@@ -233,9 +238,10 @@ impl Config {
         self.components.get(kind).cloned().unwrap_or_else(|| Component::plain(kind, &self.project.root, &self.pack))
     }
 
-    /// The secrets of all targets.
+    /// The secrets of all targets, and of the forge.
     pub fn secrets(&self) -> Vec<&Secret> {
-        self.publish.targets.iter().flat_map(|target| target.place.secrets()).flatten().collect()
+        let forge = self.records.forge.iter().flat_map(|forge| &forge.token);
+        self.publish.targets.iter().flat_map(|target| target.place.secrets()).flatten().chain(forge).collect()
     }
 
     /// The target of this name.
