@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::choose::{self, Chosen};
+use super::request::{About, Desk, Proposed, Scope};
 use super::{Error, OnProgress, Site, fetch, upload};
 use crate::archive;
 use crate::fsx;
@@ -62,6 +63,9 @@ pub struct Report {
     pub commit: Option<String>,
     /// The branch it is on.
     pub branch: Option<String>,
+    /// What became of the proposal, where it is one.
+    #[serde(flatten)]
+    pub proposed: Option<Proposed>,
     /// Whether the record was there already and nothing was committed.
     pub unchanged: bool,
     /// Whether it was only planned.
@@ -91,6 +95,9 @@ pub fn publish(
     dry_run: bool,
     progress: OnProgress<'_>,
 ) -> Result<Report, Error> {
+    let desk = Desk::of(site, dry_run)?;
+    let desk = desk.as_ref();
+    let site = desk.map_or(site, |desk| &desk.site);
     let Chosen { usable: targets, broken } = choose::targets(site, to)?;
     let (bytes, manifest) = match (manifest(&site.store_reader()?, what), what) {
         // The committed bytes stand: what is published already need not be packed here.
@@ -105,7 +112,15 @@ pub fn publish(
     if let Some(published) = &before {
         same_content(published, &manifest)?;
     }
-    let package = &before.as_ref().map_or(&manifest, |published| &published.manifest).package;
+    let branch = desk.map(|desk| desk.branch(&Scope::Publish, &[(component.clone(), Some(version.clone()))].into()));
+    let branch = branch.transpose()?;
+    // What an earlier proposal has of the same content stands as well, so that the same once more changes nothing.
+    let proposed = match (desk, &branch, &before) {
+        (Some(desk), Some(branch), None) => desk.proposed(branch, &component, &version)?,
+        _ => None,
+    };
+    let known = before.clone().or(proposed.filter(|proposed| same_content(proposed, &manifest).is_ok()));
+    let package = &known.as_ref().map_or(&manifest, |published| &published.manifest).package;
     let mut report = Report {
         component,
         version,
@@ -113,20 +128,24 @@ pub fn publish(
         size: package.size,
         targets: Vec::new(),
         commit: None,
-        branch: None,
+        branch,
+        proposed: None,
         unchanged: before.as_ref().is_some_and(|p| targets.iter().all(|target| holds(p, target.name()))),
         dry_run,
     };
-    if !site.own_repository || site.has_repository()? {
+    if desk.is_none() && (!site.own_repository || site.has_repository()?) {
         site.repository()?.require_target()?;
     }
     if dry_run {
         let broken = broken.into_iter().map(|(name, error)| done(Uploaded { name, outcome: Err(error) }));
-        report.targets = targets.iter().map(|target| planned(target.as_ref(), before.as_ref())).chain(broken).collect();
+        report.targets = targets.iter().map(|target| planned(target.as_ref(), known.as_ref())).chain(broken).collect();
+        if let (Some(desk), Some(branch), false) = (desk, &report.branch, report.unchanged) {
+            report.proposed = Some(desk.plan(branch)?);
+        }
         return Ok(report);
     }
     let store = site.store()?;
-    let local = match (&before, what) {
+    let local = match (&known, what) {
         (Some(published), _) => committed(site, &store, published, progress)?,
         (None, What::Packed(component, version)) => from_store(&store, component, version, bytes, manifest)?,
         (None, What::File(path)) => from_file(&store, path, bytes, manifest)?,
@@ -134,16 +153,30 @@ pub fn publish(
     check(&store, &local)?;
     let repository = site.repository()?;
     let uploaded = upload::upload(site, &store, &local, &targets, broken, progress)?;
-    let record = record(site, &local, before.as_ref(), &targets, &uploaded);
+    let record = record(site, &local, known.as_ref(), &targets, &uploaded);
     let change = publish_change(&local.bytes, &record, before.as_ref())?;
-    let committed = repository.commit(&change, &site.author())?;
-    store
-        .mark_published(&report.component, &report.version, site.caller.now)
-        .map_err(|source| Error::NotNoted { commit: committed.commit.clone(), source })?;
     report.targets = uploaded.into_iter().map(done).collect();
-    report.unchanged = !committed.is_new;
-    report.commit = Some(committed.commit);
-    report.branch = Some(committed.branch);
+    match (desk, &report.branch) {
+        (Some(desk), Some(branch)) => {
+            let about = About::Version(&report.component, &report.version);
+            let (commit, proposed) = desk.propose(&change, branch, about)?;
+            report.unchanged = commit.is_none();
+            (report.commit, report.proposed) = (commit, Some(proposed));
+        }
+        _ => {
+            let committed = repository.commit(&change, &site.author())?;
+            report.unchanged = !committed.is_new;
+            report.branch = Some(committed.branch);
+            report.commit = Some(committed.commit);
+        }
+    }
+    // Until the base has it, it is not published, and may have to be proposed again.
+    if desk.is_none() || report.unchanged {
+        let commit = || report.commit.clone().or(site.base.clone()).unwrap_or_default();
+        store
+            .mark_published(&report.component, &report.version, site.caller.now)
+            .map_err(|source| Error::NotNoted { commit: commit(), source })?;
+    }
     Ok(report)
 }
 

@@ -16,6 +16,7 @@
 //! | `environments` | environments of one commit, and the change that sets one |
 //! | `change` | what is to be committed, and what must stand there before |
 //! | `commit` | from a change to a commit on a branch; compare-and-swap |
+//! | `propose` | from a change to a commit for review, on no branch of this repository |
 //! | `checkout`, `index` | a work tree that has the branch checked out: its files and its index |
 //! | `unfinished` | what a killed commit leaves in a work tree, and putting it right |
 //! | `condition` | what `doctor` asks: locks in the way, the remote |
@@ -33,6 +34,7 @@ mod condition;
 mod environments;
 mod error;
 mod index;
+mod propose;
 mod published;
 mod repository;
 mod resolve;
@@ -47,7 +49,7 @@ pub use condition::Remote;
 pub use environments::{EnvironmentFile, environment_change};
 pub use error::{Doing, Error, FileAt, Match};
 pub use published::{Published, read_file};
-pub use repository::{DEFAULT_DIRECTORY, Repository};
+pub use repository::{DEFAULT_DIRECTORY, Repository, is_branch_name};
 pub use schema::schemas;
 pub use snapshot::Snapshot;
 pub use source::source_state;

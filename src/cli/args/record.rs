@@ -1,6 +1,6 @@
 //! The arguments of `record`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{DryRun, expiry};
 use crate::model::{ComponentType, Reference, Span};
@@ -22,6 +22,13 @@ pub(in crate::cli) struct RecordList {
     pub at: Option<String>,
 }
 
+/// What a comparison is printed as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum DiffFormat {
+    Text,
+    Markdown,
+}
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RecordDiff {
     #[arg(value_name = "TYPE@VERSION")]
@@ -30,6 +37,8 @@ pub(in crate::cli) struct RecordDiff {
     pub to: Reference,
     #[arg(long, value_name = "COMMIT")]
     pub at: Option<String>,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub format: DiffFormat,
 }
 
 #[derive(Debug, Args)]

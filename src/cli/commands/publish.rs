@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::propose;
 use crate::cli::args::Publish;
 use crate::cli::explain::{self, Explain as _};
 use crate::cli::failure::Failure;
@@ -14,9 +15,11 @@ use crate::ops::Site;
 use crate::ops::publish::{self, What};
 
 pub(super) fn run(site: &Site, args: &Publish, lines: &Lines, output: &Output) -> Result<(), Failure> {
+    let site = propose::site(site, &args.propose);
     let report =
-        publish::publish(site, &what(&args.what)?, &args.to, args.dry.dry_run, &|progress| lines.tell(progress))?;
+        publish::publish(&site, &what(&args.what)?, &args.to, args.dry.dry_run, &|progress| lines.tell(progress))?;
     warnings(&report, output);
+    propose::warn(report.proposed.as_ref(), output);
     output.report(&report, text);
     Ok(())
 }
@@ -76,9 +79,13 @@ pub(super) fn text(report: &publish::Report) -> String {
         match (report.dry_run, report.unchanged) {
             (_, true) => "publish.unchanged",
             (true, false) => "publish.would",
+            (false, false) if report.proposed.is_some() => "publish.proposed",
             (false, false) => "publish.done",
         },
         &args,
     ));
+    if let (Some(proposed), false) = (&report.proposed, report.unchanged) {
+        lines.push(propose::text(proposed, report.branch.as_deref(), report.dry_run));
+    }
     lines.join("\n")
 }
