@@ -1,6 +1,6 @@
 //! The user's own `git`, which knows the user's logins: naming, fetching and pushing branches of a remote.
 //!
-//! Nothing here moves a local reference. git may ask nobody for a login, since nobody may be there: credential helpers, keys,
+//! No branch of this repository moves, only what git keeps of the remote's branch that is pushed. git may ask nobody for a login, since nobody may be there: credential helpers, keys,
 //! agents and the user's own askpass programs answer, or it fails.
 
 use std::collections::BTreeMap;
@@ -92,9 +92,7 @@ impl Remote {
         if ended == Ended::Exit(0) {
             return Ok(Push::Done(said));
         }
-        let lost =
-            ["(stale info)", "(fetch first)", "(non-fast-forward)", "cannot lock ref", "reference already exists"];
-        if said.lines().any(|line| line.starts_with('!') && lost.iter().any(|why| line.contains(why))) {
+        if is_lost(&said) {
             return Ok(Push::Lost);
         }
         match !options.is_empty() && said.contains("does not support push options") {
@@ -120,6 +118,15 @@ impl Remote {
     fn error(&self, doing: Doing, said: &str) -> RequestError {
         RequestError::Git { doing, remote: self.name.clone(), output: shown(said) }
     }
+}
+
+/// Whether a push failed since somebody moved the branch. A lock is somebody's who moves it, unless a branch of a name above
+/// or below stands in the way for good.
+fn is_lost(said: &str) -> bool {
+    let moved = ["(stale info)", "(fetch first)", "(non-fast-forward)", "reference already exists"];
+    let refused = said.lines().any(|line| line.starts_with('!'));
+    let locked = said.contains("cannot lock ref") && !said.contains("exists; cannot create");
+    refused && (locked || moved.iter().any(|why| said.contains(why)))
 }
 
 /// The end of what git said, without the logins that URLs may hold.
@@ -152,6 +159,15 @@ mod tests {
         assert_eq!(shown(said), "fatal: unable to access 'https://host/o/r.git/': 403 (see https://docs)\nhttps://h");
         assert_eq!(shown(&"x".repeat(3_000)).len(), SAID);
         assert_eq!(shown("ssh://git@host/r\u{1b}[31m"), "ssh://host/r [31m");
+    }
+
+    #[test]
+    fn a_lost_race_is_told_from_what_stays() {
+        let stale = "To /r\n!\tabc:refs/heads/b\t[rejected] (stale info)\nDone";
+        let locked = "remote: error: cannot lock ref 'refs/heads/b': reference already exists\n! abc:refs/heads/b [remote rejected] (failed to update ref)";
+        assert!(is_lost(stale) && is_lost(locked));
+        let above = "remote: error: cannot lock ref 'refs/heads/a/b': 'refs/heads/a' exists; cannot create 'refs/heads/a/b'\n! abc:refs/heads/a/b [remote rejected] (failed to update ref)";
+        assert!(!is_lost(above) && !is_lost("! abc:refs/heads/b [remote rejected] (pre-receive hook declined)"));
     }
 
     #[test]
