@@ -39,6 +39,11 @@ impl Repository {
         Oid::from_str(commit).is_ok_and(|id| self.git.find_commit(id).is_ok())
     }
 
+    /// Whether the history ends where the clone was cut off.
+    pub fn is_shallow(&self) -> bool {
+        self.git.is_shallow()
+    }
+
     /// Makes a commit that holds the change, on top of the commit that is read, for review on `branch`; moves no reference.
     /// `None` where that commit holds all of it already.
     ///

@@ -617,6 +617,30 @@ fn a_detached_head_does_not_matter() {
 }
 
 #[test]
+fn a_clone_without_history_is_enough() {
+    let bot = Bot::new(Kind::GitHub);
+    let records = bot.env.read("project/.deploy-tool.yaml").replace("../records,", "../runner,");
+    bot.env.write("project/.deploy-tool.yaml", records);
+    let url = format!("file://{}", bot.env.path("host/o/r.git").display());
+    let checkout = || {
+        fs::remove_dir_all(bot.env.path("runner")).ok();
+        bot.env.git("", &["clone", "-q", "--depth", "1", &url, "runner"]);
+        bot.env.git("runner", &["remote", "set-url", "origin", "https://forge.test/o/r.git"]);
+    };
+    checkout();
+    assert_eq!(request(&bot.json(&SET)), ("opened", 1));
+    checkout();
+    assert_eq!(request(&bot.json(&SET)), ("unchanged", 1));
+    // What the branch stands on is older than all that the next checkout has.
+    bot.env.ok(&["env", "set", "config@1", "--env", "staging", "--records", "../records"]);
+    bot.env.git("records", &["push", "-q", "origin", "main"]);
+    checkout();
+    assert_eq!(request(&bot.json(&SET)), ("updated", 1));
+    assert_eq!(bot.env.git("host/o/r.git", &["rev-list", "--count", &format!("main..{BRANCH}")]), "1\n");
+    bot.forge.assert_kept();
+}
+
+#[test]
 fn a_comparison_as_markdown() {
     let env = published();
     assert_snapshot!(env.ok(&["record", "diff", "model@1.0.0", "model@1.0.1", "--format", "markdown"]), @r"

@@ -75,6 +75,14 @@ impl Remote {
         self.ok(Doing::Fetch, &args).map(|_| ())
     }
 
+    /// Brings all that lies behind a branch into a clone that was made without it.
+    pub fn deepen(&self, branch: &str) -> Result<(), RequestError> {
+        let wanted = format!("refs/heads/{branch}");
+        let args =
+            ["fetch", "--quiet", "--unshallow", "--no-tags", "--no-write-fetch-head", "--refmap=", &self.name, &wanted];
+        self.ok(Doing::Fetch, &args).map(|_| ())
+    }
+
     /// Pushes a commit to a branch that has `there` at its tip, or is not there.
     pub fn push(
         &self,

@@ -8,6 +8,7 @@
 //! Everything is told from git's content and the open requests, nothing is kept: the branch's name follows from the
 //! change; where the base holds the change nothing is done, and where the branch holds it on this base nothing is pushed.
 
+mod branch;
 mod describe;
 mod error;
 mod git;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub(super) use branch::Scope;
 pub(super) use describe::About;
 pub use describe::markdown;
 pub use error::{Doing, RequestError};
@@ -24,13 +26,11 @@ use git::{Push, Remote};
 use super::{Error, Site};
 use crate::config::ForgeKind;
 use crate::forge::{self, Ends, Hosting, State, Text, Token};
-use crate::model::{ComponentType, EnvironmentName, Sha256, Version};
+use crate::model::{ComponentType, Version};
 use crate::records::{Change, Published, Repository, is_branch_name};
 
 /// How often a push is tried again that others were faster than.
 const ATTEMPTS: u32 = 10;
-/// The longest name of a branch that is put together from versions.
-const LONGEST: usize = 120;
 
 /// Where a change goes instead of the branch of the repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -195,9 +195,7 @@ impl Desk {
                     let request = self.request(branch, &text, None)?;
                     return Ok((Some(there.clone()), self.outcome(false, request)));
                 }
-                if let Some(commit) = repository.foreign(there, branch)? {
-                    return Err(RequestError::Taken { branch: branch.to_owned(), commit }.into());
-                }
+                self.require_own(&repository, there, branch)?;
             }
             if let Some(said) = self.push(&made, branch, there.as_deref(), &text)? {
                 let request = self.request(branch, &text, Some(&said))?;
@@ -229,6 +227,20 @@ impl Desk {
             _ => Some(self.by_hand(branch, "")),
         };
         Ok(self.outcome(false, request))
+    }
+
+    /// Refuses a branch that has commits of others.
+    fn require_own(&self, repository: &Repository, there: &str, branch: &str) -> Result<(), Error> {
+        let mut foreign = repository.foreign(there, branch)?;
+        if foreign.is_some() && repository.is_shallow() {
+            // What the branch stands on may be older than what is here: then it looks like work of others.
+            self.remote.deepen(&self.base)?;
+            foreign = self.site.repository()?.foreign(there, branch)?;
+        }
+        match foreign {
+            Some(commit) => Err(RequestError::Taken { branch: branch.to_owned(), commit }.into()),
+            None => Ok(()),
+        }
     }
 
     /// What the remote said, or `None` where somebody was faster.
@@ -313,69 +325,4 @@ fn bring(repository: &Repository, remote: &Remote, base: &str, dry_run: bool) ->
         remote.fetch(base)?;
     }
     Err(RequestError::Contended { branch: base.to_owned() }.into())
-}
-
-/// What a change is about, for the name of its branch.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Scope<'a> {
-    /// New versions.
-    Publish,
-    /// An environment.
-    Environment(&'a EnvironmentName),
-}
-
-impl Scope<'_> {
-    /// `deploy-tool/prod/model-1.0.1`, with `_` between several; one that is left out is `without-model`.
-    fn branch(&self, moves: &BTreeMap<ComponentType, Option<Version>>) -> String {
-        let scope = match self {
-            Scope::Publish => "publish".to_owned(),
-            // So that it is no other change's.
-            Scope::Environment(name) if name.as_str() == "publish" => "publish/env".to_owned(),
-            Scope::Environment(name) => name.to_string(),
-        };
-        let one = |(component, version): (&ComponentType, &Option<Version>)| match version {
-            Some(version) => format!("{component}-{version}"),
-            None => format!("without-{component}"),
-        };
-        let mut parts = moves.iter().map(one).collect::<Vec<_>>().join("_");
-        if parts.len() > LONGEST {
-            parts = format!("{}-components-{}", moves.len(), Sha256::of(parts.as_bytes()).short());
-        }
-        let branch = format!("deploy-tool/{scope}/{parts}");
-        // A name or version may have dots in a way that git does not take.
-        match is_branch_name(&branch) {
-            true => branch,
-            false => branch.replace('.', "-"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn branch(scope: &str, moves: &[(&str, Option<&str>)]) -> String {
-        let of = |(component, version): &(&str, Option<&str>)| {
-            let version = version.map(|version| version.parse().expect("a version"));
-            (component.parse().expect("a type"), version)
-        };
-        let name: EnvironmentName = scope.parse().expect("a name");
-        Scope::Environment(&name).branch(&moves.iter().map(of).collect())
-    }
-
-    #[test]
-    fn the_branch_follows_from_the_change() {
-        assert_eq!(branch("prod", &[("model", Some("1.0.1"))]), "deploy-tool/prod/model-1.0.1");
-        let several = [("model", Some("1.0.1+cpu")), ("runtime", None), ("config", Some("v3"))];
-        assert_eq!(branch("prod", &several), "deploy-tool/prod/config-v3_model-1.0.1+cpu_without-runtime");
-        assert_eq!(branch("publish", &[("model", Some("1"))]), "deploy-tool/publish/env/model-1");
-        let long = "9".repeat(128);
-        let name = branch("prod", &[("model", Some(&long))]);
-        assert!(name.starts_with("deploy-tool/prod/1-components-") && name.len() < 64, "{name}");
-        for name in ["a.lock", "a..b", "a."] {
-            assert!(is_branch_name(&branch(name, &[("model", Some("1"))])), "{name}");
-        }
-        let publish = Scope::Publish.branch(&[("model".parse().expect("a type"), "1".parse().ok())].into());
-        assert_eq!(publish, "deploy-tool/publish/model-1");
-    }
 }
