@@ -4,6 +4,9 @@ use serde::Serialize;
 
 use super::{Ends, Forge, Opening, Request, Result, Text};
 
+/// What a title begins with at GitLab and Gitea while somebody holds the request back.
+const HELD_BACK: [&str; 2] = ["Draft: ", "WIP: "];
+
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -45,9 +48,12 @@ pub fn settle(forge: &dyn Forge, ends: Ends<'_>, text: &Text) -> Result<Settled>
 }
 
 fn update(forge: &dyn Forge, found: Request, text: &Text) -> Result<Settled> {
-    match same(&found.text, text) {
+    // Somebody who holds it back still does.
+    let held_back = HELD_BACK.into_iter().find(|start| found.text.title.starts_with(start)).unwrap_or_default();
+    let text = Text { title: format!("{held_back}{}", text.title), body: text.body.clone() };
+    match same(&found.text, &text) {
         true => Ok(Settled { request: found, state: State::Unchanged }),
-        false => Ok(Settled { request: forge.update(found.number, text)?, state: State::Updated }),
+        false => Ok(Settled { request: forge.update(found.number, &text)?, state: State::Updated }),
     }
 }
 

@@ -617,6 +617,22 @@ fn a_detached_head_does_not_matter() {
 }
 
 #[test]
+fn who_holds_a_request_back_still_does() {
+    let bot = Bot::new(Kind::GitLab);
+    let set = |version| bot.json(&["env", "set", version, "--env", "prod", "--pr", "--branch", "bot/prod"]);
+    set("model@1.0.0");
+    bot.forge.state().pulls[0].title.insert_str(0, "Draft: ");
+    assert_eq!(request(&set("model@1.0.0")), ("unchanged", 1));
+    assert_eq!(request(&set("model@1.0.1")), ("updated", 1));
+    assert_eq!(bot.forge.open()[0].title, "Draft: prod: model 1.0.1");
+    // Other words of a person's are put right.
+    bot.forge.state().pulls[0].body = "nothing".to_owned();
+    assert_eq!(request(&set("model@1.0.1")), ("updated", 1));
+    assert_ne!(bot.forge.open()[0].body, "nothing");
+    bot.forge.assert_kept();
+}
+
+#[test]
 fn a_clone_without_history_is_enough() {
     let bot = Bot::new(Kind::GitHub);
     let records = bot.env.read("project/.deploy-tool.yaml").replace("../records,", "../runner,");
