@@ -20,8 +20,8 @@ use tokens::{Token, rust_files, tested, tokens};
 const LAYERS: [&[&str]; 7] = [
     &["model"],
     &["config"],
-    &["fsx", "codec", "process"],
-    &["archive", "store", "target", "records", "trust"],
+    &["fsx", "codec", "process", "net"],
+    &["archive", "store", "target", "records", "trust", "forge"],
     &["transfer", "deploy"],
     &["ops"],
     &["cli"],

@@ -9,7 +9,7 @@ mod env;
 mod record;
 
 pub(super) use env::EnvCommands;
-pub(super) use record::{RecordCommands, RecordImport, RecordSign, RecordUrl, RecordVerify};
+pub(super) use record::{DiffFormat, RecordCommands, RecordImport, RecordSign, RecordUrl, RecordVerify};
 
 use super::words::say_opt;
 use crate::model::{Choice, ComponentType, EnvironmentName, Reference, Span, SpanError, Timestamp, Version};
@@ -49,6 +49,15 @@ pub(super) struct Global {
 pub(super) struct DryRun {
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// For every command whose change of the records can be proposed instead.
+#[derive(Debug, Args)]
+pub(super) struct Propose {
+    #[arg(long)]
+    pub pr: bool,
+    #[arg(long, value_name = "NAME")]
+    pub branch: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -119,6 +128,8 @@ pub(super) struct Pack {
 pub(super) struct Publish {
     #[command(flatten)]
     pub dry: DryRun,
+    #[command(flatten)]
+    pub propose: Propose,
     #[arg(value_name = "TYPE@VERSION|FILE")]
     pub what: String,
     #[arg(long, value_name = "NAME", value_delimiter = ',')]

@@ -181,6 +181,12 @@ pub enum Problem {
         /// The value as written.
         value: String,
     },
+    /// Not a name git accepts for a remote.
+    #[error("`{value}` is not the name of a remote")]
+    Remote {
+        /// The value as written.
+        value: String,
+    },
     /// No path: it has a NUL byte.
     #[error("`{value}` is not a path")]
     NotAPath {

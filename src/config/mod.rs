@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 mod checks;
 mod error;
+mod forge;
 mod interpolate;
 mod node;
 mod places;
@@ -30,6 +31,7 @@ mod trust;
 
 pub use checks::{Health, Hook, Hooks, Probe, Program};
 pub use error::{Error, Place, Problem, Shape, Warning};
+pub use forge::{Forge, ForgeKind};
 pub use settings::{
     Component, Config, DEFAULT_EXCLUDES, Deploy, Keep, Link, Mtime, Pack, PolicyTrust, Project, Publish, Records,
     Store, Target, Trust, TrustedKeys, Verify, levels,

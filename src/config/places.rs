@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::checks::{health, hooks};
 use super::error::{Error, Problem};
+use super::forge::forge;
 use super::reader::{Context, Item, keys, path};
 use super::settings::{Deploy, Keep, Link, Publish, Records, Store, Target, Verify};
 use super::suggest::nearest;
@@ -26,7 +27,8 @@ const DEFAULT_STORE_SIZE: ByteSize = ByteSize(50 << 30);
 
 /// `records`.
 pub(super) fn records(item: Option<Item<'_>>, base: &Path) -> Result<Records, Error> {
-    let [repository, branch, directory, sign] = keys(item, ["repository", "branch", "directory", "sign"])?;
+    let known = ["repository", "branch", "directory", "sign", "remote", "forge"];
+    let [repository, branch, directory, sign, remote, forge] = keys(item, known)?;
     let branch = branch.map(|item| match item.text()? {
         name if git2::Branch::name_is_valid(&name).unwrap_or(false) => Ok(name),
         _ => Err(item.error(Problem::Branch { value: item.shown() })),
@@ -36,7 +38,18 @@ pub(super) fn records(item: Option<Item<'_>>, base: &Path) -> Result<Records, Er
         branch: branch.transpose()?,
         directory: directory.map(|item| inside(&item)).transpose()?.unwrap_or_else(|| "records".into()),
         sign: path(sign, base)?,
+        remote: remote.map(|item| self::remote(&item)).transpose()?,
+        forge: forge.map(self::forge).transpose()?,
     })
+}
+
+/// The name of a remote: git takes it as an argument, and one with a dash would be an option.
+fn remote(item: &Item<'_>) -> Result<String, Error> {
+    let name = item.text()?;
+    match git2::Remote::is_valid_name(&name) && !name.starts_with('-') {
+        true => Ok(name),
+        false => Err(item.error(Problem::Remote { value: item.shown() })),
+    }
 }
 
 /// A path that cannot leave the directory it is joined to; empty for that directory itself.

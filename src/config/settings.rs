@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::checks::{Health, Hooks};
+use super::forge::Forge;
 use super::targets::{Bos, S3, Secret, TargetPlace};
 use crate::model::{ByteSize, Choice, ComponentType, Compression, Dependency, Platform, Span};
 
@@ -124,6 +125,10 @@ pub struct Records {
     pub directory: PathBuf,
     /// The key that what is committed is signed with: a private key, or the public one of a key that the agent has.
     pub sign: Option<PathBuf>,
+    /// The remote that requests are made at; `None` means the one the branch has, else `origin`.
+    pub remote: Option<String>,
+    /// Where requests are opened; `None` means what the remote's URL says.
+    pub forge: Option<Forge>,
 }
 
 /// `publish`.
@@ -268,9 +273,10 @@ impl Config {
         self.components.get(kind).cloned().unwrap_or_else(|| Component::plain(kind, &self.project.root, &self.pack))
     }
 
-    /// The secrets of all targets.
+    /// The secrets of all targets, and of the forge.
     pub fn secrets(&self) -> Vec<&Secret> {
-        self.publish.targets.iter().flat_map(|target| target.place.secrets()).flatten().collect()
+        let forge = self.records.forge.iter().flat_map(|forge| &forge.token);
+        self.publish.targets.iter().flat_map(|target| target.place.secrets()).flatten().chain(forge).collect()
     }
 
     /// The target of this name.

@@ -360,7 +360,7 @@ fn flag(item: Option<Item<'_>>) -> Result<bool, Error> {
 }
 
 /// `https://…` or `http://…`, without user, password, query or fragment.
-fn url(item: &Item<'_>) -> Result<String, Error> {
+pub(super) fn url(item: &Item<'_>) -> Result<String, Error> {
     let text = item.text()?;
     let bad = || item.error(Problem::Url { value: item.shown() });
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or_else(bad)?;
@@ -377,7 +377,7 @@ pub(super) fn octal(item: &Item<'_>) -> Result<u32, Error> {
 }
 
 /// A secret, if it is given.
-fn secret(item: Option<Item<'_>>) -> Result<Option<Secret>, Error> {
+pub(super) fn secret(item: Option<Item<'_>>) -> Result<Option<Secret>, Error> {
     let given = item.map(|item| item.text_if_given()).transpose()?.flatten();
     Ok(given.map(Secret))
 }

@@ -138,7 +138,7 @@ impl Known<'_> {
     }
 }
 
-fn satisfies(version: &Version, need: &Dependency) -> bool {
+pub(super) fn satisfies(version: &Version, need: &Dependency) -> bool {
     version.to_semver().is_some_and(|version| need.version.matches(&version))
 }
 

@@ -130,7 +130,7 @@ fn entries(site: &Site, repository: &Repository, published: &Published) -> Resul
     Ok(index.entries.iter().map(|indexed| indexed.entry.clone()).collect())
 }
 
-fn compare(before: &[Entry], after: &[Entry]) -> (Vec<Change>, usize) {
+pub(super) fn compare(before: &[Entry], after: &[Entry]) -> (Vec<Change>, usize) {
     let mut paths: BTreeMap<&TreePath, (Option<&Entry>, Option<&Entry>)> = BTreeMap::new();
     before.iter().for_each(|entry| paths.entry(&entry.path).or_default().0 = Some(entry));
     after.iter().for_each(|entry| paths.entry(&entry.path).or_default().1 = Some(entry));

@@ -376,6 +376,9 @@ pub enum Error {
     /// There is no trial to end.
     #[error("nothing is on trial")]
     NothingOnTrial,
+    /// The change could not be proposed.
+    #[error(transparent)]
+    Request(#[from] super::request::RequestError),
     /// A configuration file is there already.
     #[error("`{}` exists", path.display())]
     ConfigExists {

@@ -28,6 +28,7 @@ pub mod record;
 mod relay;
 pub mod release;
 pub mod repair;
+pub mod request;
 mod resolve;
 mod room;
 pub mod settle;

@@ -1,20 +1,26 @@
 //! `publish`: a package to its targets, its record to git.
 
-use std::path::{Path, PathBuf};
+mod local;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
 
+pub(super) use local::Local;
+use local::{from_file, from_store, manifest};
+
 use super::choose::{self, Chosen};
+use super::request::{About, Desk, Proposed, Scope};
 use super::{Error, OnProgress, Site, fetch, trust, upload};
 use crate::archive;
 use crate::fsx;
 use crate::model::{
-    Act, ComponentType, Compression, Index, Lack, Location, Manifest, Place, Record, RecordComponent, RecordManifest,
-    RecordPackage, Sha256, Version,
+    Act, ComponentType, Index, Lack, Location, Manifest, Place, Record, RecordComponent, RecordManifest, RecordPackage,
+    Sha256, Version,
 };
 use crate::records::{Published, SignedFile, publish_change};
-use crate::store::{Reader, Store};
+use crate::store::Store;
 use crate::target;
 use crate::transfer::Uploaded;
 use crate::trust::{Fingerprint, Namespace};
@@ -63,6 +69,9 @@ pub struct Report {
     pub commit: Option<String>,
     /// The branch it is on.
     pub branch: Option<String>,
+    /// What became of the proposal, where it is one.
+    #[serde(flatten)]
+    pub proposed: Option<Proposed>,
     /// Whether the record was there already and nothing was committed.
     pub unchanged: bool,
     /// The key that signed the manifest.
@@ -73,14 +82,6 @@ pub struct Report {
     pub missing: Vec<Lack>,
     /// Whether it was only planned.
     pub dry_run: bool,
-}
-
-/// A version in the store, with the bytes of its manifest.
-pub(super) struct Local {
-    pub manifest: Manifest,
-    pub bytes: Vec<u8>,
-    pub package: PathBuf,
-    pub index: Option<PathBuf>,
 }
 
 /// `publish`: copies package, index and manifest to the targets (`to`, or the configured ones) at once, checks each copy, and
@@ -98,6 +99,9 @@ pub fn publish(
     dry_run: bool,
     progress: OnProgress<'_>,
 ) -> Result<Report, Error> {
+    let desk = Desk::of(site, dry_run)?;
+    let desk = desk.as_ref();
+    let site = desk.map_or(site, |desk| &desk.site);
     let Chosen { usable: targets, broken } = choose::targets(site, to)?;
     let (bytes, manifest) = match (manifest(&site.store_reader()?, what), what) {
         // The committed bytes stand: what is published already need not be packed here.
@@ -112,7 +116,15 @@ pub fn publish(
     if let Some(published) = &before {
         same_content(published, &manifest)?;
     }
-    let package = &before.as_ref().map_or(&manifest, |published| &published.manifest).package;
+    let branch = desk.map(|desk| desk.branch(&Scope::Publish, &[(component.clone(), Some(version.clone()))].into()));
+    let branch = branch.transpose()?;
+    // What an earlier proposal has of the same content stands as well, so that the same once more changes nothing.
+    let proposed = match (desk, &branch, &before) {
+        (Some(desk), Some(branch), None) => desk.proposed(branch, &component, &version)?,
+        _ => None,
+    };
+    let stands = before.clone().or(proposed.filter(|proposed| same_content(proposed, &manifest).is_ok()));
+    let package = &stands.as_ref().map_or(&manifest, |published| &published.manifest).package;
     let mut report = Report {
         component,
         version,
@@ -120,22 +132,26 @@ pub fn publish(
         size: package.size,
         targets: Vec::new(),
         commit: None,
-        branch: None,
+        branch,
+        proposed: None,
         unchanged: before.as_ref().is_some_and(|p| targets.iter().all(|target| holds(p, target.name()))),
         signed_by: None,
         missing: Vec::new(),
         dry_run,
     };
-    if !site.own_repository || site.has_repository()? {
+    if desk.is_none() && (!site.own_repository || site.has_repository()?) {
         site.repository()?.require_target()?;
     }
     if dry_run {
         let broken = broken.into_iter().map(|(name, error)| done(Uploaded { name, outcome: Err(error) }));
-        report.targets = targets.iter().map(|target| planned(target.as_ref(), before.as_ref())).chain(broken).collect();
+        report.targets = targets.iter().map(|target| planned(target.as_ref(), stands.as_ref())).chain(broken).collect();
+        if let (Some(desk), Some(branch), false) = (desk, &report.branch, report.unchanged) {
+            report.proposed = Some(desk.plan(branch)?);
+        }
         return Ok(report);
     }
     let store = site.store()?;
-    let local = match (&before, what) {
+    let local = match (&stands, what) {
         (Some(published), _) => committed(site, &store, published, progress)?,
         (None, What::Packed(component, version)) => from_store(&store, component, version, bytes, manifest)?,
         (None, What::File(path)) => from_file(&store, path, bytes, manifest)?,
@@ -149,19 +165,33 @@ pub fn publish(
     report.missing = trust::admit(site, &repository.snapshot(None)?, Act::Publish(&report.component), content, &all)?;
     report.signed_by = signature.as_ref().map(|made| made.fingerprint);
     let uploaded = upload::upload(site, &store, &local, &targets, broken, progress)?;
-    let record = record(site, &local, before.as_ref(), &targets, &uploaded);
+    let record = record(site, &local, stands.as_ref(), &targets, &uploaded);
     let mut change = publish_change(&local.bytes, &record, before.as_ref())?;
     if let Some(made) = &signature {
         change = change.signature(SignedFile::Manifest(&report.component, &report.version), known, &made.file);
     }
-    let committed = repository.commit(&change, &site.author())?;
-    store
-        .mark_published(&report.component, &report.version, site.caller.now)
-        .map_err(|source| Error::NotNoted { commit: committed.commit.clone(), source })?;
     report.targets = uploaded.into_iter().map(done).collect();
-    report.unchanged = !committed.is_new;
-    report.commit = Some(committed.commit);
-    report.branch = Some(committed.branch);
+    match (desk, &report.branch) {
+        (Some(desk), Some(branch)) => {
+            let about = About::Version(&report.component, &report.version);
+            let (commit, proposed) = desk.propose(&change, branch, about)?;
+            report.unchanged = commit.is_none();
+            (report.commit, report.proposed) = (commit, Some(proposed));
+        }
+        _ => {
+            let committed = repository.commit(&change, &site.author())?;
+            report.unchanged = !committed.is_new;
+            report.branch = Some(committed.branch);
+            report.commit = Some(committed.commit);
+        }
+    }
+    // Until the base has it, it is not published, and may have to be proposed again.
+    if desk.is_none() || report.unchanged {
+        let commit = || report.commit.clone().or(site.base.clone()).unwrap_or_default();
+        store
+            .mark_published(&report.component, &report.version, site.caller.now)
+            .map_err(|source| Error::NotNoted { commit: commit(), source })?;
+    }
     Ok(report)
 }
 
@@ -171,81 +201,6 @@ fn published(site: &Site, component: &ComponentType, version: &Version) -> Resul
         return Ok(None);
     }
     Ok(site.repository()?.snapshot(None)?.get(component, version)?)
-}
-
-/// The manifest of what is to be published: from the store's note, or beside the package file
-/// (`<type>-<version>.manifest.json`, else `manifest.json`).
-fn manifest(store: &Reader, what: &What) -> Result<(Vec<u8>, Manifest), Error> {
-    let package = match what {
-        What::Packed(component, version) => {
-            let note = store.packed(component, version)?.ok_or_else(|| not_packed(store, component, version))?;
-            let path = store.path(&note.manifest)?.ok_or_else(|| not_packed(store, component, version))?;
-            let (bytes, manifest) = read_manifest(&path)?;
-            // Its digest goes into the record: rot must not be signed for.
-            if Sha256::of(&bytes) != note.manifest {
-                return Err(Error::StoreDamaged { what: format!("{component}@{version}"), path });
-            }
-            return Ok((bytes, manifest));
-        }
-        What::File(package) if fsx::inspect_followed(package)?.is_none() => {
-            return Err(Error::NoPackage { package: package.clone() });
-        }
-        What::File(package) => package,
-    };
-    let dir = package.parent().unwrap_or(Path::new("."));
-    let name = package.file_name().unwrap_or_default().to_string_lossy();
-    let stem = Compression::ALL.iter().find_map(|c| name.strip_suffix(c.extension())).unwrap_or(&name);
-    let (own, plain) = (dir.join(format!("{stem}.manifest.json")), dir.join("manifest.json"));
-    for path in [&own, &plain] {
-        if fsx::inspect_followed(path)?.is_some() {
-            return read_manifest(path);
-        }
-    }
-    Err(Error::NoManifest { package: package.clone(), manifest: own })
-}
-
-fn not_packed(store: &Reader, component: &ComponentType, version: &Version) -> Error {
-    Error::NotPacked { component: component.clone(), version: version.clone(), store: store.directory().into() }
-}
-
-fn from_store(
-    store: &Store,
-    component: &ComponentType,
-    version: &Version,
-    bytes: Vec<u8>,
-    manifest: Manifest,
-) -> Result<Local, Error> {
-    let path = |digest: &Sha256| store.path(digest)?.ok_or_else(|| not_packed(store, component, version));
-    let package = path(&manifest.package.checksum.value)?;
-    let index = manifest.index.as_ref().map(|index| path(&index.checksum.value)).transpose()?;
-    Ok(Local { manifest, bytes, package, index })
-}
-
-/// Takes a package file and its index into the store.
-fn from_file(store: &Store, package: &Path, bytes: Vec<u8>, manifest: Manifest) -> Result<Local, Error> {
-    let dir = package.parent().unwrap_or(Path::new("."));
-    let take = |path: &Path, sha256: &Sha256, size: u64| -> Result<PathBuf, Error> {
-        let mut incoming = store.incoming()?;
-        let mut file = fsx::open(path)?;
-        std::io::copy(&mut file, &mut incoming).map_err(|e| fsx::Error::new(fsx::Action::Read, path, e))?;
-        let (found, length) = incoming.digest();
-        if (found, length) != (*sha256, size) {
-            let what = format!("{length} bytes with sha256 {found}, not {size} bytes with sha256 {sha256}");
-            return Err(Error::ManifestDiffers { path: path.to_owned(), what });
-        }
-        incoming.commit()?;
-        Ok(store.path(sha256)?.unwrap_or_else(|| path.to_owned()))
-    };
-    let taken = take(package, &manifest.package.checksum.value, manifest.package.size)?;
-    let index = manifest.index.as_ref().map(|index| take(&dir.join(&index.file), &index.checksum.value, index.size));
-    let index = index.transpose()?;
-    Ok(Local { manifest, bytes, package: taken, index })
-}
-
-fn read_manifest(path: &Path) -> Result<(Vec<u8>, Manifest), Error> {
-    let bytes = fsx::read(path)?;
-    let manifest = Manifest::parse(&bytes).map_err(|source| Error::Manifest { path: path.to_owned(), source })?;
-    Ok((bytes, manifest))
 }
 
 /// Only the same content may be published again.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::request::Proposal;
 use super::trust::Rewrite;
 use super::{Error, settle};
 use crate::config::{Config, Secret, Target, TargetPlace};
@@ -54,6 +55,10 @@ pub struct Site {
     /// A URL that leads to the package of the one version that is asked for, and is asked first. It may be signed, and is
     /// shown without its query.
     pub url: Option<Secret>,
+    /// Where a change of the records goes instead of their branch.
+    pub proposal: Option<Proposal>,
+    /// The commit that the records are read as of instead of their branch.
+    pub base: Option<String>,
     /// Whether versions are taken that are marked bad on this root.
     pub force: bool,
     /// A rewrite of the branch of the records that is known and accepted.
@@ -128,6 +133,8 @@ impl Site {
             repository: plain(&repository.unwrap_or_else(|| own.join("records"))),
             store: plain(&overrides.store.unwrap_or_else(|| config.store.path.clone())),
             url: None,
+            proposal: None,
+            base: None,
             force: false,
             accept_rewrite: None,
             config,
@@ -180,11 +187,18 @@ impl Site {
 
     /// The records repository; the embedded one is made when it is missing.
     pub fn repository(&self) -> Result<Repository, Error> {
-        let directory = self.directory();
         if self.own_repository && !self.has_repository()? {
             Repository::init(&self.repository)?;
         }
-        Ok(Repository::open(&self.repository, &directory, self.config.records.branch.as_deref())?)
+        match &self.base {
+            Some(base) => Ok(self.repository_of(None)?.at(base)?),
+            None => self.repository_of(self.config.records.branch.as_deref()),
+        }
+    }
+
+    /// The records repository, which is there, for this branch or the one that HEAD names.
+    pub(super) fn repository_of(&self, branch: Option<&str>) -> Result<Repository, Error> {
+        Ok(Repository::open(&self.repository, &self.directory(), branch)?)
     }
 
     /// Whether anything is at the place of the records repository; the embedded one counts once it is a repository.

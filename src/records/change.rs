@@ -38,6 +38,16 @@ impl Change {
         Self { files, ..Self::new(subject, body) }
     }
 
+    /// Adds a trailer to the message.
+    pub(super) fn with_trailer(mut self, name: &str, value: &str) -> Self {
+        // The trailers are the last paragraph; another one joins them.
+        let last = self.message.trim_end().rsplit("\n\n").next().unwrap_or_default();
+        let has_trailers = last.lines().all(is_trailer) && self.message.trim_end().contains("\n\n");
+        let gap = if has_trailers { "\n" } else { "\n\n" };
+        self.message = format!("{}{gap}{name}: {value}\n", self.message.trim_end());
+        self
+    }
+
     /// Adds a file, by its path inside the records directory; `was` is what it replaces, `None` for a new file.
     ///
     /// # Errors
@@ -99,6 +109,12 @@ pub fn publish_change(manifest_bytes: &[u8], record: &Record, before: Option<&Pu
         RECORD,
         Edit { was: was(|b| &b.record_bytes), now: record_bytes },
     ))
+}
+
+/// Whether git reads a line as a trailer: `Signed-off-by: Mei`.
+fn is_trailer(line: &str) -> bool {
+    let name = line.split_once(": ").map(|(name, _)| name);
+    name.is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
 }
 
 /// Whether `after` holds everything that `before` holds, and adds nothing but locations and unknown fields.

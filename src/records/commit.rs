@@ -116,7 +116,7 @@ impl Repository {
     }
 
     /// The tree of the commit the change is put on; the empty one on a branch without commits.
-    fn base(&self, parent: Option<Oid>) -> Result<Tree<'_>, Error> {
+    pub(super) fn base(&self, parent: Option<Oid>) -> Result<Tree<'_>, Error> {
         let git = &self.git;
         let tree = match parent {
             Some(id) => git.find_commit(id).and_then(|commit| commit.tree()),
@@ -126,7 +126,7 @@ impl Repository {
     }
 
     /// The files that the tip does not have yet, their blobs written.
-    fn pending(&self, change: &Change, parent: Option<Oid>, base: &Tree<'_>) -> Result<Vec<Pending>, Error> {
+    pub(super) fn pending(&self, change: &Change, parent: Option<Oid>, base: &Tree<'_>) -> Result<Vec<Pending>, Error> {
         let mut pending = Vec::new();
         for (path, edit) in &change.files {
             let path = self.inside_bytes(path);
@@ -156,7 +156,7 @@ impl Repository {
         Ok(pending)
     }
 
-    fn object(
+    pub(super) fn object(
         &self,
         change: &Change,
         who: &Signature<'_>,
@@ -215,7 +215,7 @@ impl Repository {
     }
 
     /// The user's name and address as git has them, else the author's.
-    fn signature(&self, author: &Author) -> Result<Signature<'static>, Error> {
+    pub(super) fn signature(&self, author: &Author) -> Result<Signature<'static>, Error> {
         let config = self.git.config().and_then(|mut config| config.snapshot()).during(Doing::Read, &self.root)?;
         identity(&config, author).during(Doing::Commit, &self.root)
     }

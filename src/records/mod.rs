@@ -19,6 +19,7 @@
 //! | `policy`, `signatures` | the policy of one commit; signatures beside a file |
 //! | `change` | what is to be committed, and what must stand there before |
 //! | `commit` | from a change to a commit on a branch; compare-and-swap |
+//! | `propose` | from a change to a commit for review, on no branch of this repository |
 //! | `checkout`, `index` | a work tree that has the branch checked out: its files and its index |
 //! | `unfinished` | what a killed commit leaves in a work tree, and putting it right |
 //! | `condition` | what `doctor` asks: locks in the way, the remote |
@@ -37,6 +38,7 @@ mod environments;
 mod error;
 mod index;
 mod policy;
+mod propose;
 mod published;
 mod repository;
 mod resolve;
@@ -53,7 +55,7 @@ pub use environments::{EnvironmentFile, environment_change};
 pub use error::{Doing, Error, FileAt, Match};
 pub use policy::PolicyFile;
 pub use published::{Published, read_file};
-pub use repository::{DEFAULT_DIRECTORY, Repository};
+pub use repository::{DEFAULT_DIRECTORY, Repository, is_branch_name};
 pub use schema::schemas;
 pub use signatures::{SignatureFile, Signed, SignedFile};
 pub use snapshot::Snapshot;

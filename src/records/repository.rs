@@ -26,6 +26,8 @@ pub struct Repository {
     /// Where records lie; `None` at the top.
     pub(super) directory: Option<TreePath>,
     pub(super) branch: Option<String>,
+    /// The commit that is read instead of the branch.
+    pub(super) base: Option<git2::Oid>,
     pub(super) patience: Duration,
 }
 
@@ -47,7 +49,8 @@ impl Repository {
         };
         let git = open_git(path)?;
         let root = top_of(&git);
-        let repository = Self { git, root, directory, branch: branch.map(str::to_owned), patience: PATIENCE };
+        let repository =
+            Self { git, root, directory, branch: branch.map(str::to_owned), base: None, patience: PATIENCE };
         if let Some(branch) = branch {
             repository.require_branch(branch)?;
         }
@@ -127,7 +130,10 @@ impl Repository {
         Ok(self.tip_id()?.map(|id| id.to_string()))
     }
 
-    fn tip_id(&self) -> Result<Option<git2::Oid>, Error> {
+    pub(super) fn tip_id(&self) -> Result<Option<git2::Oid>, Error> {
+        if self.base.is_some() {
+            return Ok(self.base);
+        }
         let name = self.branch.as_ref().map_or_else(|| "HEAD".to_owned(), |b| format!("refs/heads/{b}"));
         tip(&self.git, &name).during(Doing::Read, &self.root)
     }
@@ -199,8 +205,7 @@ impl Repository {
 
     fn require_branch(&self, branch: &str) -> Result<(), Error> {
         let name = format!("refs/heads/{branch}");
-        // git2 panics on a name with a NUL.
-        if name.contains('\0') || !git2::Reference::is_valid_name(&name) {
+        if !is_branch_name(branch) {
             return Err(Error::BranchName { branch: branch.to_owned() });
         }
         let exists = |git: &git2::Repository| -> Result<bool, git2::Error> {
@@ -214,6 +219,12 @@ impl Repository {
             false => Err(Error::NoBranch { branch: branch.to_owned(), path: self.root.clone() }),
         }
     }
+}
+
+/// Whether git takes this as the name of a branch, also as an argument.
+pub fn is_branch_name(name: &str) -> bool {
+    // git2 panics on a name with a NUL.
+    !name.contains('\0') && !name.starts_with('-') && git2::Reference::is_valid_name(&format!("refs/heads/{name}"))
 }
 
 /// Opens a repository of git; nothing above `path` is searched.

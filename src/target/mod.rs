@@ -8,10 +8,9 @@
 //! Promises: what a `put` returned for is there under its name and was checked there; a `put` never replaces, changes or
 //! removes bytes it did not write, so that two publishers cannot touch each other's; a secret goes to the scheme, host
 //! and bucket it was configured for and nowhere else, and stands in no error. Must not know: the store, the records
-//! repository, which target is asked first. Here alone is known that some of it is asynchronous.
+//! repository, which target is asked first. Nobody outside learns that some of it is asynchronous.
 
 mod access;
-mod client;
 mod error;
 mod fault;
 mod filesystem;
@@ -21,7 +20,6 @@ mod objects;
 mod oci;
 mod open;
 mod probe;
-mod runtime;
 mod web;
 
 use std::fmt;
@@ -32,12 +30,13 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use client::Ambient;
 pub use error::{Doing, Error, Fault, Result};
 pub use filesystem::Filesystem;
 pub use http::from_url;
 pub use open::{anonymous, open};
 pub use probe::{ask_port, ask_web};
+
+pub use crate::net::Ambient;
 
 use crate::fsx;
 use crate::model::{ComponentType, Place, Sha256, Version};

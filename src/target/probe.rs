@@ -6,8 +6,7 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
 use super::Fault;
-use super::client::{Ambient, client};
-use super::runtime::block_on;
+use crate::net::{Ambient, block_on, client};
 
 /// The status that `url` answers with within `limit`. What the answer holds is not read.
 ///

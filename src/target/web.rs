@@ -15,9 +15,9 @@ use futures_util::TryStreamExt as _;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 
-use super::runtime::{Body, block_on};
 use super::{Ambient, Error, Fault, Reading};
 use crate::config::Login;
+use crate::net::{Body, block_on, client};
 
 /// How many redirects are followed.
 const REDIRECTS: usize = 10;
@@ -40,7 +40,7 @@ impl Web {
 
     /// The same, but it waits so long for an answer.
     pub fn waiting(target: &str, ambient: &Ambient, answer: Duration) -> Result<Self, Error> {
-        let built = super::client::client(ambient).and_then(|builder| builder.read_timeout(answer).build());
+        let built = client(ambient).and_then(|builder| builder.read_timeout(answer).build());
         match built {
             Ok(client) => Ok(Self { client, stall: answer }),
             Err(e) => {

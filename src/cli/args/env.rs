@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::DryRun;
+use super::{DryRun, Propose};
 use crate::model::{ComponentType, EnvironmentName, Reference};
 
 #[derive(Debug, Subcommand)]
@@ -42,6 +42,8 @@ pub(in crate::cli) struct EnvDiff {
 pub(in crate::cli) struct EnvSet {
     #[command(flatten)]
     pub dry: DryRun,
+    #[command(flatten)]
+    pub propose: Propose,
     #[arg(value_name = "TYPE@VERSION", required_unless_present = "remove")]
     pub references: Vec<Reference>,
     #[arg(long, value_name = "NAME")]
@@ -56,6 +58,8 @@ pub(in crate::cli) struct EnvSet {
 pub(in crate::cli) struct EnvPromote {
     #[command(flatten)]
     pub dry: DryRun,
+    #[command(flatten)]
+    pub propose: Propose,
     #[arg(value_name = "FROM")]
     pub from: EnvironmentName,
     #[arg(value_name = "TO")]

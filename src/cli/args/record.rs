@@ -1,6 +1,6 @@
 //! The arguments of `record`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{DryRun, expiry};
 use crate::model::{ComponentType, EnvironmentName, Reference, Span};
@@ -50,6 +50,13 @@ pub(in crate::cli) struct RecordList {
     pub at: Option<String>,
 }
 
+/// What a comparison is printed as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum DiffFormat {
+    Text,
+    Markdown,
+}
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RecordDiff {
     #[arg(value_name = "TYPE@VERSION")]
@@ -58,6 +65,8 @@ pub(in crate::cli) struct RecordDiff {
     pub to: Reference,
     #[arg(long, value_name = "COMMIT")]
     pub at: Option<String>,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub format: DiffFormat,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! `env list|show|diff|set|promote`
 
-use super::trust;
+use super::{propose, trust};
 use crate::cli::args::EnvCommands;
 use crate::cli::explain;
 use crate::cli::failure::Failure;
@@ -18,11 +18,11 @@ pub(super) fn run(site: &Site, args: &EnvCommands, output: &Output) -> Result<()
         }
         EnvCommands::Set(args) => {
             let edit = Edit { set: args.references.clone(), remove: args.remove.clone() };
-            let site = trust::with_key(site, args.sign.as_deref())?;
+            let site = trust::with_key(&propose::site(site, &args.propose), args.sign.as_deref())?;
             tell(&env::set(&site, &args.env, &edit, args.dry.dry_run)?, output);
         }
         EnvCommands::Promote(args) => {
-            let site = trust::with_key(site, args.sign.as_deref())?;
+            let site = trust::with_key(&propose::site(site, &args.propose), args.sign.as_deref())?;
             tell(&env::promote(&site, &args.from, &args.to, &args.components, args.dry.dry_run)?, output);
         }
     }
@@ -109,6 +109,7 @@ fn tell(edited: &Edited, output: &Output) {
         output.warn(&Phrase::failed("env.unmet").with("what", explain::unmet(unmet)));
     }
     trust::tell_missing(&edited.missing, output);
+    propose::warn(edited.proposed.as_ref(), output);
     output.report(edited, |edited| {
         let args = [
             ("environment", edited.environment.to_string()),
@@ -120,12 +121,15 @@ fn tell(edited: &Edited, output: &Output) {
             return say("env.unchanged", &args);
         }
         let key = match (edited.dry_run, edited.is_new) {
+            (false, _) if edited.proposed.is_some() => "env.proposed",
             (true, true) => "env.would-make",
             (true, false) => "env.would-set",
             (false, true) => "env.made",
             (false, false) => "env.was-set",
         };
-        format!("{}\n{}", changes(&edited.changes), say(key, &args))
+        let proposed = edited.proposed.as_ref();
+        let proposed = proposed.map(|proposed| propose::text(proposed, edited.branch.as_deref(), edited.dry_run));
+        [changes(&edited.changes), say(key, &args)].into_iter().chain(proposed).collect::<Vec<_>>().join("\n")
     });
 }
 

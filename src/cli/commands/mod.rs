@@ -10,6 +10,7 @@ mod init;
 mod links;
 mod pack;
 mod processes;
+mod propose;
 mod publish;
 mod record;
 mod release;

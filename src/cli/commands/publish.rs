@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::trust;
+use super::{propose, trust};
 use crate::cli::args::Publish;
 use crate::cli::explain::{self, Explain as _};
 use crate::cli::failure::Failure;
@@ -15,10 +15,11 @@ use crate::ops::Site;
 use crate::ops::publish::{self, What};
 
 pub(super) fn run(site: &Site, args: &Publish, lines: &Lines, output: &Output) -> Result<(), Failure> {
-    let site = &trust::with_key(site, args.sign.as_deref())?;
+    let site = trust::with_key(&propose::site(site, &args.propose), args.sign.as_deref())?;
     let report =
-        publish::publish(site, &what(&args.what)?, &args.to, args.dry.dry_run, &|progress| lines.tell(progress))?;
+        publish::publish(&site, &what(&args.what)?, &args.to, args.dry.dry_run, &|progress| lines.tell(progress))?;
     warnings(&report, output);
+    propose::warn(report.proposed.as_ref(), output);
     output.report(&report, text);
     Ok(())
 }
@@ -82,9 +83,13 @@ pub(super) fn text(report: &publish::Report) -> String {
         match (report.dry_run, report.unchanged) {
             (_, true) => "publish.unchanged",
             (true, false) => "publish.would",
+            (false, false) if report.proposed.is_some() => "publish.proposed",
             (false, false) => "publish.done",
         },
         &args,
     ));
+    if let (Some(proposed), false) = (&report.proposed, report.unchanged) {
+        lines.push(propose::text(proposed, report.branch.as_deref(), report.dry_run));
+    }
     lines.join("\n")
 }

@@ -5,14 +5,17 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::{import, trust, url};
-use crate::cli::args::RecordCommands;
+use crate::cli::args::{DiffFormat, RecordCommands};
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, table};
 use crate::cli::words::say;
 use crate::model::{ByteSize, ComponentType, Version};
 use crate::ops::diff::{self, Change, File};
-use crate::ops::{Site, record};
+use crate::ops::{Site, record, request};
 use crate::records::Published;
+
+/// How many files a table in Markdown has at most: comments have a greatest length.
+const MARKDOWN_FILES: usize = 200;
 
 pub(super) fn run(site: &Site, args: &RecordCommands, output: &Output) -> Result<ExitCode, Failure> {
     match args {
@@ -22,7 +25,10 @@ pub(super) fn run(site: &Site, args: &RecordCommands, output: &Output) -> Result
         }
         RecordCommands::Diff(args) => {
             let report = diff::diff(site, &args.from, &args.to, args.at.as_deref())?;
-            output.report(&report, differences);
+            output.report(&report, |report| match args.format {
+                DiffFormat::Text => differences(report),
+                DiffFormat::Markdown => request::markdown(report, MARKDOWN_FILES),
+            });
         }
         RecordCommands::Show(args) if args.files => {
             let (published, files) = diff::files(site, &args.reference, args.at.as_deref())?;

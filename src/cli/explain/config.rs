@@ -43,6 +43,7 @@ impl Explain for Error {
                 Phrase::usage("config.pattern").with("value", value).with("reason", reason)
             }
             Problem::Branch { value } => Phrase::usage("config.branch").with("value", value),
+            Problem::Remote { value } => Phrase::usage("config.remote").with("value", value),
             Problem::NotAPath { value } => Phrase::usage("config.not-a-path").with("value", value),
             Problem::NoHome { value } => Phrase::usage("config.no-home").with("value", value),
             Problem::LeadsOut { value } => Phrase::usage("config.leads-out").with("value", value),

@@ -65,6 +65,7 @@ impl Explain for Error {
             .with("component", component)
             .with("version", version),
             Error::Io(error) => error.explain(),
+            Error::Request(error) => error.explain(),
             Error::Pack(error) => error.explain(),
             Error::Store(error) => error.explain(),
             Error::Target(error) => error.explain(),

@@ -6,6 +6,7 @@ use super::{Difference, differences, sides};
 use crate::deploy::Set;
 use crate::model::{Act, ComponentType, Environment, EnvironmentName, Lack, Reference, to_canonical_json};
 use crate::ops::dependencies::{Known, Unmet};
+use crate::ops::request::{About, Desk, Proposed, Scope};
 use crate::ops::resolve::{published, require_not_yanked};
 use crate::ops::{Error, Site, record, trust};
 use crate::records::{Change, EnvironmentFile, Repository, SignedFile, Snapshot, environment_change};
@@ -35,6 +36,9 @@ pub struct Edited {
     pub commit: Option<String>,
     /// The branch it was put on.
     pub branch: Option<String>,
+    /// What became of the proposal, where it is one.
+    #[serde(flatten)]
+    pub proposed: Option<Proposed>,
     /// What the versions need of each other and do not find within the environment. A root may have it besides.
     pub unmet: Vec<Unmet>,
     /// The key that signed the file.
@@ -54,6 +58,9 @@ pub struct Edited {
 ///
 /// A version that is not recorded, or withdrawn; somebody else's change of the same file meanwhile.
 pub fn set(site: &Site, name: &EnvironmentName, edit: &Edit, dry_run: bool) -> Result<Edited, Error> {
+    let desk = Desk::of(site, dry_run)?;
+    let desk = desk.as_ref();
+    let site = desk.map_or(site, |desk| &desk.site);
     let repository = record::existing(site)?;
     let snapshot = repository.snapshot(None)?;
     let before = snapshot.environment(name)?;
@@ -75,7 +82,7 @@ pub fn set(site: &Site, name: &EnvironmentName, edit: &Edit, dry_run: bool) -> R
     for component in &edit.remove {
         now.components.remove(component);
     }
-    let edit = Pending { site, repository: &repository, snapshot: &snapshot, name, before, now, why: None };
+    let edit = Pending { site, desk, repository: &repository, snapshot: &snapshot, name, before, now, from: None };
     edit.finish(dry_run)
 }
 
@@ -91,6 +98,9 @@ pub fn promote(
     only: &[ComponentType],
     dry_run: bool,
 ) -> Result<Edited, Error> {
+    let desk = Desk::of(site, dry_run)?;
+    let desk = desk.as_ref();
+    let site = desk.map_or(site, |desk| &desk.site);
     let repository = record::existing(site)?;
     let snapshot = repository.snapshot(None)?;
     let source = super::read(&snapshot, from)?;
@@ -104,19 +114,22 @@ pub fn promote(
             require_not_yanked(&published(&snapshot, from, component, pin)?)?;
         }
     }
-    let why = Some(format!("Promoted from {from}, serial {}", source.serial));
-    Pending { site, repository: &repository, snapshot: &snapshot, name: to, before, now, why }.finish(dry_run)
+    let from = Some((from, source.serial));
+    let edit = Pending { site, desk, repository: &repository, snapshot: &snapshot, name: to, before, now, from };
+    edit.finish(dry_run)
 }
 
 /// An environment as it is and as it shall be.
 struct Pending<'a> {
     site: &'a Site,
+    desk: Option<&'a Desk>,
     repository: &'a Repository,
     snapshot: &'a Snapshot<'a>,
     name: &'a EnvironmentName,
     before: Option<EnvironmentFile>,
     now: Environment,
-    why: Option<String>,
+    /// Where the versions come from, and the serial number of its file.
+    from: Option<(&'a EnvironmentName, u64)>,
 }
 
 impl Pending<'_> {
@@ -133,6 +146,7 @@ impl Pending<'_> {
             is_new,
             commit: None,
             branch: None,
+            proposed: None,
             unmet: self.unmet()?,
             changes,
             signed_by: None,
@@ -142,14 +156,21 @@ impl Pending<'_> {
         if edited.changes.is_empty() {
             return Ok(edited);
         }
-        self.repository.require_target()?;
-        if !dry_run {
-            let (subject, body) = message(&edited, self.why.as_deref());
-            let change = environment_change(self.name, self.before.as_ref(), &self.now, (&subject, &body));
-            let change = self.sign(change, &mut edited)?;
-            let committed = self.repository.commit(&change, &self.site.author())?;
-            edited.commit = Some(committed.commit);
-            edited.branch = Some(committed.branch);
+        let why = self.from.map(|(from, serial)| format!("Promoted from {from}, serial {serial}"));
+        let (subject, body) = message(&edited, why.as_deref());
+        let change = environment_change(self.name, self.before.as_ref(), &self.now, (&subject, &body));
+        if self.desk.is_none() {
+            self.repository.require_target()?;
+        }
+        let change = if dry_run { change } else { self.sign(change, &mut edited)? };
+        match self.desk {
+            Some(desk) => self.propose(desk, &change, &mut edited)?,
+            None if dry_run => {}
+            None => {
+                let committed = self.repository.commit(&change, &self.site.author())?;
+                edited.commit = Some(committed.commit);
+                edited.branch = Some(committed.branch);
+            }
         }
         Ok(edited)
     }
@@ -169,6 +190,26 @@ impl Pending<'_> {
             Some(made) => change.signature(SignedFile::Environment(self.name), known, &made.file),
             None => change,
         })
+    }
+
+    fn propose(&self, desk: &Desk, change: &Change, edited: &mut Edited) -> Result<(), Error> {
+        let moves = edited.changes.iter().map(|change| {
+            let version = change.to.as_ref().map(|side| side.version.clone());
+            (change.component.clone(), version)
+        });
+        let branch = desk.branch(&Scope::Environment(self.name), &moves.collect())?;
+        let proposed = match edited.dry_run {
+            true => desk.plan(&branch)?,
+            false => {
+                let about = About::Environment(self.name, self.from.map(|(from, _)| from));
+                let (commit, proposed) = desk.propose(change, &branch, about)?;
+                edited.commit = commit;
+                proposed
+            }
+        };
+        edited.branch = Some(branch);
+        edited.proposed = Some(proposed);
+        Ok(())
     }
 
     /// What the environment's versions need of each other. One that cannot be read is passed over: it was so before.

@@ -3,6 +3,7 @@
 mod committing;
 mod environments;
 mod opening;
+mod proposing;
 mod racing;
 mod reading;
 mod resolving;

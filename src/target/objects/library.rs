@@ -14,7 +14,7 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutPa
 
 use super::bce;
 use super::bucket::{Answer, Bucket};
-use crate::target::runtime::{Body, block_on};
+use crate::net::{Body, block_on};
 use crate::target::{Fault, Listed, Reading};
 
 /// What is handed to the network at once: progress is seen in such steps.

@@ -19,7 +19,7 @@ use super::library::steps;
 use super::web::{Web, whole};
 use crate::config::KeyPair;
 use crate::model::Sha256;
-use crate::target::runtime::{Body, block_on};
+use crate::net::{Body, block_on};
 use crate::target::{Fault, Listed, Reading};
 
 /// How long a request's signature is valid, in seconds: longer than a slow part takes.

@@ -18,7 +18,7 @@ use object_store::client::{HttpResponseBody, HttpService};
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode, Url};
 
-use crate::target::client::{self, Ambient};
+use crate::net::{self, Ambient};
 use crate::target::web::{content_range, retry_after};
 use crate::target::{Error, Fault, Result};
 
@@ -57,7 +57,7 @@ impl Web {
         let settings =
             |e: reqwest::Error| Error::Settings { target: name.to_owned(), reason: e.without_url().to_string() };
         let build = |ambient: &Ambient, silence| {
-            client::client(ambient)?.read_timeout(silence).connect_timeout(silence.min(client::CONNECT)).build()
+            net::client(ambient)?.read_timeout(silence).connect_timeout(silence.min(net::CONNECT)).build()
         };
         Ok(Self {
             asking: build(ambient, ambient.stall_timeout).map_err(settings)?,
@@ -238,7 +238,7 @@ fn named(document: &str, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::runtime::block_on;
+    use crate::net::block_on;
 
     fn meaning(status: u16, headers: &[(&'static str, &str)], document: &str) -> Fault {
         let mut map = HeaderMap::new();

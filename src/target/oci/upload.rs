@@ -8,11 +8,11 @@ use sha2::Digest as _;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::super::runtime::{block_on, spawn};
 use super::super::web::protocol;
 use super::super::{Error, Fault, Result, Upload};
 use super::registry::Registry;
 use crate::model::Sha256;
+use crate::net::{block_on, spawn};
 
 /// The bytes of one part. Some registries take no part under 5 MiB but the last.
 const PART: u64 = 16 << 20;

@@ -1,4 +1,4 @@
-//! The HTTP client all remote targets share, and what of the process's environment they look at.
+//! The HTTP client all rooms share, and what of the process's environment they look at.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::sync::Once;
 use std::time::Duration;
 
 /// How long a connection may take to come about.
-pub(super) const CONNECT: Duration = Duration::from_secs(15);
+pub const CONNECT: Duration = Duration::from_secs(15);
 
 /// How long nothing may come before a transfer counts as stalled, where nobody says.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -68,7 +68,7 @@ impl Ambient {
 /// # Errors
 ///
 /// A proxy's URL that cannot be read.
-pub(super) fn client(ambient: &Ambient) -> reqwest::Result<reqwest::ClientBuilder> {
+pub fn client(ambient: &Ambient) -> reqwest::Result<reqwest::ClientBuilder> {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // Fails only where one is installed already, which is as good.

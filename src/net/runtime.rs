@@ -18,7 +18,7 @@ static RUNTIME: OnceLock<io::Result<Runtime>> = OnceLock::new();
 /// # Errors
 ///
 /// No threads could be started.
-pub(super) fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
+pub fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
     Ok(runtime()?.block_on(future))
 }
 
@@ -27,7 +27,7 @@ pub(super) fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
 /// # Errors
 ///
 /// No threads could be started.
-pub(super) fn spawn<F>(future: F) -> io::Result<JoinHandle<F::Output>>
+pub fn spawn<F>(future: F) -> io::Result<JoinHandle<F::Output>>
 where
     F: Future<Output: Send> + Send + 'static,
 {
@@ -42,7 +42,7 @@ fn runtime() -> io::Result<&'static Runtime> {
 }
 
 /// The body of an answer.
-pub(super) struct Body {
+pub struct Body {
     stream: Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>,
     current: Bytes,
     stall: Duration,
