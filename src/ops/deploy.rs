@@ -177,16 +177,19 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
     }
     let (root, recovery) = site.change()?;
     let plan = planned(Some(root.view()), &root.view().state()?)?;
-    trust::remember(site, &root, resolved.tip.as_ref())?;
     let mut components: Vec<Component> = wanted.iter().map(|published| present(published, &plan)).collect();
     let mut checks = Checks::default();
-    if !plan.is_empty() {
+    if plan.is_empty() {
+        trust::remember(site, &root, resolved.tip.as_ref())?;
+    } else {
         let store = site.store()?;
         let supply = Supply::new(site, &store, top.as_deref(), &root.layout().rejected());
         let failed = |error: &Error| root.note_failure(&plan.entry, &error.to_string());
         let made = wanted.iter().zip(&components).filter(|(_, component)| component.how == How::Unpacked);
         let asked = made.map(|(published, _)| Asked { published, only: None, own: None }).collect();
         let staging = Staging::prepare(site, &store, supply, root.view(), asked, progress).inspect_err(failed)?;
+        // Once it is known that there is room for all of it, and before the release.
+        trust::remember(site, &root, resolved.tip.as_ref()).inspect_err(failed)?;
         let slots: Vec<Mutex<&mut Component>> = components.iter_mut().map(Mutex::new).collect();
         let stage = |install: &Install, dir: &Path, stop: &AtomicBool| -> Result<Staged, Error> {
             let found = wanted.iter().zip(&slots).find(|(p, _)| *p.component() == install.component);

@@ -70,7 +70,7 @@ fn a_root_on_a_full_disk() {
     let Some(ran) = on_small_disk(&env, script) else { return };
     assert_eq!(ran.status, Some(1), "{ran:?}");
     assert_snapshot!(env.shown(&ran.stderr), @r"
-    error: not enough space on `<dir>/small/app`: 2.9 MiB are needed, 700.0 KiB are free; nothing was written
+    error: not enough space on `<dir>/small/app`: 2.9 MiB are needed, 696.0 KiB are free; nothing was written
 
     hint: free some with `deploy-tool version cleanup --dry-run` and `deploy-tool store gc --dry-run`
     ");
@@ -108,7 +108,7 @@ fn a_package_that_does_not_say_how_much_it_needs() {
     let Some(ran) = on_small_disk(&env, script) else { return };
     assert_eq!(ran.status, Some(1), "{ran:?}");
     assert_snapshot!(env.shown(&ran.stderr), @r"
-    error: not enough space on `<dir>/small/app`: 696.0 KiB are free, and model@1.0.1 unpacks to more; it has no index that says how much; nothing was changed
+    error: not enough space on `<dir>/small/app`: 692.0 KiB are free, and model@1.0.1 unpacks to more; it has no index that says how much; nothing was changed
 
     hint: free some with `deploy-tool version cleanup --dry-run` and `deploy-tool store gc --dry-run`
     ");
