@@ -9,7 +9,7 @@ mod env;
 mod record;
 
 pub(super) use env::EnvCommands;
-pub(super) use record::{RecordCommands, RecordImport, RecordUrl};
+pub(super) use record::{RecordCommands, RecordImport, RecordList, RecordUrl, RecordYank, Since};
 
 use super::words::say_opt;
 use crate::model::{Choice, ComponentType, EnvironmentName, Reference, Span, SpanError, Timestamp, Version};
@@ -48,6 +48,15 @@ pub(super) struct Global {
 pub(super) struct DryRun {
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// For every command that commits to the records.
+#[derive(Debug, Args)]
+pub(super) struct Onto {
+    #[arg(long, value_name = "NAME")]
+    pub branch: Option<String>,
+    #[arg(long)]
+    pub push: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -122,6 +131,8 @@ pub(super) struct Publish {
     pub what: String,
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub to: Vec<String>,
+    #[command(flatten)]
+    pub onto: Onto,
 }
 
 #[derive(Debug, Args)]

@@ -30,8 +30,8 @@ mod tests;
 pub use checks::{Health, Hook, Hooks, Probe, Program};
 pub use error::{Error, Place, Problem, Shape, Warning};
 pub use settings::{
-    Component, Config, DEFAULT_EXCLUDES, Deploy, Keep, Link, Mtime, Pack, Project, Publish, Records, Store, Target,
-    Verify, levels,
+    Component, Config, DEFAULT_EXCLUDES, Deploy, Keep, Link, Mtime, Pack, Project, Publish, Records, RepositoryPlace,
+    Store, Target, Verify, levels,
 };
 pub use targets::{Addressing, Azure, Bos, BosAuth, Gcs, Http, KeyPair, Login, Oci, S3, Secret, TargetPlace};
 pub use template::{Found, template};

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::choose::{self, Chosen};
+use super::commit::commit;
 use super::{Error, OnProgress, Site, fetch, upload};
 use crate::archive;
 use crate::fsx;
 use crate::model::{
-    ComponentType, Compression, Index, Location, Manifest, Place, Record, RecordComponent, RecordManifest,
+    ComponentType, Compression, EntryKind, Index, Location, Manifest, Place, Record, RecordComponent, RecordManifest,
     RecordPackage, Sha256, Version,
 };
 use crate::records::{Published, publish_change};
@@ -131,12 +132,12 @@ pub fn publish(
         (None, What::Packed(component, version)) => from_store(&store, component, version, bytes, manifest)?,
         (None, What::File(path)) => from_file(&store, path, bytes, manifest)?,
     };
-    check(&store, &local)?;
+    let files = check(&store, &local)?;
     let repository = site.repository()?;
     let uploaded = upload::upload(site, &store, &local, &targets, broken, progress)?;
     let record = record(site, &local, before.as_ref(), &targets, &uploaded);
-    let change = publish_change(&local.bytes, &record, before.as_ref())?;
-    let committed = repository.commit(&change, &site.author())?;
+    let change = publish_change(&local.bytes, &record, before.as_ref(), files)?;
+    let committed = commit(site, &repository, &change)?;
     store
         .mark_published(&report.component, &report.version, site.caller.now)
         .map_err(|source| Error::NotNoted { commit: committed.commit.clone(), source })?;
@@ -265,10 +266,10 @@ fn committed(site: &Site, store: &Store, published: &Published, progress: OnProg
     })
 }
 
-/// Reads the finished archive back with a plain tar reader and compares it with the index.
-fn check(store: &Store, local: &Local) -> Result<(), Error> {
+/// Reads the finished archive back with a plain tar reader and compares it with the index; how many files it holds.
+fn check(store: &Store, local: &Local) -> Result<Option<usize>, Error> {
     let what = || format!("{}@{}", local.manifest.component.kind, local.manifest.component.version);
-    let Some(path) = &local.index else { return Ok(()) };
+    let Some(path) = &local.index else { return Ok(None) };
     let bytes = fsx::read(path)?;
     if local.manifest.index.as_ref().is_some_and(|index| index.checksum.value != Sha256::of(&bytes)) {
         return Err(Error::StoreDamaged { what: what(), path: path.clone() });
@@ -284,7 +285,7 @@ fn check(store: &Store, local: &Local) -> Result<(), Error> {
     }
     let (found, pinned) = (index.tree_digest(), local.manifest.package.tree);
     match pinned.filter(|pinned| *pinned != found) {
-        None => Ok(()),
+        None => Ok(Some(index.entries.iter().filter(|e| matches!(e.entry.kind, EntryKind::File { .. })).count())),
         Some(pinned) => Err(Error::ManifestDiffers {
             path: local.package.clone(),
             what: format!("tree digest {found}, not {pinned}"),

@@ -55,6 +55,11 @@ pub(super) fn resolve(site: &Site, what: &What) -> Result<Resolved, Error> {
         What::References(references, at) => {
             let repository = record::existing(site)?;
             let snapshot = repository.snapshot(at.as_deref())?;
+            let exact = references.iter().filter_map(|reference| match &reference.selector {
+                Selector::Exact(version) => Some((&reference.component, Some(version))),
+                _ => None,
+            });
+            snapshot.bring(exact)?;
             let found = references.iter().map(|reference| snapshot.resolve(reference));
             from_git(&repository, &snapshot, found.collect::<Result<_, _>>()?, None)
         }
@@ -131,6 +136,7 @@ fn pinned(snapshot: &Snapshot<'_>, name: &EnvironmentName) -> Result<(Vec<Publis
         None => return Err(Error::NoEnvironment { name: name.clone(), known: snapshot.environments()? }),
     };
     let mut wanted = Vec::new();
+    snapshot.bring(environment.components.iter().map(|(component, pin)| (component, Some(&pin.version))))?;
     for (component, pin) in &environment.components {
         wanted.push(published(snapshot, name, component, pin)?);
     }

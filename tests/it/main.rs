@@ -62,6 +62,7 @@ mod record_import;
 mod record_url;
 mod records_cli;
 mod relay;
+mod remote;
 mod scene;
 mod secrets;
 mod servers;

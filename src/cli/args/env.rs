@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::DryRun;
+use super::{DryRun, Onto};
 use crate::model::{ComponentType, EnvironmentName, Reference};
 
 #[derive(Debug, Subcommand)]
@@ -48,6 +48,8 @@ pub(in crate::cli) struct EnvSet {
     pub env: EnvironmentName,
     #[arg(long, value_name = "TYPE")]
     pub remove: Vec<ComponentType>,
+    #[command(flatten)]
+    pub onto: Onto,
 }
 
 #[derive(Debug, Args)]
@@ -60,4 +62,6 @@ pub(in crate::cli) struct EnvPromote {
     pub to: EnvironmentName,
     #[arg(value_name = "TYPE")]
     pub components: Vec<ComponentType>,
+    #[command(flatten)]
+    pub onto: Onto,
 }

@@ -1,5 +1,6 @@
 //! `env list|show|diff|set|promote`
 
+use super::onto;
 use crate::cli::args::EnvCommands;
 use crate::cli::explain;
 use crate::cli::failure::Failure;
@@ -8,7 +9,12 @@ use crate::cli::words::{Phrase, say};
 use crate::ops::Site;
 use crate::ops::env::{self, Diff, Difference, Edit, Edited, Listed, Origin, PinState, Shown, Side};
 
-pub(super) fn run(site: &Site, args: &EnvCommands, output: &Output) -> Result<(), Failure> {
+pub(super) fn run(site: Site, args: &EnvCommands, output: &Output) -> Result<(), Failure> {
+    let site = &match args {
+        EnvCommands::Set(args) => onto(site, &args.onto),
+        EnvCommands::Promote(args) => onto(site, &args.onto),
+        _ => site,
+    };
     match args {
         EnvCommands::List(args) => output.report(&env::list(site, args.at.as_deref())?, |listed| list(listed)),
         EnvCommands::Show(args) => output.report(&env::show(site, &args.name, args.at.as_deref())?, show),

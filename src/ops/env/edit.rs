@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{Difference, differences, sides};
 use crate::deploy::Set;
 use crate::model::{ComponentType, Environment, EnvironmentName, Reference};
+use crate::ops::commit::commit;
 use crate::ops::dependencies::{Known, Unmet};
 use crate::ops::resolve::{published, require_not_yanked};
 use crate::ops::{Error, Site, record};
@@ -102,17 +103,17 @@ pub fn promote(
 }
 
 /// An environment as it is and as it shall be.
-struct Pending<'a> {
+struct Pending<'a, 'r> {
     site: &'a Site,
     repository: &'a Repository,
-    snapshot: &'a Snapshot<'a>,
+    snapshot: &'a Snapshot<'r>,
     name: &'a EnvironmentName,
     before: Option<EnvironmentFile>,
     now: Environment,
     why: Option<String>,
 }
 
-impl Pending<'_> {
+impl Pending<'_, '_> {
     fn finish(mut self, dry_run: bool) -> Result<Edited, Error> {
         let is_new = self.before.is_none();
         let was = self.before.as_ref().map(|file| sides(&file.environment)).unwrap_or_default();
@@ -137,7 +138,7 @@ impl Pending<'_> {
         if !dry_run {
             let (subject, body) = message(&edited, self.why.as_deref());
             let change = environment_change(self.name, self.before.as_ref(), &self.now, (&subject, &body));
-            let committed = self.repository.commit(&change, &self.site.author())?;
+            let committed = commit(self.site, self.repository, &change)?;
             edited.commit = Some(committed.commit);
             edited.branch = Some(committed.branch);
         }
