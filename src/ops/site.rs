@@ -160,7 +160,7 @@ impl Site {
             Some(RepositoryPlace::Path(path)) => (plain(&path), None),
             Some(RepositoryPlace::Url(url)) => {
                 let environment = ambient.variables.clone();
-                let origin = Origin::new(url, &store.join("records"), environment, caller.process.clone());
+                let origin = Origin::new(url, &beside(&store), environment, caller.process.clone());
                 (origin.mirror().to_owned(), Some(Arc::new(origin)))
             }
         };
@@ -313,6 +313,13 @@ impl Site {
     pub fn output(&self) -> &Path {
         &self.config.pack.output
     }
+}
+
+/// The directory of mirrors that belongs to a store: it lies beside the store, which holds nothing but its own.
+fn beside(store: &Path) -> PathBuf {
+    let mut name = store.file_name().unwrap_or_default().to_owned();
+    name.push(".records");
+    store.with_file_name(name)
 }
 
 /// A path without `..`, so that it can be compared with others; as it is where it leads through nothing.

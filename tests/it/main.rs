@@ -63,6 +63,7 @@ mod record_url;
 mod records_cli;
 mod relay;
 mod remote;
+mod remote_servers;
 mod scene;
 mod secrets;
 mod servers;

@@ -27,11 +27,11 @@ const FILE: &str = "file://<dir>/shared.git";
 
 /// The mirror of the one remote that was used.
 pub fn mirror(env: &Env) -> String {
-    let found = fs::read_dir(env.path("store/records")).expect("a cache");
+    let found = fs::read_dir(env.path("store.records")).expect("a cache");
     let names = found.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
     let mirrors: Vec<_> = names.filter(|name| name.ends_with(".git")).collect();
     assert_eq!(mirrors.len(), 1, "{mirrors:?}");
-    format!("store/records/{}", mirrors[0])
+    format!("store.records/{}", mirrors[0])
 }
 
 /// Makes the model of this version another one.
@@ -97,7 +97,7 @@ fn publish_deploy_list_and_yank_over_file() {
 
 /// As another machine: another store.
 fn elsewhere(env: &Env, args: &[&str]) -> Value {
-    fs::remove_dir_all(env.path("other-store")).unwrap_or_default();
+    fs::remove_dir_all(env.path("other-store.records")).unwrap_or_default();
     env.json(&[args, &["--store", "../other-store"]].concat())
 }
 
@@ -108,7 +108,7 @@ fn a_first_look_brings_one_commit_and_the_path_that_is_asked_for() {
         publish(&env, version);
     }
     elsewhere(&env, &["record", "show", "model@1.0.1"]);
-    let name = mirror(&env).replace("store/", "other-store/");
+    let name = mirror(&env).replace("store.", "other-store.");
     let counts = ["commit", "tree", "blob"].map(|kind| count(&env, &name, kind));
     // The tip; top, records, packages, model, 1.0.1; manifest and record.
     assert_eq!(counts, [1, 5, 2]);
@@ -170,7 +170,7 @@ fn without_a_network_the_mirror_goes_on_and_says_so() {
     hint: `git ls-remote file://<dir>/shared.git` must succeed without asking: give git a credential helper, or ssh an agent or a key without a passphrase
     ");
     env.fails(1, &["env", "set", "model@1.0.0", "--env", "prod"]);
-    fs::remove_dir_all(env.path("store/records")).expect("removed");
+    fs::remove_dir_all(env.path("store.records")).expect("removed");
     env.fails(1, &["record", "show", "model@1.0.1"]);
     fs::rename(env.path("away.git"), env.path("shared.git")).expect("moved");
     env.ok(&["record", "show", "model@1.0.1"]);

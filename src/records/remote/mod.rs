@@ -1,8 +1,8 @@
 //! A records repository that is reached by URL: mirrored in the cache, read from the mirror, published to by pushing.
 //!
 //! ```text
-//! <store>/records/<16 hex digits of sha256(url)>.git        a bare repository: commits, and of trees and files what was asked for
-//! <store>/records/<16 hex digits of sha256(url)>.git.lock   held by whoever fetches into it
+//! <store>.records/<16 hex digits of sha256(url)>.git        a bare repository: commits, and of trees and files what was asked for
+//! <store>.records/<16 hex digits of sha256(url)>.git.lock   held by whoever fetches into it
 //! ```
 //!
 //! | file | what lives there |

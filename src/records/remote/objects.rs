@@ -2,7 +2,6 @@
 
 use git2::Oid;
 
-use super::RemoteError;
 use super::origin::Origin;
 use crate::records::error::{Context as _, Doing, Error};
 use crate::records::repository::Repository;
@@ -66,11 +65,7 @@ impl Origin {
             if let Some(object) = missing(git, part)?.first() {
                 return Err(match said.done || said.has(&["not our ref", "unadvertised object"]) {
                     false => self.unreachable(&said),
-                    true => RemoteError::NotSent {
-                        url: self.url().to_string(),
-                        object: object.to_string(),
-                        reason: said.reason(),
-                    },
+                    true => self.not_sent(&object.to_string(), &said),
                 }
                 .into());
             }

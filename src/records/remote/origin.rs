@@ -96,6 +96,10 @@ impl Origin {
         RemoteError::Unreachable { url: self.url.to_string(), reason: said.reason() }
     }
 
+    pub(super) fn not_sent(&self, object: &str, said: &Said) -> RemoteError {
+        RemoteError::NotSent { url: self.url.to_string(), object: object.to_owned(), reason: said.reason() }
+    }
+
     /// Refuses what needs the remote where it could not be reached before, or is not to be asked.
     pub(in crate::records) fn require_online(&self) -> Result<(), RemoteError> {
         if !self.may_fetch {
@@ -320,7 +324,10 @@ impl Origin {
         if missing(git, &[id])?.is_empty() {
             return Ok(());
         }
-        match said.done || said.has(&["not our ref", "no such remote ref", "unadvertised object"]) {
+        if said.has(&["unadvertised object"]) {
+            return Err(self.not_sent(&id.to_string(), &said).into());
+        }
+        match said.done || said.has(&["not our ref", "no such remote ref"]) {
             true => Err(RemoteError::NoRevision { url: self.url.to_string(), revision: revision.to_owned() }.into()),
             false => Err(self.unreachable(&said).into()),
         }
