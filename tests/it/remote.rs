@@ -302,6 +302,25 @@ fn a_commit_is_signed_where_git_is_told_to() {
 }
 
 #[test]
+fn doctor_fetches_nothing_and_asks_whether_the_remote_answers() {
+    let env = with_remote(FILE);
+    publish(&env, "1.0.0");
+    env.ok(&["deploy", "model"]);
+    let finding = |args: &[&str], id: &str| {
+        let report: Value = serde_json::from_str(&env.run(&[args, &["--json"]].concat()).stdout).expect("JSON");
+        report["findings"].as_array().expect("a list").iter().any(|finding| finding["id"] == id)
+    };
+    assert!(finding(&["doctor"], "remote-ok") && finding(&["doctor"], "records-ok"));
+    let fresh = ["doctor", "--store", "../fresh"];
+    let before = env.listing();
+    assert!(finding(&fresh, "records-not-fetched") && finding(&fresh, "remote-ok"));
+    env.assert_unchanged(&before, &fresh);
+    fs::rename(env.path("shared.git"), env.path("away.git")).expect("moved");
+    assert!(finding(&["doctor"], "remote-unreachable") && finding(&["doctor"], "records-ok"));
+    assert!(!finding(&["doctor", "--offline"], "remote-unreachable"));
+}
+
+#[test]
 fn a_watch_follows_the_remote() {
     let env = with_remote(FILE);
     publish(&env, "1.0.0");

@@ -106,7 +106,7 @@ fn publish_branch_and_deploy_over_http_with_a_login() {
 }
 
 const PUBLISHERS: usize = 8;
-const EACH: usize = 50;
+const EACH: usize = 5;
 
 /// What one publisher does: every one of its versions, from a store of its own as on a machine of its own. Half of them
 /// publish one component, the others one each.
