@@ -220,8 +220,12 @@ impl Origin {
                 let branch = self.ask_default(git)?;
                 self.fetch_branch(git, Some(&branch), depth)
             }
-            true if self.has_branches()? => Err(RemoteError::NoBranch { url: self.url.to_string(), branch }.into()),
-            true => Ok(Seen::default()),
+            true => match self.branches()? {
+                all if all.is_empty() => Ok(Seen::default()),
+                // Somebody has made it meanwhile.
+                all if all.contains(&branch) => self.fetch_branch(git, Some(&branch), depth),
+                _ => Err(RemoteError::NoBranch { url: self.url.to_string(), branch }.into()),
+            },
         }
     }
 
@@ -237,9 +241,13 @@ impl Origin {
         Ok(branch)
     }
 
-    fn has_branches(&self) -> Result<bool, Error> {
+    fn branches(&self) -> Result<Vec<String>, Error> {
         let said = self.git().run(&["ls-remote", "--heads", "origin"])?;
-        if said.done { Ok(said.text.contains("\trefs/heads/")) } else { Err(self.unreachable(&said).into()) }
+        if !said.done {
+            return Err(self.unreachable(&said).into());
+        }
+        let names = said.text.lines().filter_map(|line| line.split_once("\trefs/heads/"));
+        Ok(names.map(|(_, name)| name.to_owned()).collect())
     }
 
     /// Whether the remote has this branch; brings its commits where it has.
