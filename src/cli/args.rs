@@ -9,7 +9,9 @@ mod env;
 mod record;
 
 pub(super) use env::EnvCommands;
-pub(super) use record::{DiffFormat, RecordCommands, RecordImport, RecordSign, RecordUrl, RecordVerify};
+pub(super) use record::{
+    DiffFormat, RecordCommands, RecordImport, RecordList, RecordSign, RecordUrl, RecordVerify, RecordYank, Since,
+};
 
 use super::words::say_opt;
 use crate::model::{Choice, ComponentType, EnvironmentName, Reference, Span, SpanError, Timestamp, Version};
@@ -51,13 +53,22 @@ pub(super) struct DryRun {
     pub dry_run: bool,
 }
 
+/// For every command that commits to the records.
+#[derive(Debug, Args)]
+pub(super) struct Onto {
+    #[arg(long, value_name = "NAME")]
+    pub branch: Option<String>,
+    #[arg(long)]
+    pub push: bool,
+}
+
 /// For every command whose change of the records can be proposed instead.
 #[derive(Debug, Args)]
 pub(super) struct Propose {
-    #[arg(long)]
+    #[arg(long, conflicts_with = "push")]
     pub pr: bool,
-    #[arg(long, value_name = "NAME")]
-    pub branch: Option<String>,
+    #[command(flatten)]
+    pub onto: Onto,
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,9 +9,9 @@ use super::explain::Explain;
 use super::failure::Failure;
 use super::output::Output;
 use super::words::Phrase;
-use crate::config::{self, Config};
+use crate::config::{self, Config, RepositoryPlace};
 use crate::fsx;
-use crate::model::Timestamp;
+use crate::model::{RepositoryUrl, RepositoryUrlError, Timestamp};
 use crate::ops::doctor::{Broken, Configured};
 use crate::ops::{Caller, Overrides, Site};
 use crate::target::Ambient;
@@ -42,7 +42,7 @@ pub(super) fn survey(global: &Global, start: &Path, command: &str) -> Result<(Si
     let absolute = |path: &PathBuf| here.join(path).components().collect::<PathBuf>();
     let given = Overrides {
         root: global.root.as_ref().map(absolute),
-        records: global.records.as_ref().map(absolute),
+        records: global.records.as_ref().map(|given| place(given, &absolute)).transpose()?,
         store: global.store.as_ref().map(absolute),
         wait: global.wait.map_or(Duration::ZERO, |span| span.0),
     };
@@ -66,6 +66,19 @@ pub(super) fn survey(global: &Global, start: &Path, command: &str) -> Result<(Si
     let ambient = Ambient { variables, home, stall_timeout: config.deploy.stall_timeout };
     let site = Site::new(config, given.clone(), ambient, caller(command)?);
     Ok((site, Configured { file, warnings, broken, given }))
+}
+
+/// Where `--records` leads: a URL, else a path.
+fn place(given: &PathBuf, absolute: &impl Fn(&PathBuf) -> PathBuf) -> Result<RepositoryPlace, Failure> {
+    match given.to_str().map(RepositoryUrl::parse) {
+        Some(Ok(Some(url))) => Ok(RepositoryPlace::Url(url)),
+        Some(Err(reason)) => Err(Failure::of(match reason {
+            RepositoryUrlError::Scheme => Phrase::usage("cli.records-scheme"),
+            RepositoryUrlError::Password => Phrase::usage("cli.records-password"),
+            RepositoryUrlError::Malformed => Phrase::usage("cli.records-url"),
+        })),
+        Some(Ok(None)) | None => Ok(RepositoryPlace::Path(absolute(given))),
+    }
 }
 
 /// A variable whose name and value are text; others mean nothing to a target.

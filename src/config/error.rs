@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::model::{Compression, NameError};
+use crate::model::{Compression, NameError, RepositoryUrlError};
 
 /// Where something stands in the file: both count from 1, columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,6 +186,12 @@ pub enum Problem {
     Remote {
         /// The value as written.
         value: String,
+    },
+    /// The URL of a repository that is not used. It is not shown: there may be a password in it.
+    #[error("{reason}")]
+    RepositoryUrl {
+        /// Why.
+        reason: RepositoryUrlError,
     },
     /// No path: it has a NUL byte.
     #[error("`{value}` is not a path")]

@@ -34,7 +34,7 @@ pub use error::{Error, Place, Problem, Shape, Warning};
 pub use forge::{Forge, ForgeKind};
 pub use settings::{
     Component, Config, DEFAULT_EXCLUDES, Deploy, Keep, Link, Mtime, Pack, PolicyTrust, Project, Publish, Records,
-    Store, Target, Trust, TrustedKeys, Verify, levels,
+    RepositoryPlace, Store, Target, Trust, TrustedKeys, Verify, levels,
 };
 pub use targets::{Addressing, Azure, Bos, BosAuth, Gcs, Http, KeyPair, Login, Oci, S3, Secret, TargetPlace};
 pub use template::{Found, template};

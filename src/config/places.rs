@@ -8,11 +8,11 @@ use super::checks::{health, hooks};
 use super::error::{Error, Problem};
 use super::forge::forge;
 use super::reader::{Context, Item, keys, path};
-use super::settings::{Deploy, Keep, Link, Publish, Records, Store, Target, Verify};
+use super::settings::{Deploy, Keep, Link, Publish, Records, RepositoryPlace, Store, Target, Verify};
 use super::suggest::nearest;
 use super::targets::target;
 use super::trust::trust;
-use crate::model::{ByteSize, Span};
+use crate::model::{ByteSize, RepositoryUrl, Span};
 
 const DEFAULT_KEEP: u32 = 5;
 const DEFAULT_CONNECTIONS: usize = 4;
@@ -34,7 +34,7 @@ pub(super) fn records(item: Option<Item<'_>>, base: &Path) -> Result<Records, Er
         _ => Err(item.error(Problem::Branch { value: item.shown() })),
     });
     Ok(Records {
-        repository: path(repository, base)?,
+        repository: repository.map(|item| repository_place(&item, base)).transpose()?,
         branch: branch.transpose()?,
         directory: directory.map(|item| inside(&item)).transpose()?.unwrap_or_else(|| "records".into()),
         sign: path(sign, base)?,
@@ -49,6 +49,15 @@ fn remote(item: &Item<'_>) -> Result<String, Error> {
     match git2::Remote::is_valid_name(&name) && !name.starts_with('-') {
         true => Ok(name),
         false => Err(item.error(Problem::Remote { value: item.shown() })),
+    }
+}
+
+/// What git would take for a URL is one, everything else a path.
+fn repository_place(item: &Item<'_>, base: &Path) -> Result<RepositoryPlace, Error> {
+    match item.text().map(|text| RepositoryUrl::parse(&text)) {
+        Ok(Ok(Some(url))) => Ok(RepositoryPlace::Url(url)),
+        Ok(Err(reason)) => Err(item.error(Problem::RepositoryUrl { reason })),
+        Ok(Ok(None)) | Err(_) => item.path(base).map(RepositoryPlace::Path),
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::checks::{Health, Hooks};
 use super::forge::Forge;
 use super::targets::{Bos, S3, Secret, TargetPlace};
-use crate::model::{ByteSize, Choice, ComponentType, Compression, Dependency, Platform, Span};
+use crate::model::{ByteSize, Choice, ComponentType, Compression, Dependency, Platform, RepositoryUrl, Span};
 
 /// What is left out of every package, in gitignore syntax. Later patterns win: `!__pycache__/` in `pack.exclude` or in
 /// a component's takes it in again.
@@ -118,7 +118,7 @@ pub struct Pack {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Records {
     /// The git repository; `None` where none is given.
-    pub repository: Option<PathBuf>,
+    pub repository: Option<RepositoryPlace>,
     /// The branch; `None` means the one HEAD names.
     pub branch: Option<String>,
     /// The directory in the repository, relative and without `..`; empty for its top. `records` where none is given.
@@ -129,6 +129,15 @@ pub struct Records {
     pub remote: Option<String>,
     /// Where requests are opened; `None` means what the remote's URL says.
     pub forge: Option<Forge>,
+}
+
+/// Where a git repository is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RepositoryPlace {
+    /// On this machine.
+    Path(PathBuf),
+    /// At a URL.
+    Url(RepositoryUrl),
 }
 
 /// `publish`.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{ByteSize, Choice, ComponentType, Compression};
+use crate::model::{ByteSize, Choice, ComponentType, Compression, RepositoryUrl, RepositoryUrlError};
 
 fn env(name: &str) -> Option<String> {
     match name {
@@ -77,7 +77,7 @@ fn the_reference_example_means_what_it_says() {
     assert_eq!(runtime.depends[0].version.to_string(), ">=1.0");
     assert_eq!(config.pack.output, Path::new("/p/dist"));
     assert_eq!((config.pack.level[&Compression::Gzip], config.pack.level[&Compression::Zstd]), (6, 3));
-    assert_eq!(config.records.repository.as_deref(), Some(Path::new("/p")));
+    assert_eq!(config.records.repository, Some(RepositoryPlace::Path("/p".into())));
     assert_eq!(config.records.branch.as_deref(), Some("main"));
     assert_eq!(config.records.directory, Path::new("records"));
     assert_eq!(config.publish.default, ["local", "mirror"]);
@@ -111,7 +111,6 @@ fn an_empty_file_has_every_default() {
     assert!(config.components.is_empty() && config.publish.targets.is_empty() && config.deploy.sources.is_empty());
     assert_eq!((config.publish.require, config.pack.compression), (1, Choice::Fixed(Compression::Gzip)));
     assert_eq!(config.pack.output, Path::new("/p/dist"));
-    assert_eq!((config.records.repository.as_deref(), config.deploy.root.as_deref()), (None, None));
     assert_eq!((config.records.repository, config.deploy.root), (None, None));
     assert_eq!(config.deploy.keep, Keep { last: 5, days: None });
     assert_eq!((config.deploy.connections, config.deploy.bandwidth), (4, None));
@@ -517,4 +516,18 @@ proptest! {
             prop_assert!((1..=lines + 1).contains(&error.place.line), "{}", error);
         }
     }
+}
+
+#[test]
+fn a_repository_is_a_path_or_a_url() {
+    let place = |text: &str| good(&format!("records: {{repository: {text:?}}}")).records.repository;
+    for url in ["https://host/r.git", "ssh://git@host/r.git", "git@host:r.git", "file:///srv/r.git"] {
+        let parsed = RepositoryUrl::parse(url).expect("good");
+        assert_eq!(place(url), parsed.map(RepositoryPlace::Url), "{url}");
+    }
+    assert_eq!(place("./a:b"), Some(RepositoryPlace::Path("/p/a:b".into())));
+    assert_eq!(place("~/r"), Some(RepositoryPlace::Path("/home/mei/r".into())));
+    let reason = RepositoryUrlError::Password;
+    let text = "records: {repository: \"https://mei:s3cret@host/r\"}";
+    refused(text, 1, 23, "records.repository", Problem::RepositoryUrl { reason });
 }

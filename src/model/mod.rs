@@ -19,6 +19,7 @@ mod shape;
 mod size;
 mod time;
 mod tree;
+mod url;
 mod version;
 
 pub use canonical::to_canonical_json;
@@ -45,4 +46,5 @@ pub use shape::{Shape, ShapeError};
 pub use size::{ByteSize, SizeError};
 pub use time::{Span, SpanError, TimeError, Timestamp};
 pub use tree::{Entry, EntryKind, TreeHasher};
+pub use url::{RepositoryUrl, RepositoryUrlError};
 pub use version::{Version, VersionError};

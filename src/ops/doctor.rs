@@ -106,8 +106,8 @@ pub fn doctor(site: &Site, configured: &Configured, options: Options) -> Result<
 /// Looks at what is on this machine; what the records say of the current versions comes with it.
 fn examine(site: &Site, configured: &Configured, deep: bool) -> (Vec<Finding>, Known) {
     let mut findings = configuration::look(configured);
-    let knows = |given: &Option<_>| configured.broken.is_none() || given.is_some();
-    let view = if knows(&configured.given.root) { root::look(site, &mut findings) } else { None };
+    let knows = |given: bool| configured.broken.is_none() || given;
+    let view = if knows(configured.given.root.is_some()) { root::look(site, &mut findings) } else { None };
     if let Some(view) = &view {
         findings.extend(work::look(site, view));
         // An open journal says how links are to be; without one `links` does.
@@ -118,7 +118,7 @@ fn examine(site: &Site, configured: &Configured, deep: bool) -> (Vec<Finding>, K
         findings.extend(trail::look(view));
         findings.extend(clock::look(site, view));
     }
-    let records = match knows(&configured.given.records) {
+    let records = match knows(configured.given.records.is_some()) {
         true => records::look(site, view.as_ref(), deep, &mut findings),
         false => Known::default(),
     };
@@ -126,7 +126,7 @@ fn examine(site: &Site, configured: &Configured, deep: bool) -> (Vec<Finding>, K
     if view.is_some() {
         places.push(site.root.as_path());
     }
-    if knows(&configured.given.store) {
+    if knows(configured.given.store.is_some()) {
         findings.extend(store::look(site, &records.current, deep));
         places.push(site.store.as_path());
     }

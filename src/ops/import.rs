@@ -5,6 +5,7 @@ use std::io::Read as _;
 
 use serde::Serialize;
 
+use super::commit::commit;
 use super::{Error, Site, choose};
 use crate::model::{
     ComponentType, Location, Manifest, Place, Record, RecordComponent, RecordManifest, RecordPackage, Sha256, Version,
@@ -137,7 +138,7 @@ pub fn import(site: &Site, from: &str, only: Option<&ComponentType>, dry_run: bo
         let (candidate, state) = judge(&candidates, recorded.as_ref());
         if let (State::Imported, Ok(place)) = (&state, &candidate.package) {
             let location = Location { name: from.to_owned(), place: place.clone() };
-            changes.push(publish_change(&candidate.bytes, &record(candidate, location), None)?);
+            changes.push(publish_change(&candidate.bytes, &record(candidate, location), None, None)?);
         }
         report.versions.push(Found { component, version, manifest: target.shown(&candidate.key), state });
     }
@@ -145,7 +146,7 @@ pub fn import(site: &Site, from: &str, only: Option<&ComponentType>, dry_run: bo
     let imported = report.versions.iter().filter(|found| found.state == State::Imported);
     let names: Vec<_> = imported.map(|found| format!("{}@{}", found.component, found.version)).collect();
     let change = Change::all(&format!("import records from {from}"), &names.join("\n"), changes);
-    let committed = repository.commit(&change, &site.author())?;
+    let committed = commit(site, &repository, &change)?;
     report.commit = Some(committed.commit);
     report.branch = Some(committed.branch);
     Ok(report)

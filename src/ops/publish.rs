@@ -11,13 +11,14 @@ pub(super) use local::Local;
 use local::{from_file, from_store, manifest};
 
 use super::choose::{self, Chosen};
+use super::commit::commit;
 use super::request::{About, Desk, Proposed, Scope};
 use super::{Error, OnProgress, Site, fetch, trust, upload};
 use crate::archive;
 use crate::fsx;
 use crate::model::{
-    Act, ComponentType, Index, Lack, Location, Manifest, Place, Record, RecordComponent, RecordManifest, RecordPackage,
-    Sha256, Version,
+    Act, ComponentType, EntryKind, Index, Lack, Location, Manifest, Place, Record, RecordComponent, RecordManifest,
+    RecordPackage, Sha256, Version,
 };
 use crate::records::{Published, SignedFile, publish_change};
 use crate::store::Store;
@@ -164,9 +165,9 @@ pub fn publish(
     let content = (&Namespace::manifest(), local.bytes.as_slice());
     report.missing = trust::admit(site, &repository.snapshot(None)?, Act::Publish(&report.component), content, &all)?;
     report.signed_by = signature.as_ref().map(|made| made.fingerprint);
-    let uploaded = upload::upload(site, &store, &local, &targets, broken, progress)?;
+    let (uploaded, files) = upload::upload(site, &store, &local, &targets, broken, progress)?;
     let record = record(site, &local, stands.as_ref(), &targets, &uploaded);
-    let mut change = publish_change(&local.bytes, &record, before.as_ref())?;
+    let mut change = publish_change(&local.bytes, &record, before.as_ref(), files)?;
     if let Some(made) = &signature {
         change = change.signature(SignedFile::Manifest(&report.component, &report.version), known, &made.file);
     }
@@ -179,7 +180,7 @@ pub fn publish(
             (report.commit, report.proposed) = (commit, Some(proposed));
         }
         _ => {
-            let committed = repository.commit(&change, &site.author())?;
+            let committed = commit(site, &repository, &change)?;
             report.unchanged = !committed.is_new;
             report.branch = Some(committed.branch);
             report.commit = Some(committed.commit);
@@ -238,10 +239,10 @@ fn committed(site: &Site, store: &Store, published: &Published, progress: OnProg
     })
 }
 
-/// Reads the finished archive back with a plain tar reader and compares it with the index.
-pub(super) fn check(store: &Store, local: &Local) -> Result<(), Error> {
+/// Reads the finished archive back with a plain tar reader and compares it with the index; how many files it holds.
+pub(super) fn check(store: &Store, local: &Local) -> Result<Option<usize>, Error> {
     let what = || format!("{}@{}", local.manifest.component.kind, local.manifest.component.version);
-    let Some(path) = &local.index else { return Ok(()) };
+    let Some(path) = &local.index else { return Ok(None) };
     let bytes = fsx::read(path)?;
     if local.manifest.index.as_ref().is_some_and(|index| index.checksum.value != Sha256::of(&bytes)) {
         return Err(Error::StoreDamaged { what: what(), path: path.clone() });
@@ -257,7 +258,7 @@ pub(super) fn check(store: &Store, local: &Local) -> Result<(), Error> {
     }
     let (found, pinned) = (index.tree_digest(), local.manifest.package.tree);
     match pinned.filter(|pinned| *pinned != found) {
-        None => Ok(()),
+        None => Ok(Some(index.entries.iter().filter(|e| matches!(e.entry.kind, EntryKind::File { .. })).count())),
         Some(pinned) => Err(Error::ManifestDiffers {
             path: local.package.clone(),
             what: format!("tree digest {found}, not {pinned}"),

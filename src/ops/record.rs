@@ -1,10 +1,15 @@
-//! `record list|show`.
+//! `record list|show|yank`.
 
+use std::path::Path;
+
+use globset::GlobMatcher;
 use serde::Serialize;
 
+use super::commit::commit;
 use super::{Error, Site};
-use crate::model::{ComponentType, Reference, Sha256, Timestamp, Version};
-use crate::records::{Published, Repository};
+use crate::fsx;
+use crate::model::{ComponentType, Reference, Sha256, Timestamp, Version, Yank};
+use crate::records::{Published, Repository, yank_change};
 
 /// One recorded version.
 #[derive(Debug, Clone, Serialize)]
@@ -20,10 +25,43 @@ pub struct Listed {
     pub package: Sha256,
     /// When it was published.
     pub published_at: Timestamp,
+    /// How many seconds ago that was.
+    pub age: u64,
     /// The names of the places it lies at.
     pub locations: Vec<String>,
     /// Whether it is withdrawn.
     pub yanked: bool,
+    /// Whether it is current on this root.
+    pub current: bool,
+    /// Whether it is installed on this root.
+    pub installed: bool,
+}
+
+/// Which versions `record list` shows.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Those of this component.
+    pub component: Option<ComponentType>,
+    /// Those whose version this matches.
+    pub pattern: Option<GlobMatcher>,
+    /// Those that lie at the place of this name.
+    pub target: Option<String>,
+    /// Those that were published at this time or later.
+    pub since: Option<Timestamp>,
+    /// Those that are withdrawn.
+    pub yanked: bool,
+}
+
+/// In which order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// By component and version, the lowest first.
+    #[default]
+    Version,
+    /// By when they were published, the oldest first.
+    Date,
+    /// By the size of the package, the smallest first.
+    Size,
 }
 
 /// The records repository, which must be there.
@@ -34,31 +72,62 @@ pub(super) fn existing(site: &Site) -> Result<Repository, Error> {
     site.repository()
 }
 
-/// `record list`: the recorded versions of one component, or of all, in version order.
-pub fn list(site: &Site, only: Option<&ComponentType>, at: Option<&str>) -> Result<Vec<Listed>, Error> {
+/// `record list`: the recorded versions that `filter` lets through, with whether this root has them. A root that is not there
+/// has none.
+///
+/// # Errors
+///
+/// [`Error::NoSuchComponent`] where the component asked for has no version at all.
+pub fn list(site: &Site, filter: &Filter, order: Order, at: Option<&str>) -> Result<Vec<Listed>, Error> {
     let repository = existing(site)?;
     let snapshot = repository.snapshot(at)?;
-    let components = match only {
+    let components = match &filter.component {
         Some(component) => vec![component.clone()],
         None => snapshot.components()?,
     };
+    let matches = |version: &Version| filter.pattern.as_ref().is_none_or(|p| p.is_match(Path::new(version.as_str())));
+    let view = fsx::inspect_followed(&site.root)?.map(|_| site.view()).transpose()?;
+    let current = view.as_ref().map(|view| view.state()).transpose()?.map(|state| state.set()).unwrap_or_default();
     let mut out = Vec::new();
+    let mut any = false;
+    snapshot.bring(components.iter().map(|component| (component, None)))?;
     for component in components {
-        for version in snapshot.versions(&component)? {
+        let versions = snapshot.versions(&component)?;
+        let installed = view.as_ref().map(|view| view.versions(&component)).transpose()?.unwrap_or_default();
+        any |= !versions.is_empty();
+        for version in versions.into_iter().filter(matches) {
+            if filter.yanked && !snapshot.is_yanked(&component, &version)? {
+                continue;
+            }
             let Some(published) = snapshot.get(&component, &version)? else { continue };
+            let record = &published.record;
+            let is_there = |target: &String| record.locations.iter().any(|location| location.name == *target);
+            if !filter.target.as_ref().is_none_or(is_there)
+                || filter.since.is_some_and(|since| record.published_at < since)
+            {
+                continue;
+            }
             out.push(Listed {
-                component: component.clone(),
-                version,
                 size: published.manifest.package.size,
                 package: published.package_sha256(),
-                published_at: published.record.published_at,
-                locations: published.record.locations.iter().map(|l| l.name.clone()).collect(),
+                published_at: record.published_at,
+                age: site.caller.now.since(record.published_at).as_secs(),
+                locations: record.locations.iter().map(|l| l.name.clone()).collect(),
                 yanked: published.yanked.is_some(),
+                current: current.get(&component) == Some(&version),
+                installed: installed.contains(&version),
+                component: component.clone(),
+                version,
             });
         }
     }
-    match only {
-        Some(component) if out.is_empty() => Err(Error::NoSuchComponent { component: component.clone() }),
+    match order {
+        Order::Version => {}
+        Order::Date => out.sort_by_key(|listed| listed.published_at),
+        Order::Size => out.sort_by_key(|listed| listed.size),
+    }
+    match &filter.component {
+        Some(component) if !any => Err(Error::NoSuchComponent { component: component.clone() }),
         _ => Ok(out),
     }
 }
@@ -67,4 +136,54 @@ pub fn list(site: &Site, only: Option<&ComponentType>, at: Option<&str>) -> Resu
 pub fn show(site: &Site, reference: &Reference, at: Option<&str>) -> Result<Published, Error> {
     let repository = existing(site)?;
     Ok(repository.snapshot(at)?.resolve(reference)?)
+}
+
+/// What `record yank` did, or would do.
+#[derive(Debug, Clone, Serialize)]
+pub struct Yanked {
+    /// The component.
+    #[serde(rename = "type")]
+    pub component: ComponentType,
+    /// The version.
+    pub version: Version,
+    /// The note.
+    pub yanked: Yank,
+    /// Whether it was withdrawn before: the first note stands, and nothing is committed.
+    pub unchanged: bool,
+    /// The commit that holds the note.
+    pub commit: Option<String>,
+    /// The branch it is on.
+    pub branch: Option<String>,
+    /// Whether it was only planned.
+    pub dry_run: bool,
+}
+
+/// `record yank`: withdraws a version. It stays where it is deployed, and `version switch` and `rollback` still go to it; a
+/// deploy refuses it, and no range or `latest` means it any more.
+///
+/// # Errors
+///
+/// The version is not recorded; the commit fails.
+pub fn yank(site: &Site, reference: &Reference, reason: &str, dry_run: bool) -> Result<Yanked, Error> {
+    let repository = existing(site)?;
+    let published = repository.snapshot(None)?.resolve(reference)?;
+    let note = Yank { at: site.caller.now, reason: reason.to_owned(), by: site.caller.by.clone() };
+    let mut report = Yanked {
+        component: published.component().clone(),
+        version: published.version().clone(),
+        unchanged: published.yanked.is_some(),
+        yanked: published.yanked.clone().unwrap_or_else(|| note.clone()),
+        commit: None,
+        branch: None,
+        dry_run,
+    };
+    if report.unchanged {
+        return Ok(report);
+    }
+    repository.require_target()?;
+    if !dry_run {
+        let committed = commit(site, &repository, &yank_change(&published, &note)?)?;
+        (report.commit, report.branch) = (Some(committed.commit), Some(committed.branch));
+    }
+    Ok(report)
 }

@@ -58,6 +58,11 @@ pub(super) fn resolve(site: &Site, what: &What) -> Result<Resolved, Error> {
         What::References(references, at) => {
             let repository = record::existing(site)?;
             let snapshot = repository.snapshot(at.as_deref())?;
+            let exact = references.iter().filter_map(|reference| match &reference.selector {
+                Selector::Exact(version) => Some((&reference.component, Some(version))),
+                _ => None,
+            });
+            snapshot.bring(exact)?;
             let found = references.iter().map(|reference| snapshot.resolve(reference));
             let found: Vec<_> = found.collect::<Result<_, _>>()?;
             trust::require(site, Some(&snapshot), &found, None)?;
@@ -155,6 +160,7 @@ fn pinned(
 ) -> Result<(Vec<Published>, EntryEnvironment), Error> {
     let environment = &file.environment;
     let mut wanted = Vec::new();
+    snapshot.bring(environment.components.iter().map(|(component, pin)| (component, Some(&pin.version))))?;
     for (component, pin) in &environment.components {
         wanted.push(published(snapshot, name, component, pin)?);
     }

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use super::request::Proposal;
 use super::trust::Rewrite;
 use super::{Error, settle};
-use crate::config::{Config, Secret, Target, TargetPlace};
+use crate::config::{Config, RepositoryPlace, Secret, Target, TargetPlace};
 use crate::deploy::{CustomLink, Others, Recovery, Root, View, Who};
 use crate::fsx::{self, Weakness};
 use crate::model::{ComponentType, Timestamp};
-use crate::records::{Author, Repository};
+use crate::records::{Author, Origin, Repository};
 use crate::store::{Reader, Store};
 use crate::target::Ambient;
 
@@ -46,8 +46,14 @@ pub struct Site {
     pub config: Config,
     /// The deployment root.
     pub root: PathBuf,
-    /// The records repository.
+    /// The records repository; of a remote one, its mirror.
     pub repository: PathBuf,
+    /// The remote records repository, where it is one.
+    pub origin: Option<Arc<Origin>>,
+    /// The branch that commits go to, where it is not the one that is read.
+    pub branch: Option<String>,
+    /// Whether what is committed on this machine is pushed to the repository's remote.
+    pub push: bool,
     /// Whether the repository is the embedded default, which is made when it is missing.
     pub own_repository: bool,
     /// The store.
@@ -83,6 +89,31 @@ pub enum Notice {
         /// How they fail.
         weakness: Weakness,
     },
+    /// The remote records repository cannot be reached: the records are as they were fetched last.
+    Offline {
+        /// Its URL.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// The remote records repository knows no filters and sends everything.
+    Unfiltered {
+        /// Its URL.
+        url: String,
+    },
+    /// A commit is on this machine only.
+    Unpushed(Unpushed),
+}
+
+/// A branch that was committed to and not pushed, though it could be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpushed {
+    /// The repository.
+    pub path: PathBuf,
+    /// Its branch.
+    pub branch: String,
+    /// Its remote.
+    pub remote: String,
 }
 
 /// The notices of an operation, in order; who shows its report takes them out. Clones share them.
@@ -90,8 +121,12 @@ pub enum Notice {
 pub struct Notices(Arc<Mutex<Vec<Notice>>>);
 
 impl Notices {
-    fn add(&self, notice: Notice) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
+    /// Adds one; what was noticed already is not said twice.
+    pub(super) fn add(&self, notice: Notice) {
+        let mut notices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !notices.contains(&notice) {
+            notices.push(notice);
+        }
     }
 
     /// Takes out what was noticed until now.
@@ -106,7 +141,7 @@ pub struct Overrides {
     /// `--root`
     pub root: Option<PathBuf>,
     /// `--records`
-    pub records: Option<PathBuf>,
+    pub records: Option<RepositoryPlace>,
     /// `--store`
     pub store: Option<PathBuf>,
     /// `--wait`
@@ -125,13 +160,27 @@ impl Site {
             config.publish.default = vec!["local".to_owned()];
             config.deploy.sources = vec![vec!["local".to_owned()]];
         }
-        let repository = overrides.records.or_else(|| config.records.repository.clone());
+        let place = overrides.records.or_else(|| config.records.repository.clone());
+        let store = plain(&overrides.store.unwrap_or_else(|| config.store.path.clone()));
+        let own_repository = place.is_none();
+        let (repository, origin) = match place {
+            None => (plain(&own.join("records")), None),
+            Some(RepositoryPlace::Path(path)) => (plain(&path), None),
+            Some(RepositoryPlace::Url(url)) => {
+                let environment = ambient.variables.clone();
+                let origin = Origin::new(url, &beside(&store), environment, caller.process.clone());
+                (origin.mirror().to_owned(), Some(Arc::new(origin)))
+            }
+        };
         let root = overrides.root.or_else(|| config.deploy.root.clone());
         Self {
             root: plain(&root.unwrap_or_else(|| config.base.join("deployments"))),
-            own_repository: repository.is_none(),
-            repository: plain(&repository.unwrap_or_else(|| own.join("records"))),
-            store: plain(&overrides.store.unwrap_or_else(|| config.store.path.clone())),
+            own_repository,
+            repository,
+            origin,
+            branch: None,
+            push: false,
+            store,
             url: None,
             proposal: None,
             base: None,
@@ -185,24 +234,67 @@ impl Site {
         Ok(Reader::open(&self.store)?)
     }
 
-    /// The records repository; the embedded one is made when it is missing.
+    /// The records repository; the embedded one is made when it is missing. A remote one is looked at once an operation.
     pub fn repository(&self) -> Result<Repository, Error> {
         if self.own_repository && !self.has_repository()? {
             Repository::init(&self.repository)?;
         }
-        match &self.base {
-            Some(base) => Ok(self.repository_of(None)?.at(base)?),
-            None => self.repository_of(self.config.records.branch.as_deref()),
+        if let Some(base) = &self.base {
+            return Ok(self.repository_of(None)?.at(base)?);
+        }
+        let repository = self.repository_of(self.config.records.branch.as_deref())?;
+        if self.push && self.origin.is_none() {
+            repository.require_remote()?;
+        }
+        match &self.branch {
+            Some(branch) => Ok(repository.with_branch(branch)?),
+            None => Ok(repository),
         }
     }
 
     /// The records repository, which is there, for this branch or the one that HEAD names.
     pub(super) fn repository_of(&self, branch: Option<&str>) -> Result<Repository, Error> {
-        Ok(Repository::open(&self.repository, &self.directory(), branch)?)
+        let directory = self.directory();
+        let repository = match &self.origin {
+            Some(origin) => {
+                let repository = Repository::mirrored(origin, &directory, branch, self.caller.began)?;
+                self.tell_seen(origin);
+                repository
+            }
+            None => Repository::open(&self.repository, &directory, branch)?,
+        };
+        Ok(repository.with_environment(&self.ambient.variables))
     }
 
-    /// Whether anything is at the place of the records repository; the embedded one counts once it is a repository.
+    fn tell_seen(&self, origin: &Origin) {
+        let (seen, url) = (origin.seen(), origin.url().to_string());
+        if let Some(reason) = seen.offline {
+            self.notices.add(Notice::Offline { url: url.clone(), reason });
+        }
+        if seen.unfiltered {
+            self.notices.add(Notice::Unfiltered { url });
+        }
+    }
+
+    /// The same site, for commits to `branch`, where one is given, and with a push after them if `push`.
+    #[must_use]
+    pub fn publishing(self, branch: Option<&str>, push: bool) -> Self {
+        Self { branch: branch.map(str::to_owned), push, ..self }
+    }
+
+    /// The same site, where nothing is fetched: a remote repository is as it was fetched last.
+    #[must_use]
+    pub fn unfetched(mut self) -> Self {
+        self.origin = self.origin.map(|origin| Arc::new(origin.as_it_is()));
+        self
+    }
+
+    /// Whether anything is at the place of the records repository; the embedded one counts once it is a repository, a remote
+    /// one always.
     pub fn has_repository(&self) -> Result<bool, Error> {
+        if self.origin.is_some() {
+            return Ok(true);
+        }
         let place = if self.own_repository { self.repository.join(".git") } else { self.repository.clone() };
         Ok(fsx::inspect_followed(&place)?.is_some())
     }
@@ -240,6 +332,13 @@ impl Site {
     pub fn output(&self) -> &Path {
         &self.config.pack.output
     }
+}
+
+/// The directory of mirrors that belongs to a store: it lies beside the store, which holds nothing but its own.
+fn beside(store: &Path) -> PathBuf {
+    let mut name = store.file_name().unwrap_or_default().to_owned();
+    name.push(".records");
+    store.with_file_name(name)
 }
 
 /// A path without `..`, so that it can be compared with others; as it is where it leads through nothing.

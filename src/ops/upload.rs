@@ -13,7 +13,7 @@ use crate::transfer::{self, Uploaded};
 
 /// Uploads package, index and manifest to all `targets` at once, while the package is being [checked](check); a target that
 /// takes bytes before is done shows nothing of them until it is. `broken` are targets that cannot be used, which count as
-/// failed. Progress counts the bytes of all of them together.
+/// failed. Progress counts the bytes of all of them together. Answers also how many files the package holds, where an index says.
 pub(super) fn upload(
     site: &Site,
     store: &Store,
@@ -21,7 +21,7 @@ pub(super) fn upload(
     targets: &[Arc<dyn Target>],
     broken: Vec<(String, target::Error)>,
     progress: OnProgress<'_>,
-) -> Result<Vec<Uploaded>, Error> {
+) -> Result<(Vec<Uploaded>, Option<usize>), Error> {
     let Local { manifest, bytes, .. } = local;
     let (component, version) = (&manifest.component.kind, &manifest.component.version);
     let package = &manifest.package;
@@ -57,8 +57,8 @@ pub(super) fn upload(
             checked
         });
         let uploaded = transfer::upload(targets, broken, &parcel, required, &told);
-        checking.join().unwrap_or_else(|panic| resume_unwind(panic))?;
-        Ok(uploaded?)
+        let files = checking.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        Ok((uploaded?, files))
     })
 }
 

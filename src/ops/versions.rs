@@ -71,7 +71,9 @@ pub fn list(site: &Site, only: Option<&ComponentType>) -> Result<Vec<Listed>, Er
     if site.has_repository()? {
         let repository = site.repository()?;
         let snapshot = repository.snapshot(None)?;
-        for component in snapshot.components()?.iter().filter(|c| wanted(c)) {
+        let components: Vec<_> = snapshot.components()?.into_iter().filter(wanted).collect();
+        snapshot.bring(components.iter().map(|component| (component, None)))?;
+        for component in &components {
             for version in snapshot.versions(component)? {
                 let Some(published) = snapshot.get(component, &version)? else { continue };
                 let key = (component.clone(), version.clone());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::error::{Error, FileAt};
 use super::published::{Parts, Published};
 use super::{MANIFEST, PACKAGES, RECORD, YANKED};
-use crate::model::{ComponentType, PathError, Record, TreePath, Version, Yank, to_canonical_json};
+use crate::model::{ByteSize, ComponentType, PathError, Record, TreePath, Version, Yank, to_canonical_json};
 
 /// Files to be written in one commit.
 ///
@@ -66,13 +66,19 @@ impl Change {
     }
 }
 
-/// The change that publishes a version, or adds locations to a published one (`before`).
+/// The change that publishes a version, or adds locations to a published one (`before`). `files` is how many files its package
+/// holds, where that is known: the message of the commit says it.
 ///
 /// # Errors
 ///
 /// A record that does not agree with its manifest, or a change of what never changes once published: with `before`, only
 /// locations and unknown fields (deltas) may be added to the record.
-pub fn publish_change(manifest_bytes: &[u8], record: &Record, before: Option<&Published>) -> Result<Change, Error> {
+pub fn publish_change(
+    manifest_bytes: &[u8],
+    record: &Record,
+    before: Option<&Published>,
+    files: Option<usize>,
+) -> Result<Change, Error> {
     let record_bytes = to_canonical_json(record);
     let at = |name: &str| FileAt { commit: None, path: name.to_owned() };
     let parts = Parts {
@@ -99,10 +105,15 @@ pub fn publish_change(manifest_bytes: &[u8], record: &Record, before: Option<&Pu
     let version = (now.component(), now.version());
     let places: Vec<_> = record.locations.iter().map(|l| l.name.as_str()).collect();
     let verb = if before.is_some() { "add locations of" } else { "publish" };
-    let change = Change::new(
-        &format!("{verb} {}@{}", version.0, version.1),
-        &format!("Package: sha256:{}\nLocations: {}", now.package_sha256(), places.join(", ")),
-    );
+    let size = now.manifest.package.size;
+    let lines = [
+        Some(format!("Size: {} ({size} bytes)", ByteSize(size))),
+        files.map(|files| format!("Files: {files}")),
+        Some(format!("Digest: sha256:{}", now.package_sha256())),
+        Some(format!("Targets: {}", places.join(", "))),
+    ];
+    let body: Vec<_> = lines.into_iter().flatten().collect();
+    let change = Change::new(&format!("{verb}: {} {}", version.0, version.1), &body.join("\n"));
     let was = |bytes: fn(&Published) -> &Vec<u8>| before.map(|b| bytes(b).clone());
     Ok(change.part(version, MANIFEST, Edit { was: was(|b| &b.manifest_bytes), now: manifest_bytes.to_vec() }).part(
         version,
@@ -135,7 +146,7 @@ pub fn yank_change(published: &Published, yank: &Yank) -> Result<Change, Error> 
     if published.yanked.is_some() {
         return Err(Error::Immutable { what: YANKED, component: version.0.clone(), version: version.1.clone() });
     }
-    Ok(Change::new(&format!("yank {}@{}", version.0, version.1), &yank.reason).part(
+    Ok(Change::new(&format!("yank: {} {}", version.0, version.1), &yank.reason).part(
         version,
         YANKED,
         Edit { was: None, now: to_canonical_json(yank) },

@@ -16,7 +16,8 @@
 //! instant between 6 and its flush the branch is old or new where renames are ordered (ext4, xfs, btrfs). Killed within
 //! 6, libgit2 may leave the lock of the branch, a few hundred microseconds of it; the message then names the file.
 //!
-//! Hooks are not run and commits are not signed: libgit2 does neither.
+//! Hooks are not run. A commit is signed where `commit.gpgsign` asks for it, by the user's `git` program. Of a mirror, 1 and 4
+//! to 7 have nothing to do: see `remote/publish`.
 
 use std::path::{Path, PathBuf};
 
@@ -25,8 +26,9 @@ use git2::{FileMode, ObjectType, Oid, Signature, Tree};
 
 use super::change::Change;
 use super::checkout::{Checkout, Pending, Staged, short};
-use super::error::{Context as _, Doing, Error, FileAt, optional};
+use super::error::{Context as _, Doing, Error, FileAt};
 use super::index::wait_for;
+use super::remote::{Depth, Git, signed};
 use super::repository::{Repository, tip};
 use super::unfinished::Note;
 use crate::fsx;
@@ -71,6 +73,9 @@ impl Repository {
     pub fn commit(&self, change: &Change, author: &Author) -> Result<Committed, Error> {
         let reference = self.target()?;
         let who = self.signature(author)?;
+        if let Some(origin) = &self.origin {
+            return self.commit_to(origin, change, &who, &reference);
+        }
         for _ in 0..ATTEMPTS {
             let Some(checkouts) = Checkout::lock_all(&self.git, &reference, self.patience)? else { continue };
             if let Some(committed) = self.attempt(change, &who, &reference, checkouts)? {
@@ -90,19 +95,20 @@ impl Repository {
     ) -> Result<Option<Committed>, Error> {
         let branch = short(reference);
         let disk = fsx::Filesystem::of(self.git.commondir())?;
-        let parent = tip(&self.git, reference).during(Doing::Read, &self.root)?;
+        let at = tip(&self.git, reference).during(Doing::Read, &self.root)?;
+        let parent = if self.onto.is_some() && at.is_none() { self.tip_id()? } else { at };
         let base = self.base(parent)?;
         let pending = self.pending(change, parent, &base)?;
         if let (true, Some(tip)) = (pending.is_empty(), parent) {
             return Ok(Some(Committed { commit: tip.to_string(), branch, is_new: false, work_trees: Vec::new() }));
         }
-        let commit = self.object(change, who, parent, &base, &pending).during(Doing::Commit, &self.root)?;
+        let commit = self.object(change, who, parent, &base, &pending)?;
         disk.flush()?;
         let note = Note::new(reference, commit, &pending);
         let staged: Vec<Staged> = checkouts.iter().map(|c| c.stage(&pending, &note)).collect::<Result<_, _>>()?;
         // The reflog of HEAD belongs to a work tree: git2 writes the one of the repository it is asked through.
         let writer = checkouts.first().map_or(&self.git, |checkout| &checkout.git);
-        if !self.advance(writer, reference, parent, commit, who, &change.message)? {
+        if !self.advance(writer, reference, at, commit, who, &change.message)? {
             return Ok(None);
         }
         staged.into_iter().for_each(Staged::keep);
@@ -118,11 +124,11 @@ impl Repository {
     /// The tree of the commit the change is put on; the empty one on a branch without commits.
     pub(super) fn base(&self, parent: Option<Oid>) -> Result<Tree<'_>, Error> {
         let git = &self.git;
-        let tree = match parent {
-            Some(id) => git.find_commit(id).and_then(|commit| commit.tree()),
-            None => git.treebuilder(None).and_then(|empty| empty.write()).and_then(|id| git.find_tree(id)),
+        let id = match parent {
+            Some(id) => git.find_commit(id).map(|commit| commit.tree_id()),
+            None => git.treebuilder(None).and_then(|empty| empty.write()),
         };
-        tree.during(Doing::Read, &self.root)
+        self.tree(id.during(Doing::Read, &self.root)?, Depth::None)
     }
 
     /// The files that the tip does not have yet, their blobs written.
@@ -133,12 +139,12 @@ impl Repository {
             let at = |path: &Path| FileAt { commit: parent.map(|p| p.to_string()), path: path.display().to_string() };
             // git names a file by its own path below it: a file where a directory belongs has to be looked for.
             for above in path.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty()) {
-                let entry = optional(base.get_path(above)).during(Doing::Read, &self.root)?;
+                let entry = self.entry(base, above)?;
                 if entry.is_some_and(|e| e.kind() != Some(ObjectType::Tree)) {
                     return Err(Error::WrongKind { file: at(above) });
                 }
             }
-            let entry = optional(base.get_path(&path)).during(Doing::Read, &self.root)?;
+            let entry = self.entry(base, &path)?;
             if entry.as_ref().is_some_and(|e| e.kind() != Some(ObjectType::Blob) || is_link(e)) {
                 return Err(Error::WrongKind { file: at(&path) });
             }
@@ -163,14 +169,23 @@ impl Repository {
         parent: Option<Oid>,
         base: &Tree<'_>,
         pending: &[Pending],
-    ) -> Result<Oid, git2::Error> {
+    ) -> Result<Oid, Error> {
         let mut update = TreeUpdateBuilder::new();
         for file in pending {
             update.upsert(file.path.as_path(), file.id, FileMode::Blob);
         }
-        let tree = self.git.find_tree(update.create_updated(&self.git, base)?)?;
-        let parent = parent.map(|id| self.git.find_commit(id)).transpose()?;
-        self.git.commit(None, who, who, &change.message, &tree, &parent.iter().collect::<Vec<_>>())
+        let tree = update.create_updated(&self.git, base).during(Doing::Commit, &self.root)?;
+        let config = self.git.config().and_then(|mut config| config.snapshot()).during(Doing::Read, &self.root)?;
+        if config.get_bool("commit.gpgsign").unwrap_or(false) {
+            let git = Git { top: &self.root, dir: self.git.path(), environment: &self.environment };
+            return Ok(signed(&git, who, &change.message, tree, parent)?);
+        }
+        let commit = || {
+            let parent = parent.map(|id| self.git.find_commit(id)).transpose()?;
+            let tree = self.git.find_tree(tree)?;
+            self.git.commit(None, who, who, &change.message, &tree, &parent.iter().collect::<Vec<_>>())
+        };
+        commit().during(Doing::Commit, &self.root)
     }
 
     /// Moves the branch from `from` to `to` under its lock; `false` where it is somewhere else.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::remote::RemoteError;
 use crate::fsx;
 use crate::model::{ComponentType, Reference, SchemaError, Sha256, Version};
 
@@ -343,6 +344,9 @@ pub enum Error {
         /// What failed.
         source: fsx::Error,
     },
+    /// A remote, or the `git` program, cannot be used.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
     /// Anything else that libgit2 could not do.
     #[error("git in `{}`: {source}", path.display())]
     Git {

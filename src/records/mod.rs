@@ -22,13 +22,14 @@
 //! | `propose` | from a change to a commit for review, on no branch of this repository |
 //! | `checkout`, `index` | a work tree that has the branch checked out: its files and its index |
 //! | `unfinished` | what a killed commit leaves in a work tree, and putting it right |
+//! | `remote/` | a repository that is reached by URL, and pushing |
 //! | `condition` | what `doctor` asks: locks in the way, the remote |
 //! | `schema` | JSON Schemas of the committed files |
 //!
 //! Promises: reading uses git objects only, never a checkout, and reads no more than the versions asked about; what
 //! is read is checked against the digests the record pins; a commit changes its own paths and nothing else that the user has
-//! staged or changed. git2 (libgit2) does everything; no network, no hooks, no `git` program. Must not know:
-//! packages' bytes, targets, the root on a host, the terminal.
+//! staged or changed. git2 (libgit2) does everything on this machine; what goes over the network and what is signed is left to
+//! the user's `git` program (`remote/`). Must not know: packages' bytes, targets, the root on a host, the terminal.
 
 mod change;
 mod checkout;
@@ -40,6 +41,7 @@ mod index;
 mod policy;
 mod propose;
 mod published;
+mod remote;
 mod repository;
 mod resolve;
 mod schema;
@@ -55,6 +57,7 @@ pub use environments::{EnvironmentFile, environment_change};
 pub use error::{Doing, Error, FileAt, Match};
 pub use policy::PolicyFile;
 pub use published::{Published, read_file};
+pub use remote::{Origin, RemoteError, Seen};
 pub use repository::{DEFAULT_DIRECTORY, Repository, is_branch_name};
 pub use schema::schemas;
 pub use signatures::{SignatureFile, Signed, SignedFile};

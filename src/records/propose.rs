@@ -59,7 +59,7 @@ impl Repository {
         }
         let change = change.clone().with_trailer(TRAILER, branch);
         let who = self.signature(author)?;
-        let commit = self.object(&change, &who, parent, &tree, &pending).during(Doing::Commit, &self.root)?;
+        let commit = self.object(&change, &who, parent, &tree, &pending)?;
         fsx::Filesystem::of(self.git.commondir())?.flush()?;
         Ok(Some(commit.to_string()))
     }

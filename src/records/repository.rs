@@ -1,11 +1,14 @@
 //! Opening and making the records repository, and which branch of it is meant.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::error::{Context as _, Doing, Error, optional};
+use super::remote::{Depth, Origin};
 use super::snapshot::Snapshot;
 use crate::fsx;
 use crate::model::{PathError, TreePath};
@@ -29,6 +32,12 @@ pub struct Repository {
     /// The commit that is read instead of the branch.
     pub(super) base: Option<git2::Oid>,
     pub(super) patience: Duration,
+    /// The remote that this is the mirror of.
+    pub(super) origin: Option<Arc<Origin>>,
+    /// A branch that is not there yet: commits make it, on the tip of the one that is read.
+    pub(super) onto: Option<String>,
+    /// What `git` is run with.
+    pub(super) environment: BTreeMap<String, String>,
 }
 
 impl Repository {
@@ -49,12 +58,56 @@ impl Repository {
         };
         let git = open_git(path)?;
         let root = top_of(&git);
-        let repository =
-            Self { git, root, directory, branch: branch.map(str::to_owned), base: None, patience: PATIENCE };
-        if let Some(branch) = branch {
+        let branch = branch.map(str::to_owned);
+        let (base, origin, onto, environment) = (None, None, None, BTreeMap::new());
+        let repository = Self { git, root, directory, branch, base, patience: PATIENCE, origin, onto, environment };
+        if let Some(branch) = &repository.branch {
             repository.require_branch(branch)?;
         }
         Ok(repository)
+    }
+
+    /// Opens the mirror of a remote, after a look at the remote's branch unless one was taken after `since`. What a reader
+    /// asks for and the mirror has not is fetched; commits are pushed. Without `branch` it is the one the remote's HEAD names.
+    ///
+    /// # Errors
+    ///
+    /// The remote cannot be reached and nothing of the branch was fetched before; no such branch.
+    pub fn mirrored(
+        origin: &Arc<Origin>,
+        directory: &str,
+        branch: Option<&str>,
+        since: Instant,
+    ) -> Result<Self, Error> {
+        origin.look(branch, since)?;
+        let mut repository = Self::open(origin.mirror(), directory, branch)?;
+        repository.origin = Some(origin.clone());
+        Ok(repository)
+    }
+
+    /// Commits go to `branch`, which is made where it is missing, on the tip of the branch that would be read else.
+    ///
+    /// # Errors
+    ///
+    /// No name of a branch; the remote cannot be reached.
+    pub fn with_branch(mut self, branch: &str) -> Result<Self, Error> {
+        let name = branch_name(branch)?;
+        let exists = match &self.origin {
+            Some(origin) => origin.has_branch(&self.git, branch)?,
+            None => tip(&self.git, &name).during(Doing::Read, &self.root)?.is_some(),
+        };
+        if exists {
+            self.branch = Some(branch.to_owned());
+        } else {
+            self.onto = Some(branch.to_owned());
+        }
+        Ok(self)
+    }
+
+    /// Runs `git`, for what libgit2 cannot do, with this environment.
+    #[must_use]
+    pub fn with_environment(self, environment: &BTreeMap<String, String>) -> Self {
+        Self { environment: environment.clone(), ..self }
     }
 
     /// Makes a repository with a work tree at `path` (created with its parents), on an unborn branch `main`, and opens it
@@ -105,6 +158,10 @@ impl Repository {
         let read = |e| Error::Git { doing: Doing::Read, path: self.root.clone(), source: e };
         let commit = match at {
             Some(revision) => {
+                let revision = match &self.origin {
+                    Some(origin) => &origin.revision(&self.git, revision)?,
+                    None => revision,
+                };
                 let found = self.git.revparse_single(revision).and_then(|object| object.peel_to_commit());
                 let no_revision = |e: git2::Error| Error::NoRevision {
                     revision: revision.to_owned(),
@@ -171,20 +228,42 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// [`Error::Detached`].
+    /// [`Error::Detached`]; the remote cannot be reached.
     pub fn require_target(&self) -> Result<(), Error> {
-        self.target().map(|_| ())
+        match &self.origin {
+            Some(origin) => Ok(origin.require_online()?),
+            None => self.target().map(|_| ()),
+        }
     }
 
     /// The full name of the reference that commits move.
     pub(super) fn target(&self) -> Result<String, Error> {
-        let name = match &self.branch {
+        let name = match self.onto.as_ref().or(self.branch.as_ref()) {
             Some(branch) => format!("refs/heads/{branch}"),
             None => head_of(&self.git)
                 .during(Doing::Read, &self.root)?
                 .ok_or_else(|| Error::Detached { path: self.root.clone() })?,
         };
         final_name(&self.git, name).during(Doing::Read, &self.root)
+    }
+
+    /// The tree with this id, brought where a mirror has it not.
+    pub(super) fn tree(&self, id: git2::Oid, depth: Depth) -> Result<git2::Tree<'_>, Error> {
+        self.bring(&[id], depth)?;
+        self.git.find_tree(id).during(Doing::Read, &self.root)
+    }
+
+    /// What a tree has at `path`, the trees on the way brought where a mirror has them not; a file among them ends it.
+    pub(super) fn entry(&self, tree: &git2::Tree<'_>, path: &Path) -> Result<Option<git2::TreeEntry<'static>>, Error> {
+        let mut names: Vec<_> = path.iter().collect();
+        let Some(last) = names.pop() else { return Ok(None) };
+        let mut tree = tree.clone();
+        for name in names {
+            let below = tree.get_name_bytes(name.as_bytes()).filter(|e| e.kind() == Some(git2::ObjectType::Tree));
+            let Some(id) = below.map(|entry| entry.id()) else { return Ok(None) };
+            tree = self.tree(id, Depth::None)?;
+        }
+        Ok(tree.get_name_bytes(last.as_bytes()).map(|entry| entry.to_owned()))
     }
 
     /// The path inside the repository of one inside the records directory.
@@ -204,10 +283,7 @@ impl Repository {
     }
 
     fn require_branch(&self, branch: &str) -> Result<(), Error> {
-        let name = format!("refs/heads/{branch}");
-        if !is_branch_name(branch) {
-            return Err(Error::BranchName { branch: branch.to_owned() });
-        }
+        let name = branch_name(branch)?;
         let exists = |git: &git2::Repository| -> Result<bool, git2::Error> {
             if optional(git.find_reference(&name))?.is_some() || head_of(git)?.as_deref() == Some(&name) {
                 return Ok(true);
@@ -225,6 +301,14 @@ impl Repository {
 pub fn is_branch_name(name: &str) -> bool {
     // git2 panics on a name with a NUL.
     !name.contains('\0') && !name.starts_with('-') && git2::Reference::is_valid_name(&format!("refs/heads/{name}"))
+}
+
+/// The full name of a branch.
+fn branch_name(branch: &str) -> Result<String, Error> {
+    match is_branch_name(branch) {
+        true => Ok(format!("refs/heads/{branch}")),
+        false => Err(Error::BranchName { branch: branch.to_owned() }),
+    }
 }
 
 /// Opens a repository of git; nothing above `path` is searched.
@@ -272,6 +356,11 @@ pub(super) fn final_name(git: &git2::Repository, mut name: String) -> Result<Str
         }
     }
     Ok(name)
+}
+
+/// The commit at the tip of a branch; `None` while there is none.
+pub(super) fn optional_tip(git: &git2::Repository, branch: &str) -> Result<Option<git2::Oid>, Error> {
+    tip(git, &format!("refs/heads/{branch}")).during(Doing::Read, git.path())
 }
 
 /// The commit that a reference leads to; `None` while there is none.

@@ -84,6 +84,7 @@ impl Snapshot<'_> {
 
     fn by_digest(&self, reference: &Reference, prefix: &str, known: &[Version]) -> Result<Published, Error> {
         let mut found: Vec<Published> = Vec::new();
+        self.bring([(&reference.component, None)])?;
         for version in known {
             let published = self.get(&reference.component, version)?;
             found.extend(published.filter(|p| p.package_sha256().to_string().starts_with(prefix)));

@@ -59,7 +59,7 @@ impl Snapshot<'_> {
         if entry.kind() != Some(ObjectType::Tree) {
             return Err(Error::WrongKind { file: self.at(&shown) });
         }
-        let tree = self.repository.git.find_tree(entry.id()).during(Doing::Read, &self.repository.root)?;
+        let tree = self.repository.tree(entry.id(), Depth::Version)?;
         let names = tree.iter().filter_map(|entry| entry.name().ok().map(str::to_owned));
         let mut names: Vec<String> = names.filter(|name| name.ends_with(END)).collect();
         if names.len() > MOST {

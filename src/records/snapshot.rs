@@ -1,11 +1,13 @@
 //! Reading the records of one commit, from git objects.
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use git2::{ObjectType, Tree};
 
-use super::error::{Context as _, Doing, Error, FileAt, optional};
+use super::error::{Context as _, Doing, Error, FileAt};
 use super::published::{MAX_BYTES, Parts, Published};
+use super::remote::Depth;
 use super::repository::Repository;
 use super::{MANIFEST, PACKAGES, RECORD, YANKED};
 use crate::model::{ComponentType, Version};
@@ -18,14 +20,16 @@ pub struct Snapshot<'r> {
     pub(super) top: Option<Tree<'r>>,
     /// `<directory>/packages`, where there is one.
     packages: Option<Tree<'r>>,
+    /// The component asked for last: of one with many versions libgit2 keeps the tree no longer than we do.
+    last: RefCell<Option<(ComponentType, Option<Tree<'r>>)>>,
 }
 
 impl<'r> Snapshot<'r> {
     pub(super) fn new(repository: &'r Repository, commit: Option<git2::Commit<'r>>) -> Result<Self, Error> {
-        let mut snapshot = Self { repository, commit: None, top: None, packages: None };
+        let mut snapshot = Self { repository, commit: None, top: None, packages: None, last: RefCell::default() };
         if let Some(commit) = commit {
             snapshot.commit = Some(commit.id().to_string());
-            let top = commit.tree().during(Doing::Read, &repository.root)?;
+            let top = repository.tree(commit.tree_id(), Depth::None)?;
             snapshot.packages = snapshot.tree_in(&top, &repository.inside(PACKAGES), PACKAGES)?;
             snapshot.top = Some(top);
         }
@@ -96,12 +100,49 @@ impl<'r> Snapshot<'r> {
 
     fn component(&self, component: &ComponentType) -> Result<Option<Tree<'r>>, Error> {
         let Some(packages) = &self.packages else { return Ok(None) };
-        self.tree_in(packages, Path::new(component.as_str()), &format!("{PACKAGES}/{component}"))
+        if let Some((_, tree)) = self.last.borrow().as_ref().filter(|(last, _)| last == component) {
+            return Ok(tree.clone());
+        }
+        let tree = self.tree_in(packages, Path::new(component.as_str()), &format!("{PACKAGES}/{component}"))?;
+        self.last.replace(Some((component.clone(), tree.clone())));
+        Ok(tree)
     }
 
     fn version(&self, component: &ComponentType, version: &Version) -> Result<Option<Tree<'r>>, Error> {
         let Some(parent) = self.component(component)? else { return Ok(None) };
-        self.tree_in(&parent, Path::new(version.as_str()), &format!("{PACKAGES}/{component}/{version}"))
+        let shown = format!("{PACKAGES}/{component}/{version}");
+        self.tree_of(self.repository.entry(&parent, Path::new(version.as_str()))?, &shown, Depth::Version)
+    }
+
+    /// Brings what a mirror has not of all these versions, of all versions of a component where none is named, each kind of
+    /// thing in one go. Nobody has to call it: it spares round trips to who reads many. What is not there is passed over.
+    ///
+    /// # Errors
+    ///
+    /// The remote cannot be reached.
+    pub fn bring<'w>(
+        &self,
+        wanted: impl IntoIterator<Item = (&'w ComponentType, Option<&'w Version>)>,
+    ) -> Result<(), Error> {
+        let (Some(packages), Some(_)) = (&self.packages, &self.repository.origin) else { return Ok(()) };
+        let below = |tree: &Tree<'_>, name: &str| {
+            tree.get_name(name).filter(|entry| entry.kind() == Some(ObjectType::Tree)).map(|entry| entry.id())
+        };
+        let wanted: Vec<_> = wanted.into_iter().collect();
+        let ids: Vec<_> = wanted.iter().filter_map(|(component, _)| below(packages, component.as_str())).collect();
+        self.repository.bring(&ids, Depth::None)?;
+        let mut versions = Vec::new();
+        for (component, version) in wanted {
+            let Some(tree) = self.component(component)? else { continue };
+            match version {
+                Some(version) => versions.extend(below(&tree, version.as_str())),
+                None => {
+                    let all = tree.iter().filter(|entry| entry.kind() == Some(ObjectType::Tree));
+                    versions.extend(all.map(|entry| entry.id()));
+                }
+            }
+        }
+        self.repository.bring(&versions, Depth::Version)
     }
 
     /// The records directory, where there is one.
@@ -115,13 +156,20 @@ impl<'r> Snapshot<'r> {
 
     /// The tree at `path` below `parent`; `shown` is its path inside the records directory, for the error.
     pub(super) fn tree_in(&self, parent: &Tree<'r>, path: &Path, shown: &str) -> Result<Option<Tree<'r>>, Error> {
-        let Some(entry) = optional(parent.get_path(path)).during(Doing::Read, &self.repository.root)? else {
-            return Ok(None);
-        };
+        self.tree_of(self.repository.entry(parent, path)?, shown, Depth::None)
+    }
+
+    fn tree_of(
+        &self,
+        entry: Option<git2::TreeEntry<'static>>,
+        shown: &str,
+        depth: Depth,
+    ) -> Result<Option<Tree<'r>>, Error> {
+        let Some(entry) = entry else { return Ok(None) };
         if entry.kind() != Some(ObjectType::Tree) {
             return Err(Error::WrongKind { file: self.at(shown) });
         }
-        self.repository.git.find_tree(entry.id()).during(Doing::Read, &self.repository.root).map(Some)
+        self.repository.tree(entry.id(), depth).map(Some)
     }
 
     pub(super) fn blob(&self, tree: &Tree<'_>, name: &str, at: &FileAt) -> Result<Option<Vec<u8>>, Error> {
@@ -131,6 +179,7 @@ impl<'r> Snapshot<'r> {
         if entry.kind() != Some(ObjectType::Blob) || entry.filemode() == i32::from(git2::FileMode::Link) {
             return Err(Error::WrongKind { file: at.clone() });
         }
+        self.repository.bring(&[entry.id()], Depth::None)?;
         let header = git.odb().and_then(|odb| odb.read_header(entry.id()));
         let size = header.during(Doing::Read, &self.repository.root)?.0 as u64;
         if size > MAX_BYTES {

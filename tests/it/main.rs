@@ -64,6 +64,8 @@ mod record_import;
 mod record_url;
 mod records_cli;
 mod relay;
+mod remote;
+mod remote_servers;
 mod requests;
 mod rewritten;
 mod scene;

@@ -1,9 +1,44 @@
 //! The arguments of `record`.
 
 use clap::{Args, Subcommand, ValueEnum};
+use globset::{Glob, GlobMatcher};
 
-use super::{DryRun, expiry};
-use crate::model::{ComponentType, EnvironmentName, Reference, Span};
+use super::{DryRun, Onto, expiry};
+use crate::cli::words::say_opt;
+use crate::model::{ComponentType, EnvironmentName, Reference, Span, Timestamp};
+use crate::ops::record::Order;
+
+/// The orders of `record list` by their words.
+const ORDERS: [(&str, Order); 3] = [("version", Order::Version), ("date", Order::Date), ("size", Order::Size)];
+
+/// A time, or how long ago it was.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cli) enum Since {
+    Time(Timestamp),
+    Ago(Span),
+}
+
+fn since(text: &str) -> Result<Since, String> {
+    let ago = || text.parse().ok().map(Since::Ago);
+    text.parse().ok().map(Since::Time).or_else(ago).ok_or_else(|| say_opt("record.since").unwrap_or_default())
+}
+
+fn pattern(text: &str) -> Result<GlobMatcher, String> {
+    Glob::new(text).map(|glob| glob.compile_matcher()).map_err(|error| error.kind().to_string())
+}
+
+fn order(text: &str) -> Result<Order, String> {
+    let found = ORDERS.iter().find(|(word, _)| *word == text).map(|(_, order)| *order);
+    found.ok_or_else(|| ORDERS.map(|(word, _)| word).join(", "))
+}
+
+/// A reason that says something.
+fn reason(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err(say_opt("yank.reason").unwrap_or_default()),
+        text => Ok(text.to_owned()),
+    }
+}
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum RecordCommands {
@@ -12,6 +47,7 @@ pub(in crate::cli) enum RecordCommands {
     Diff(RecordDiff),
     Url(RecordUrl),
     Import(RecordImport),
+    Yank(RecordYank),
     Sign(RecordSign),
     Verify(RecordVerify),
 }
@@ -46,6 +82,18 @@ pub(in crate::cli) struct RecordVerify {
 pub(in crate::cli) struct RecordList {
     #[arg(value_name = "TYPE")]
     pub component: Option<ComponentType>,
+    #[arg(long = "match", value_name = "PATTERN", value_parser = pattern)]
+    pub pattern: Option<GlobMatcher>,
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
+    #[arg(long, value_name = "SPAN|TIME", value_parser = since)]
+    pub since: Option<Since>,
+    #[arg(long)]
+    pub yanked: bool,
+    #[arg(long, value_name = "ORDER", default_value = "version", value_parser = order)]
+    pub sort: Order,
+    #[arg(long)]
+    pub reverse: bool,
     #[arg(long, value_name = "COMMIT")]
     pub at: Option<String>,
 }
@@ -89,6 +137,20 @@ pub(in crate::cli) struct RecordImport {
     pub from: String,
     #[arg(long = "type", value_name = "TYPE")]
     pub component: Option<ComponentType>,
+    #[command(flatten)]
+    pub onto: Onto,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RecordYank {
+    #[command(flatten)]
+    pub dry: DryRun,
+    #[arg(value_name = "TYPE@VERSION")]
+    pub reference: Reference,
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub reason: String,
+    #[command(flatten)]
+    pub onto: Onto,
 }
 
 #[derive(Debug, Args)]

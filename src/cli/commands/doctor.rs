@@ -15,6 +15,8 @@ use crate::ops::doctor::{self, Fact, Finding, Fix, Fixed, Options, Report, Sever
 
 pub(super) fn run(global: &Global, args: &Doctor, output: &Output) -> Result<ExitCode, Failure> {
     let (site, configured) = settings::survey(global, &settings::working_directory()?, "doctor")?;
+    // It takes no lock and fetches nothing: whether the remote answers is a question of its own.
+    let site = site.unfetched();
     output.follow(&site.notices);
     let options = Options { deep: args.deep, offline: args.offline, fix: args.fix, dry_run: args.dry_run };
     let report = doctor::doctor(&site, &configured, options)?;

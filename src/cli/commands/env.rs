@@ -9,7 +9,12 @@ use crate::cli::words::{Phrase, say};
 use crate::ops::Site;
 use crate::ops::env::{self, Diff, Difference, Edit, Edited, Listed, Origin, PinState, Shown, Side};
 
-pub(super) fn run(site: &Site, args: &EnvCommands, output: &Output) -> Result<(), Failure> {
+pub(super) fn run(site: Site, args: &EnvCommands, output: &Output) -> Result<(), Failure> {
+    let site = &match args {
+        EnvCommands::Set(args) => trust::with_key(propose::site(site, &args.propose), args.sign.as_deref())?,
+        EnvCommands::Promote(args) => trust::with_key(propose::site(site, &args.propose), args.sign.as_deref())?,
+        _ => site,
+    };
     match args {
         EnvCommands::List(args) => output.report(&env::list(site, args.at.as_deref())?, |listed| list(listed)),
         EnvCommands::Show(args) => output.report(&env::show(site, &args.name, args.at.as_deref())?, show),
@@ -18,12 +23,10 @@ pub(super) fn run(site: &Site, args: &EnvCommands, output: &Output) -> Result<()
         }
         EnvCommands::Set(args) => {
             let edit = Edit { set: args.references.clone(), remove: args.remove.clone() };
-            let site = trust::with_key(&propose::site(site, &args.propose), args.sign.as_deref())?;
-            tell(&env::set(&site, &args.env, &edit, args.dry.dry_run)?, output);
+            tell(&env::set(site, &args.env, &edit, args.dry.dry_run)?, output);
         }
         EnvCommands::Promote(args) => {
-            let site = trust::with_key(&propose::site(site, &args.propose), args.sign.as_deref())?;
-            tell(&env::promote(&site, &args.from, &args.to, &args.components, args.dry.dry_run)?, output);
+            tell(&env::promote(site, &args.from, &args.to, &args.components, args.dry.dry_run)?, output);
         }
     }
     Ok(())

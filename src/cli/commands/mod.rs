@@ -8,6 +8,7 @@ mod history;
 mod import;
 mod init;
 mod links;
+mod list;
 mod pack;
 mod processes;
 mod propose;
@@ -23,10 +24,11 @@ mod undeploy;
 mod url;
 mod version;
 mod watch;
+mod yank;
 
 use std::process::ExitCode;
 
-use super::args::{Cli, Commands, Global};
+use super::args::{Cli, Commands, Global, Onto};
 use super::explain;
 use super::failure::Failure;
 use super::output::Output;
@@ -44,7 +46,7 @@ pub(super) fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let done = match cli.command {
         Commands::Init(args) => init::run(&args, &output),
         Commands::Pack(args) => pack::run(&here("pack")?, &args, &lines, &output),
-        Commands::Publish(args) => publish::run(&here("publish")?, &args, &lines, &output),
+        Commands::Publish(args) => publish::run(here("publish")?, &args, &lines, &output),
         Commands::Deploy(args) if args.repair => repair::run(&here("deploy")?, &args, &lines, &output),
         Commands::Deploy(args) => deploy::run(here("deploy")?, &args, &lines, &output),
         Commands::Ship(args) => ship::run(&cli.global, &args, &lines, &output),
@@ -55,8 +57,8 @@ pub(super) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Commands::History(args) => history::run(&here("history")?, &args, &output),
         Commands::Version(args) => version::run(here("version")?, &args, &output),
         Commands::Links(args) => return links::run(&here("links")?, &args, &output),
-        Commands::Env(args) => env::run(&here("env")?, &args, &output),
-        Commands::Record(args) => return record::run(&here("record")?, &args, &output),
+        Commands::Env(args) => env::run(here("env")?, &args, &output),
+        Commands::Record(args) => return record::run(here("record")?, &args, &output),
         Commands::Doctor(args) => return doctor::run(&cli.global, &args, &output),
         Commands::Store(args) => return store::run(&here("store")?, &args, &output),
     };
@@ -65,6 +67,11 @@ pub(super) fn run(cli: Cli) -> Result<ExitCode, Failure> {
 
 fn site_here(global: &Global, command: &str, output: &Output) -> Result<Site, Failure> {
     settings::site(global, &settings::working_directory()?, command, output)
+}
+
+/// The site with what is said about commits.
+fn onto(site: Site, args: &Onto) -> Site {
+    site.publishing(args.branch.as_deref(), args.push)
 }
 
 /// Says what an earlier run had left unfinished and what was done about it.

@@ -1,5 +1,6 @@
 //! `--pr` and `--branch`: from arguments to a site that proposes, and what became of it in words.
 
+use super::onto;
 use crate::cli::args::Propose;
 use crate::cli::output::Output;
 use crate::cli::words::{Phrase, say};
@@ -7,10 +8,11 @@ use crate::ops::Site;
 use crate::ops::request::{Proposal, Proposed, RequestState, Requested};
 
 /// The site, which proposes changes where the arguments say so.
-pub(super) fn site(site: &Site, args: &Propose) -> Site {
-    let asked = args.pr || args.branch.is_some();
-    let proposal = asked.then(|| Proposal { branch: args.branch.clone(), request: args.pr });
-    Site { proposal, ..site.clone() }
+pub(super) fn site(site: Site, args: &Propose) -> Site {
+    match args.pr {
+        true => Site { proposal: Some(Proposal { branch: args.onto.branch.clone() }), ..site },
+        false => onto(site, &args.onto),
+    }
 }
 
 /// Warns where no token was found that would have opened the request.

@@ -14,8 +14,8 @@ use crate::model::{ByteSize, Place, Reference, Selector};
 use crate::ops::Site;
 use crate::ops::publish::{self, What};
 
-pub(super) fn run(site: &Site, args: &Publish, lines: &Lines, output: &Output) -> Result<(), Failure> {
-    let site = trust::with_key(&propose::site(site, &args.propose), args.sign.as_deref())?;
+pub(super) fn run(site: Site, args: &Publish, lines: &Lines, output: &Output) -> Result<(), Failure> {
+    let site = trust::with_key(propose::site(site, &args.propose), args.sign.as_deref())?;
     let report =
         publish::publish(&site, &what(&args.what)?, &args.to, args.dry.dry_run, &|progress| lines.tell(progress))?;
     warnings(&report, output);

@@ -1,10 +1,10 @@
-//! `record list|show|diff|url|import|sign|verify`
+//! `record show|diff|sign|verify`; `list`, `url`, `import` and `yank` have files of their own.
 
 use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{import, trust, url};
+use super::{import, list, onto, trust, url, yank};
 use crate::cli::args::{DiffFormat, RecordCommands};
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, table};
@@ -17,12 +17,15 @@ use crate::records::Published;
 /// How many files a table in Markdown has at most: comments have a greatest length.
 const MARKDOWN_FILES: usize = 200;
 
-pub(super) fn run(site: &Site, args: &RecordCommands, output: &Output) -> Result<ExitCode, Failure> {
+pub(super) fn run(site: Site, args: &RecordCommands, output: &Output) -> Result<ExitCode, Failure> {
+    let site = &match args {
+        RecordCommands::Import(args) => onto(site, &args.onto),
+        RecordCommands::Yank(args) => onto(site, &args.onto),
+        _ => site,
+    };
     match args {
-        RecordCommands::List(args) => {
-            let listed = record::list(site, args.component.as_ref(), args.at.as_deref())?;
-            output.report(&listed, |listed| list(listed));
-        }
+        RecordCommands::List(args) => list::run(site, args, output)?,
+        RecordCommands::Yank(args) => yank::run(site, args, output)?,
         RecordCommands::Diff(args) => {
             let report = diff::diff(site, &args.from, &args.to, args.at.as_deref())?;
             output.report(&report, |report| match args.format {
@@ -97,33 +100,6 @@ fn kind(change: &Change) -> &'static str {
         Change::Removed { .. } => "diff.removed",
         Change::Changed { .. } => "diff.changed",
     }
-}
-
-fn list(listed: &[record::Listed]) -> String {
-    if listed.is_empty() {
-        return say("record.none", &[]);
-    }
-    let rows = listed.iter().map(|record| {
-        [
-            record.component.to_string(),
-            record.version.to_string(),
-            if record.yanked { say("version.yanked", &[]) } else { String::new() },
-            ByteSize(record.size).to_string(),
-            record.package.short(),
-            record.published_at.to_string(),
-            record.locations.join(", "),
-        ]
-    });
-    let header = [
-        "column.component",
-        "column.version",
-        "column.state",
-        "column.size",
-        "column.package",
-        "column.published",
-        "column.locations",
-    ];
-    table(header, rows)
 }
 
 fn show(published: &Published) -> String {

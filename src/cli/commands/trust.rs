@@ -13,7 +13,7 @@ use crate::ops::Site;
 use crate::ops::trust::{self, Report, SignedWhat, Verified};
 
 pub(super) fn sign(site: &Site, args: &RecordSign, output: &Output) -> Result<(), Failure> {
-    let site = with_key(site, args.sign.as_deref())?;
+    let site = with_key(site.clone(), args.sign.as_deref())?;
     let what = match (&args.reference, &args.env) {
         (Some(reference), _) if args.yank => SignedWhat::Yank(reference.clone()),
         (Some(reference), _) => SignedWhat::Manifest(reference.clone()),
@@ -40,8 +40,7 @@ pub(super) fn sign(site: &Site, args: &RecordSign, output: &Output) -> Result<()
 }
 
 /// The site with the key that `--sign` names; without a name the configured one has to be there.
-pub(super) fn with_key(site: &Site, given: Option<&str>) -> Result<Site, Failure> {
-    let mut site = site.clone();
+pub(super) fn with_key(mut site: Site, given: Option<&str>) -> Result<Site, Failure> {
     match given {
         None => {}
         Some("") if site.config.records.sign.is_some() => {}

@@ -3,6 +3,7 @@
 use super::Explain;
 use crate::cli::words::{Phrase, say};
 use crate::config::{Error, Place, Problem, Shape, Warning};
+use crate::model::RepositoryUrlError;
 
 impl Explain for Error {
     fn explain(&self) -> Phrase {
@@ -44,6 +45,11 @@ impl Explain for Error {
             }
             Problem::Branch { value } => Phrase::usage("config.branch").with("value", value),
             Problem::Remote { value } => Phrase::usage("config.remote").with("value", value),
+            Problem::RepositoryUrl { reason } => match reason {
+                RepositoryUrlError::Scheme => Phrase::usage("config.repository-scheme"),
+                RepositoryUrlError::Password => Phrase::usage("config.repository-password"),
+                RepositoryUrlError::Malformed => Phrase::usage("config.repository-url"),
+            },
             Problem::NotAPath { value } => Phrase::usage("config.not-a-path").with("value", value),
             Problem::NoHome { value } => Phrase::usage("config.no-home").with("value", value),
             Problem::LeadsOut { value } => Phrase::usage("config.leads-out").with("value", value),

@@ -10,6 +10,7 @@ mod fsx;
 mod notice;
 mod ops;
 mod records;
+mod remote;
 mod request;
 mod store;
 mod target;

@@ -3,7 +3,7 @@
 use super::Explain;
 use crate::cli::words::Phrase;
 use crate::fsx::Weakness;
-use crate::ops::Notice;
+use crate::ops::{Notice, Unpushed};
 
 impl Explain for Notice {
     fn explain(&self) -> Phrase {
@@ -13,6 +13,11 @@ impl Explain for Notice {
                 Weakness::Unsupported => "deploy.no-locks",
             })
             .path("root", root),
+            Notice::Offline { url, reason } => Phrase::failed("remote.offline").with("url", url).with("reason", reason),
+            Notice::Unfiltered { url } => Phrase::failed("remote.unfiltered").with("url", url),
+            Notice::Unpushed(Unpushed { path, branch, remote }) => {
+                Phrase::failed("remote.unpushed").path("path", path).with("branch", branch).with("remote", remote)
+            }
         }
     }
 }

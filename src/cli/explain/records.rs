@@ -28,6 +28,7 @@ impl Explain for Error {
                 .path("path", path)
                 .with("reason", reason),
             Error::Io(e) => e.explain(),
+            Error::Remote(e) => e.explain(),
             Error::Git { doing, path, source } => Phrase::failed(match doing {
                 Doing::Open => "records.git-open",
                 Doing::Init => "records.git-init",

@@ -45,8 +45,9 @@ pub(super) fn look(configured: &Configured) -> Vec<Finding> {
     }
     if configured.broken.is_some() {
         let given = &configured.given;
-        let places = [("root", &given.root), ("records", &given.records), ("store", &given.store)];
-        let unknown = places.iter().filter(|(_, given)| given.is_none()).map(|(name, _)| *name);
+        let places =
+            [("root", given.root.is_some()), ("records", given.records.is_some()), ("store", given.store.is_some())];
+        let unknown = places.iter().filter(|(_, given)| !given).map(|(name, _)| *name);
         let unknown: Vec<_> = unknown.chain(["targets"]).collect();
         findings.push(Finding::info("not-looked-at").with("places", unknown.join(", ")));
     }

@@ -53,7 +53,7 @@ pub(super) fn look(site: &Site, known: Known) -> Vec<Finding> {
         }
     }
     let targets = findings.len() + questions.len();
-    questions.extend(known.top.zip(known.remote).map(|(path, name)| remote(&site.ambient, path, name)));
+    questions.extend(known.remote.map(|(path, name)| remote(&site.ambient, path, name)));
     findings.extend(all(questions));
     // As long as one target answers, deploys go on.
     let lost = ["target-silent", "target-unusable", "target-unreachable"];

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use super::finding::Finding;
 use crate::deploy::{Receipt, Set, View};
+use crate::fsx;
 use crate::ops::{Error, Site};
-use crate::records::{Published, Repository, Snapshot};
+use crate::records::{Error as RecordsError, Published, RemoteError, Repository, Snapshot};
 
 /// How many versions stand for the recorded ones where none is current.
 const SAMPLE: usize = 3;
@@ -18,14 +19,21 @@ pub(super) struct Known {
     pub current: Vec<Published>,
     /// The top of the work tree.
     pub top: Option<PathBuf>,
-    /// The remote of the branch.
-    pub remote: Option<String>,
+    /// The remote of the branch, by name or URL, and where `git` is run to ask it.
+    pub remote: Option<(PathBuf, String)>,
 }
 
 pub(super) fn look(site: &Site, view: Option<&View>, deep: bool, findings: &mut Vec<Finding>) -> Known {
     let path = &site.repository;
     let before = findings.len();
     let mut known = Known::default();
+    if let Some(origin) = &site.origin {
+        known.remote = Some((site.config.base.clone(), origin.url().to_string()));
+        if !matches!(fsx::inspect(origin.mirror()), Ok(Some(_))) {
+            findings.push(Finding::ok("records-not-fetched").with("url", origin.url()));
+            return known;
+        }
+    }
     match site.has_repository() {
         Ok(true) => {
             if let Err(error) = read(site, view, deep, findings, &mut known) {
@@ -52,7 +60,9 @@ fn read(
     let repository = site.repository()?;
     let snapshot = repository.snapshot(None)?;
     known.top = Some(repository.root().to_owned());
-    known.remote = remote(&repository, findings)?;
+    if site.origin.is_none() {
+        known.remote = remote(&repository, findings)?.map(|name| (repository.root().to_owned(), name));
+    }
     if let Some((lock, false)) = repository.index_lock()? {
         findings.push(Finding::warning("records-locked").path("path", &lock));
     }
@@ -63,7 +73,7 @@ fn read(
     let current = view.and_then(|view| view.state().ok()).map(|state| state.set()).unwrap_or_default();
     if known.current.is_empty() {
         for component in snapshot.components()?.iter().take(SAMPLE) {
-            let newest = snapshot.versions(component)?.pop();
+            let newest = snapshot.versions(component).ok().and_then(|mut versions| versions.pop());
             let newest = newest.map(|version| snapshot.get(component, &version)).transpose();
             known.current.extend(newest.ok().flatten().flatten());
         }
@@ -98,6 +108,8 @@ fn current(view: &View, snapshot: &Snapshot<'_>, findings: &mut Vec<Finding>, kn
                 }
                 continue;
             }
+            // The mirror has not all: what is missing is not damaged.
+            Err(RecordsError::Remote(RemoteError::NotFetched { .. })) => continue,
             Err(error) => {
                 findings.push(about(Finding::error("record-damaged")).because(error));
                 continue;
@@ -137,7 +149,11 @@ fn every(snapshot: &Snapshot<'_>, current: &Set, findings: &mut Vec<Finding>) ->
             if current.get(&component) == Some(&version) {
                 continue;
             }
-            if let Err(error) = snapshot.get(&component, &version) {
+            let read = snapshot.get(&component, &version);
+            if matches!(read, Err(RecordsError::Remote(RemoteError::NotFetched { .. }))) {
+                continue;
+            }
+            if let Err(error) = read {
                 let finding = Finding::error("record-damaged").with("component", &component);
                 findings.push(finding.with("version", &version).because(error));
             }

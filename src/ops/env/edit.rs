@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{Difference, differences, sides};
 use crate::deploy::Set;
 use crate::model::{Act, ComponentType, Environment, EnvironmentName, Lack, Reference, to_canonical_json};
+use crate::ops::commit::commit;
 use crate::ops::dependencies::{Known, Unmet};
 use crate::ops::request::{About, Desk, Proposed, Scope};
 use crate::ops::resolve::{published, require_not_yanked};
@@ -120,11 +121,11 @@ pub fn promote(
 }
 
 /// An environment as it is and as it shall be.
-struct Pending<'a> {
+struct Pending<'a, 'r> {
     site: &'a Site,
     desk: Option<&'a Desk>,
     repository: &'a Repository,
-    snapshot: &'a Snapshot<'a>,
+    snapshot: &'a Snapshot<'r>,
     name: &'a EnvironmentName,
     before: Option<EnvironmentFile>,
     now: Environment,
@@ -132,7 +133,7 @@ struct Pending<'a> {
     from: Option<(&'a EnvironmentName, u64)>,
 }
 
-impl Pending<'_> {
+impl Pending<'_, '_> {
     fn finish(mut self, dry_run: bool) -> Result<Edited, Error> {
         let is_new = self.before.is_none();
         let was = self.before.as_ref().map(|file| sides(&file.environment)).unwrap_or_default();
@@ -167,7 +168,7 @@ impl Pending<'_> {
             Some(desk) => self.propose(desk, &change, &mut edited)?,
             None if dry_run => {}
             None => {
-                let committed = self.repository.commit(&change, &self.site.author())?;
+                let committed = commit(self.site, self.repository, &change)?;
                 edited.commit = Some(committed.commit);
                 edited.branch = Some(committed.branch);
             }

@@ -29,11 +29,11 @@ pub(super) fn describe(site: &Site, repository: &Repository, made: &str, about: 
     Ok(forge::text(&description))
 }
 
-struct Teller<'a> {
+struct Teller<'a, 'r> {
     site: &'a Site,
     repository: &'a Repository,
-    before: &'a Snapshot<'a>,
-    after: &'a Snapshot<'a>,
+    before: &'a Snapshot<'r>,
+    after: &'a Snapshot<'r>,
 }
 
 /// A version on one side of a change; what its record says, where that can be read and names this package.
@@ -42,7 +42,7 @@ struct End {
     published: Option<Published>,
 }
 
-impl Teller<'_> {
+impl Teller<'_, '_> {
     fn publication(&self, component: &ComponentType, version: &Version) -> Result<Description, Error> {
         let end = |snapshot: &Snapshot<'_>, version: &Version| -> Result<Option<End>, Error> {
             Ok(snapshot.get(component, version)?.map(|published| End::of(version, published)))

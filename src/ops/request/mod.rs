@@ -1,4 +1,4 @@
-//! `--pr` and `--branch`: a change goes to a branch of the remote, made anew from the tip of the branch it is for, and a
+//! `--pr`: a change goes to a branch of the remote, made anew from the tip of the branch it is for, and a
 //! request to merge it is opened, or brought up to date.
 //!
 //! ```text
@@ -32,13 +32,11 @@ use crate::records::{Change, Published, Repository, is_branch_name};
 /// How often a push is tried again that others were faster than.
 const ATTEMPTS: u32 = 10;
 
-/// Where a change goes instead of the branch of the repository.
+/// Where a change goes instead of the branch of the repository: a request to merge it shall be open.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proposal {
     /// The branch of the remote; one that follows from the change where none is given.
     pub branch: Option<String>,
-    /// Whether a request to merge it shall be open.
-    pub request: bool,
 }
 
 /// What became of a request.
@@ -112,6 +110,9 @@ impl Desk {
     /// No remote, no such branch there, a forge that is badly configured.
     pub fn of(site: &Site, dry_run: bool) -> Result<Option<Self>, Error> {
         let Some(proposal) = site.proposal.clone() else { return Ok(None) };
+        if let Some(origin) = &site.origin {
+            return Err(RequestError::Mirror { url: origin.url().to_string() }.into());
+        }
         let wanted = site.config.records.remote.clone();
         let no_remote = || RequestError::NoRemote { repository: site.repository.clone(), name: wanted.clone() };
         if site.own_repository && !site.has_repository()? {
@@ -120,10 +121,7 @@ impl Desk {
         let repository = site.repository_of(None)?;
         let (name, url) = repository.remote_url(wanted.as_deref())?.ok_or_else(no_remote)?;
         let settings = site.config.records.forge.as_ref();
-        let hosting = match proposal.request {
-            true => forge::hosting(&url, settings).map_err(RequestError::from)?,
-            false => None,
-        };
+        let hosting = forge::hosting(&url, settings).map_err(RequestError::from)?;
         let configured = settings.and_then(|settings| settings.token.as_ref());
         let token = hosting.as_ref().and_then(|hosting| Token::find(hosting, configured, &site.ambient));
         let remote = Remote::new(repository.root(), name, &site.ambient);
@@ -178,10 +176,7 @@ impl Desk {
         let repository = self.site.repository()?;
         let nothing = self.outcome(false, None);
         let Some(made) = repository.propose(change, &self.site.author(), branch)? else { return Ok((None, nothing)) };
-        let text = match self.proposal.request {
-            true => describe::describe(&self.site, &repository, &made, about)?,
-            false => Text { title: String::new(), body: String::new() },
-        };
+        let text = describe::describe(&self.site, &repository, &made, about)?;
         for _ in 0..ATTEMPTS {
             let there = self.remote.tip(branch)?;
             if let Some(there) = &there {
@@ -193,13 +188,13 @@ impl Desk {
                 }
                 if repository.same_proposal(there, &made)? {
                     let request = self.request(branch, &text, None)?;
-                    return Ok((Some(there.clone()), self.outcome(false, request)));
+                    return Ok((Some(there.clone()), self.outcome(false, Some(request))));
                 }
                 self.require_own(&repository, there, branch)?;
             }
             if let Some(said) = self.push(&made, branch, there.as_deref(), &text)? {
                 let request = self.request(branch, &text, Some(&said))?;
-                return Ok((Some(made), self.outcome(true, request)));
+                return Ok((Some(made), self.outcome(true, Some(request))));
             }
         }
         Err(RequestError::Contended { branch: branch.to_owned() }.into())
@@ -212,21 +207,17 @@ impl Desk {
     /// The forge cannot be asked.
     pub fn plan(&self, branch: &str) -> Result<Proposed, Error> {
         let request = match (&self.hosting, &self.token) {
-            _ if !self.proposal.request => None,
             (Some(hosting), Some(token)) => {
                 let ends = Ends { head: branch, base: &self.base };
                 let forge = hosting.connect(token.clone(), &self.site.ambient).map_err(RequestError::from)?;
                 let found = forge.find(ends).map_err(RequestError::from)?;
                 let state = if found.is_some() { RequestState::Updated } else { RequestState::Opened };
-                Some(Requested {
-                    number: found.as_ref().map(|found| found.number),
-                    url: found.map(|found| found.url),
-                    state,
-                })
+                let number = found.as_ref().map(|found| found.number);
+                Requested { number, url: found.map(|found| found.url), state }
             }
-            _ => Some(self.by_hand(branch, "")),
+            _ => self.by_hand(branch, ""),
         };
-        Ok(self.outcome(false, request))
+        Ok(self.outcome(false, Some(request)))
     }
 
     /// Refuses a branch that has commits of others.
@@ -266,12 +257,9 @@ impl Desk {
         vec!["merge_request.create".to_owned(), format!("merge_request.target={}", self.base), title]
     }
 
-    fn request(&self, branch: &str, text: &Text, pushed: Option<&str>) -> Result<Option<Requested>, Error> {
-        if !self.proposal.request {
-            return Ok(None);
-        }
+    fn request(&self, branch: &str, text: &Text, pushed: Option<&str>) -> Result<Requested, Error> {
         let (Some(hosting), Some(token)) = (&self.hosting, &self.token) else {
-            return Ok(Some(self.by_hand(branch, pushed.unwrap_or_default())));
+            return Ok(self.by_hand(branch, pushed.unwrap_or_default()));
         };
         let forge = hosting.connect(token.clone(), &self.site.ambient).map_err(RequestError::from)?;
         let ends = Ends { head: branch, base: &self.base };
@@ -281,7 +269,7 @@ impl Desk {
             State::Unchanged if pushed.is_some() => RequestState::Updated,
             state => state.into(),
         };
-        Ok(Some(Requested { url: Some(settled.request.url), number: Some(settled.request.number), state }))
+        Ok(Requested { url: Some(settled.request.url), number: Some(settled.request.number), state })
     }
 
     /// A request that nobody here can open, by what the remote said to the push: GitLab may have opened it, others name the

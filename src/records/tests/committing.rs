@@ -23,10 +23,10 @@ fn the_bytes_are_committed_as_given_and_nothing_else_changes() {
     assert_eq!(shown, to_canonical_json(&manifest));
     assert_eq!(
         sandbox.git(&["log", "-1", "--format=%an <%ae> %s %at %ct"]),
-        "Mei <mei@example.org> publish model@1.0.0 1705746600 1705746600"
+        "Mei <mei@example.org> publish: model 1.0.0 1705746600 1705746600"
     );
     for log in ["HEAD", "main"] {
-        assert_eq!(sandbox.git(&["log", "-1", "-g", "--format=%gs", log]), "commit: publish model@1.0.0");
+        assert_eq!(sandbox.git(&["log", "-1", "-g", "--format=%gs", log]), "commit: publish: model 1.0.0");
     }
     sandbox.assert_clean();
 }
@@ -51,11 +51,12 @@ fn other_content_under_a_published_version_is_refused() {
     let snapshot = repository.snapshot(None).expect("a snapshot");
     let published = snapshot.resolve(&reference("model@1.0.0")).expect("published");
     let new = manifest("model", "1.0.0", "other");
-    let change = publish_change(&to_canonical_json(&new), &record(&new, &["local"]), Some(&published));
+    let change = publish_change(&to_canonical_json(&new), &record(&new, &["local"]), Some(&published), None);
     assert!(matches!(change, Err(Error::Immutable { what: "manifest.json", .. })));
-    let moved = publish_change(&published.manifest_bytes, &record(&published.manifest, &["away"]), Some(&published));
+    let moved =
+        publish_change(&published.manifest_bytes, &record(&published.manifest, &["away"]), Some(&published), None);
     assert!(matches!(moved, Err(Error::Immutable { what: "record.json", .. })));
-    let lying = publish_change(&to_canonical_json(&new), &published.record, None);
+    let lying = publish_change(&to_canonical_json(&new), &published.record, None, None);
     assert!(matches!(lying, Err(Error::ManifestDigest { .. })));
     sandbox.assert_clean();
 }

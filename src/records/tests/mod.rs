@@ -184,7 +184,7 @@ pub(super) fn record(manifest: &Manifest, locations: &[&str]) -> Record {
 /// The change that publishes a version at the location `local`.
 pub(super) fn publishing(kind: &str, version: &str, content: &str) -> Change {
     let manifest = manifest(kind, version, content);
-    publish_change(&to_canonical_json(&manifest), &record(&manifest, &["local"]), None).expect("a good record")
+    publish_change(&to_canonical_json(&manifest), &record(&manifest, &["local"]), None, None).expect("a good record")
 }
 
 /// The change that adds the location `name` to a published version.
@@ -192,5 +192,5 @@ pub(super) fn adding(published: &Published, name: &str) -> Change {
     let mut record = published.record.clone();
     let more = self::record(&published.manifest, &[name]).locations;
     record.locations.extend(more);
-    publish_change(&published.manifest_bytes, &record, Some(published)).expect("only a location more")
+    publish_change(&published.manifest_bytes, &record, Some(published), None).expect("only a location more")
 }

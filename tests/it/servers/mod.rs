@@ -7,6 +7,8 @@
 pub mod garage;
 pub mod nginx;
 pub mod registry;
+pub mod smart_http;
+pub mod sshd;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
