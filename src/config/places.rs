@@ -18,7 +18,7 @@ const DEFAULT_KEEP: u32 = 5;
 const DEFAULT_CONNECTIONS: usize = 4;
 const MAX_CONNECTIONS: i64 = 256;
 const DEFAULT_STALL: Duration = Duration::from_secs(30);
-const DEFAULT_MEMORY: ByteSize = ByteSize(128 << 20);
+const DEFAULT_MEMORY: ByteSize = ByteSize(64 << 20);
 const LINKS: [(&str, Link); 4] =
     [("auto", Link::Auto), ("reflink", Link::Reflink), ("hardlink", Link::Hardlink), ("copy", Link::Copy)];
 const VERIFY: [(&str, Verify); 3] =

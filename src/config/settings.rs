@@ -176,7 +176,7 @@ pub struct Deploy {
     pub bandwidth: Option<ByteSize>,
     /// A connection over which nothing comes for so long is given up; 30 seconds where none is given.
     pub stall_timeout: Duration,
-    /// The most bytes that are held in memory because they came before their turn; 128 MiB where none is given.
+    /// The most bytes that are held in memory because they came before their turn; 64 MiB where none is given.
     pub memory: ByteSize,
     /// Links outside the root: absolute path of the link → what it leads to.
     pub custom_links: BTreeMap<PathBuf, PathBuf>,

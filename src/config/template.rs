@@ -72,7 +72,7 @@ deploy:
   # connections: 4           # to each source at once
   # bandwidth: 50MiB/s       # over all of them; unset: as fast as they are
   # stall_timeout: 30s       # a connection over which nothing comes for so long is given up
-  # memory: 128MiB           # what may wait in memory for its turn to be unpacked
+  # memory: 64MiB            # what may wait in memory for its turn to be unpacked
   # custom_links: {{/app/models: {example}}}
   # hooks: {{pre_switch: [[./may-i]], post_switch: [[systemctl, --user, reload, app]]}}   # may the links move; they have
   # health: {{http: \"http://127.0.0.1:8080/healthz\", timeout: 30s, healthy_for: 5s}}   # else it is undone

@@ -114,7 +114,7 @@ fn an_empty_file_has_every_default() {
     assert_eq!((config.records.repository, config.deploy.root), (None, None));
     assert_eq!(config.deploy.keep, Keep { last: 5, days: None });
     assert_eq!((config.deploy.connections, config.deploy.bandwidth), (4, None));
-    assert_eq!((config.deploy.stall_timeout, config.deploy.memory), (Duration::from_secs(30), ByteSize(128 << 20)));
+    assert_eq!((config.deploy.stall_timeout, config.deploy.memory), (Duration::from_secs(30), ByteSize(64 << 20)));
     assert_eq!(config.store.path, Path::new("/home/mei/.cache/deploy-tool"));
     assert_eq!(config.pack.exclude, DEFAULT_EXCLUDES);
 }

@@ -65,7 +65,7 @@ impl Default for Options {
             connections: 4,
             stall: Duration::from_secs(30),
             bandwidth: None,
-            memory: ByteSize(128 << 20),
+            memory: ByteSize(64 << 20),
             pause: Duration::from_millis(500),
         }
     }

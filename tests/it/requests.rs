@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::env::{Env, Ran};
 use super::environments::published;
 use super::forge_server::{Forge, Kind, Pull, TOKEN, canned};
+use super::signatures::keygen;
 
 const KINDS: [Kind; 3] = [Kind::GitHub, Kind::GitLab, Kind::Gitea];
 const BRANCH: &str = "deploy-tool/prod/model-1.0.0";
@@ -517,6 +518,21 @@ fn a_branch_without_a_request() {
     assert_eq!((report["branch"].as_str(), report["pushed"].as_bool()), (Some("side"), Some(true)));
     assert!(report["request"].is_null() && bot.branches() == ["side"]);
     assert_eq!(bot.forge.state().seen, Vec::<String>::new());
+}
+
+#[test]
+fn a_request_says_who_signed_and_signing_again_changes_nothing() {
+    let bot = Bot::new(Kind::GitHub);
+    keygen(&bot.env, "mei", "ed25519");
+    bot.env.write("project/models/bert/config.json", "1.1.0");
+    bot.env.ok(&["pack", "--type", "model", "--version", "1.1.0"]);
+    let key = format!("--sign={}", bot.env.path("keys/mei").display());
+    let args = ["publish", "model@1.1.0", "--pr", &key];
+    assert_eq!(request(&bot.json(&args)), ("opened", 1));
+    let body = bot.forge.open().pop().expect("a request").body;
+    assert!(body.contains("Signed by: `SHA256:"), "{body}");
+    assert_eq!(request(&bot.json(&args)), ("unchanged", 1));
+    bot.forge.assert_kept();
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::forge::{self, Dependent, Description, Files, Seen, Subject, Text};
 use crate::model::{ComponentType, Entry, EntryKind, Environment, EnvironmentName, Index, Pin, Version};
 use crate::ops::dependencies::satisfies;
 use crate::ops::diff::{self, Change, File};
-use crate::ops::{Error, Site, fetch};
+use crate::ops::{Error, Site, fetch, trust};
 use crate::records::{Published, Repository, Snapshot};
 
 /// What a commit for review is about.
@@ -58,7 +58,7 @@ impl Teller<'_, '_> {
             }
         }
         let beside: Vec<_> = beside.into_values().collect();
-        let change = self.change(component, last, end(self.after, version)?, &beside);
+        let change = self.change(component, last, end(self.after, version)?, &beside)?;
         Ok(Description { subject: Subject::Publish, changes: vec![change] })
     }
 
@@ -76,7 +76,7 @@ impl Teller<'_, '_> {
             self.change(component, end(&was.components), end(&is.components), &beside)
         };
         let subject = Subject::Environment { name: name.clone(), serial: is.serial, promoted_from: from.cloned() };
-        Ok(Description { subject, changes: changed.map(change).collect() })
+        Ok(Description { subject, changes: changed.map(change).collect::<Result<_, _>>()? })
     }
 
     fn end(&self, component: &ComponentType, pin: &Pin) -> End {
@@ -97,7 +97,7 @@ impl Teller<'_, '_> {
         from: Option<End>,
         to: Option<End>,
         beside: &[Published],
-    ) -> forge::Change {
+    ) -> Result<forge::Change, Error> {
         let index = |end: &Option<End>| self.index(end.as_ref()?.published.as_ref()?);
         let (was, is) = (index(&from), index(&to));
         let published = to.as_ref().and_then(|end| end.published.as_ref());
@@ -112,17 +112,20 @@ impl Teller<'_, '_> {
             })
         };
         let places = published.iter().flat_map(|published| &published.record.locations);
-        forge::Change {
+        Ok(forge::Change {
             component: component.clone(),
             files: was.as_ref().zip(is.as_ref()).map(|(was, is)| files(was, is)),
             fetch: published.map(|published| bytes(published, was.as_ref(), is.as_ref())),
             needs: published.map(|published| published.manifest.dependencies.clone()).unwrap_or_default(),
             dependents: beside.iter().filter_map(needs).collect(),
             places: places.map(|location| (location.name.clone(), location.place.shown())).collect(),
-            signers: Vec::new(),
+            signers: published
+                .map(|published| trust::who_signed(self.site, published))
+                .transpose()?
+                .unwrap_or_default(),
             from: from.map(|end| end.name),
             to: to.map(|end| end.name),
-        }
+        })
     }
 
     /// The index of a version. A request is no worse for one that cannot be had: it says less.

@@ -179,6 +179,34 @@ mod tests {
     }
 
     #[test]
+    fn a_branch_that_was_moved_is_not_overwritten() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let variables = [
+            ("PATH", option_env!("PATH").unwrap_or("/usr/bin:/bin")),
+            ("HOME", "/nonexistent"),
+            ("GIT_CONFIG_NOSYSTEM", "1"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let ambient = Ambient { variables, ..Ambient::default() };
+        let remote = Remote::new(dir.path(), "there".to_owned(), &ambient);
+        let git = |args: &[&str]| remote.ok(Doing::Ask, args).expect("git runs").trim().to_owned();
+        git(&["init", "-q", "-b", "main", "."]);
+        git(&["init", "-q", "--bare", "there.git"]);
+        git(&["remote", "add", "there", "./there.git"]);
+        let commit = |message: &str| {
+            git(&["-c", "user.name=Mei", "-c", "user.email=m@e", "commit", "-q", "--allow-empty", "-m", message]);
+            git(&["rev-parse", "HEAD"])
+        };
+        let (first, second) = (commit("first"), commit("second"));
+        let push = |commit: &str, there: Option<&str>| remote.push(commit, "b", there, &[]).expect("git runs");
+        assert!(matches!(push(&first, None), Push::Done(_)));
+        assert!(matches!(push(&second, None), Push::Lost), "it is there by now");
+        assert!(matches!(push(&second, Some(&first)), Push::Done(_)));
+        assert!(matches!(push(&first, Some(&first)), Push::Lost), "it is another one by now");
+        assert_eq!(remote.tip("b").expect("asked"), Some(second));
+    }
+
+    #[test]
     fn git_is_led_nowhere_else_and_asks_nobody() {
         let variables = [("GIT_DIR", "/elsewhere"), ("GIT_ASKPASS", "/own"), ("PATH", "/bin")];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();

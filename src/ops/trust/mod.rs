@@ -30,6 +30,7 @@ pub use commit::{Signed, SignedWhat, sign};
 pub(super) use commit::{admit, signature};
 pub use seen::Rewrite;
 pub(super) use seen::{Tip, check as check_tip, remember};
+pub(super) use verify::who_signed;
 pub use verify::{Report, SignatureLine, Verified, verify};
 
 /// Why something is not trusted, or cannot be.

@@ -6,7 +6,7 @@ use super::commit::lacks;
 use super::{Error, Site, Trust, checked};
 use crate::model::{Act, ComponentType, Lack, Policy, Reference, Timestamp};
 use crate::ops::record;
-use crate::records::{SignatureFile, SignedFile, Snapshot};
+use crate::records::{Published, SignatureFile, SignedFile, Snapshot};
 use crate::trust::{Accepted, Fingerprint, Keyring, Namespace, Person, Why};
 
 /// One signature.
@@ -100,6 +100,19 @@ pub fn verify(site: &Site, references: &[Reference], at: Option<&str>) -> Result
     Ok(Report { commit: snapshot.commit_id().map(str::to_owned), configured: look.trust.is_some(), files })
 }
 
+/// Who signed the manifest of a version: the people this host knows, by their names, and unknown keys by their fingerprints.
+pub(in crate::ops) fn who_signed(site: &Site, published: &Published) -> Result<Vec<String>, Error> {
+    let look = Look { trust: Trust::of(site)?, policy: None, at: site.caller.time() };
+    let (bytes, signatures) = (&published.manifest_bytes, &published.signatures);
+    let (lines, _) = look.look(look.keyring(), &Namespace::manifest(), bytes, signatures);
+    let signer = |line: SignatureLine| match line.refused {
+        None => line.principals,
+        Some(Why::Unknown) => line.fingerprint.map(|key| key.to_string()),
+        Some(_) => None,
+    };
+    Ok(lines.into_iter().filter_map(signer).collect())
+}
+
 fn environments(look: &Look, snapshot: &Snapshot<'_>, files: &mut Vec<Verified>) -> Result<(), Error> {
     for name in snapshot.environments()? {
         let Some(file) = snapshot.environment(&name)? else { continue };
@@ -113,7 +126,7 @@ fn environments(look: &Look, snapshot: &Snapshot<'_>, files: &mut Vec<Verified>)
 }
 
 impl Look {
-    fn version(&self, published: &crate::records::Published, files: &mut Vec<Verified>) {
+    fn version(&self, published: &Published, files: &mut Vec<Verified>) {
         let (component, version) = (published.component(), published.version());
         let need = self.trust.as_ref().map_or(0, |trust| trust.require);
         let act = Act::Publish(component);
