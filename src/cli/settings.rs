@@ -42,7 +42,7 @@ pub(super) fn survey(global: &Global, start: &Path, command: &str) -> Result<(Si
     let absolute = |path: &PathBuf| here.join(path).components().collect::<PathBuf>();
     let given = Overrides {
         root: global.root.as_ref().map(absolute),
-        records: global.records.as_ref().map(|given| place(given, &absolute)).transpose()?,
+        records: global.records.as_ref().map(|given| place(given, &here)).transpose()?,
         store: global.store.as_ref().map(absolute),
         wait: global.wait.map_or(Duration::ZERO, |span| span.0),
     };
@@ -69,7 +69,7 @@ pub(super) fn survey(global: &Global, start: &Path, command: &str) -> Result<(Si
 }
 
 /// Where `--records` leads: a URL, else a path.
-fn place(given: &PathBuf, absolute: &impl Fn(&PathBuf) -> PathBuf) -> Result<RepositoryPlace, Failure> {
+fn place(given: &Path, here: &Path) -> Result<RepositoryPlace, Failure> {
     match given.to_str().map(RepositoryUrl::parse) {
         Some(Ok(Some(url))) => Ok(RepositoryPlace::Url(url)),
         Some(Err(reason)) => Err(Failure::of(match reason {
@@ -77,7 +77,7 @@ fn place(given: &PathBuf, absolute: &impl Fn(&PathBuf) -> PathBuf) -> Result<Rep
             RepositoryUrlError::Password => Phrase::usage("cli.records-password"),
             RepositoryUrlError::Malformed => Phrase::usage("cli.records-url"),
         })),
-        Some(Ok(None)) | None => Ok(RepositoryPlace::Path(absolute(given))),
+        Some(Ok(None)) | None => Ok(RepositoryPlace::Path(here.join(given).components().collect())),
     }
 }
 

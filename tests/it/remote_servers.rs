@@ -106,7 +106,7 @@ fn publish_branch_and_deploy_over_http_with_a_login() {
 }
 
 const PUBLISHERS: usize = 8;
-const EACH: usize = 5;
+const EACH: usize = 50;
 
 /// What one publisher does: every one of its versions, from a store of its own as on a machine of its own. Half of them
 /// publish one component, the others one each.
@@ -183,6 +183,7 @@ fn with_history(env: &Env, types: usize, versions: usize) {
 }
 
 #[test]
+#[allow(clippy::print_stdout)]
 fn a_first_look_transfers_at_most_twice_what_git_does() {
     let Some(served) = over_ssh() else { return };
     let env = &served.env;
@@ -202,7 +203,7 @@ fn a_first_look_transfers_at_most_twice_what_git_does() {
     git(&["fetch", "-q", "--depth=1", "--filter=tree:0", &url, "main"]);
     for path in ["", "records", "records/environments", "records/environments/prod.json", "records/packages"]
         .into_iter()
-        .chain(["model", "model/1.0.0", "model/1.0.0/manifest.json", "model/1.0.0/record.json"].map(|path| path))
+        .chain(["model", "model/1.0.0", "model/1.0.0/manifest.json", "model/1.0.0/record.json"])
     {
         let path = if path.starts_with("model") { format!("records/packages/{path}") } else { path.to_owned() };
         let id = env.git("shared.git", &["rev-parse", &format!("main:{path}")]).trim().to_owned();
