@@ -205,7 +205,10 @@ impl Repository {
             Err(Error::Detached { .. }) => "HEAD".to_owned(),
             reference => reference?,
         };
-        Ok(format!("{}#{reference}", self.root.display()))
+        Ok(match &self.origin {
+            Some(origin) => format!("{}#{reference}", origin.url()),
+            None => format!("{}#{reference}", self.root.display()),
+        })
     }
 
     /// Whether commit `new` is `old` or comes after it. One that is not there any more is before nothing.

@@ -12,7 +12,8 @@ use std::path::Path;
 use git2::{ObjectType, Tree};
 
 use super::change::Change;
-use super::error::{Context as _, Doing, Error};
+use super::error::Error;
+use super::remote::Depth;
 use super::snapshot::Snapshot;
 use super::{ENVIRONMENTS, MANIFEST, PACKAGES, POLICY, YANKED};
 use crate::fsx;

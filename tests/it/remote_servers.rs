@@ -111,7 +111,7 @@ const EACH: usize = 50;
 /// What one publisher does: every one of its versions, from a store of its own as on a machine of its own. Half of them
 /// publish one component, the others one each.
 fn publisher(env: &Env, number: usize) -> Vec<String> {
-    let component = if number % 2 == 0 { "model".to_owned() } else { format!("part{number}") };
+    let component = if number.is_multiple_of(2) { "model".to_owned() } else { format!("part{number}") };
     let (source, store, dist) = (format!("src-{number}"), format!("../store-{number}"), format!("../dist-{number}"));
     let mut published = Vec::new();
     for version in 0..EACH {
