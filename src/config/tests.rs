@@ -314,6 +314,7 @@ fn unknown_keys_name_the_nearest_one() {
         "hooks",
         "health",
         "confirm",
+        "trust",
     ];
     refused("deploy: {hoks: {}}", 1, 10, "deploy.hoks", unknown("hoks", Some("hooks"), &deploy));
     let hooks = unknown("post_swich", Some("post_switch"), &["pre_switch", "post_switch"]);
