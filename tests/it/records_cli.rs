@@ -61,11 +61,14 @@ fn list_and_show() {
     for version in ["1.0.0", "1.2.0", "2.0.0-rc.1"] {
         listed = listed.replace(&digest(version)[..16], "<digest>");
     }
+    for seconds in 0..60 {
+        listed = listed.replace(&format!(" {seconds}s near"), " <age> near");
+    }
     assert_snapshot!(listed, @r"
-    COMPONENT VERSION STATE SIZE PACKAGE PUBLISHED LOCATIONS
-    model 1.0.0 626 B <digest> <time> near, far
-    model 1.2.0 yanked 626 B <digest> <time> near, far
-    model 2.0.0-rc.1 626 B <digest> <time> near, far
+    COMPONENT VERSION STATE SIZE PACKAGE PUBLISHED AGE LOCATIONS
+    model 1.0.0 626 B <digest> <time> <age> near, far
+    model 1.2.0 yanked 626 B <digest> <time> <age> near, far
+    model 2.0.0-rc.1 626 B <digest> <time> <age> near, far
     ");
     let all = env.json(&["record", "list", "model"]);
     let versions: Vec<_> = all.as_array().expect("a list").iter().map(|v| (&v["version"], &v["yanked"])).collect();

@@ -502,22 +502,11 @@ fn a_dry_run_changes_nothing() {
     would open a request into `main`
     ");
     assert_eq!(request(&bot.json(&dry)), ("opened", 0));
-    let args = ["env", "set", "model@1.0.1", "--env", "prod", "--branch", "b", "--dry-run"];
-    assert!(bot.json(&args)["request"].is_null());
     bot.env.assert_unchanged(&before, &dry);
     bot.ok(&SET);
     assert_eq!(request(&bot.json(&dry)), ("updated", 1));
     assert_eq!(bot.forge.count("POST"), 1);
     bot.forge.assert_kept();
-}
-
-#[test]
-fn a_branch_without_a_request() {
-    let bot = Bot::new(Kind::GitHub);
-    let report = bot.json(&["env", "set", "model@1.0.0", "--env", "prod", "--branch", "side"]);
-    assert_eq!((report["branch"].as_str(), report["pushed"].as_bool()), (Some("side"), Some(true)));
-    assert!(report["request"].is_null() && bot.branches() == ["side"]);
-    assert_eq!(bot.forge.state().seen, Vec::<String>::new());
 }
 
 #[test]
