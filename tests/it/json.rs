@@ -120,6 +120,7 @@ const FAILING: &[(i32, &[&str])] = &[
     (3, &["record", "import", "--from", "nowhere"]),
     (2, &["record", "sign", "model@1.0.0"]),
     (3, &["record", "verify", "model@9"]),
+    (3, &["record", "yank", "model@9", "--reason", "wrong"]),
     (2, &["record", "list", "--records", "nowhere"]),
     (2, &["store", "gc", "--max-size", "much"]),
     (2, &["store", "list", "--store", "models"]),
