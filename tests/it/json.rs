@@ -56,6 +56,7 @@ const CHANGING: &[&[&str]] = &[
     &["deploy", "--env", "prod", "--prune", "--resume"],
     &["record", "import", "--from", "near", "--records", "../rebuilt"],
     &["record", "sign", "model@1.0.0", "--sign", "../keys/mei"],
+    &["record", "yank", "model@1.0.0", "--reason", "loses umlauts"],
     &["store", "gc", "--max-size", "0"],
     &["store", "verify", "--set-aside"],
     &["ship"],
