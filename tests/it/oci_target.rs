@@ -3,16 +3,21 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deploy_tool::config::{self, Login, Secret, TargetPlace};
+use deploy_tool::fsx;
 use deploy_tool::model::{ComponentType, OciPlace, Place, Sha256, Version};
-use deploy_tool::target::{self, Ambient, Disk, Error, Fault, Parcel, Placed, Target, Upload, Wanted};
+use deploy_tool::target::{
+    self, Ambient, Content, Disk, Error, Fault, Parcel, Placed, Target, Unfinished, Upload, Wanted,
+};
 
-use super::contract;
+use super::contract::{self, Notes};
 use super::fault_server::{Server, Way};
 use super::programs::has;
 
@@ -73,6 +78,22 @@ fn target(registry: &str, login: Option<Login>, ambient: &Ambient) -> Arc<dyn Ta
     target::open(&target, ambient, None).expect("a target")
 }
 
+/// A file that can only be read within a range.
+struct Within(Disk, Range<u64>);
+
+impl Content for Within {
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> fsx::Result<()> {
+        if self.1.start <= offset && offset + out.len() as u64 <= self.1.end {
+            return self.0.read_at(offset, out);
+        }
+        Err(fsx::Error::new(fsx::Action::Read, self.path(), std::io::Error::other("out of reach")))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
 /// The files of one version, on disk.
 struct Set {
     dir: tempfile::TempDir,
@@ -93,13 +114,25 @@ impl Set {
     }
 
     fn put(&self, target: &dyn Target) -> target::Result<Placed> {
-        let disk = ["package", "manifest"].map(|name| Disk::open(&self.dir.path().join(name)).expect("there"));
-        let upload =
-            |file, content, bytes: &[u8]| Upload { file, content, sha256: Sha256::of(bytes), size: bytes.len() as u64 };
-        let beside = [upload("manifest.json", &disk[1], MANIFEST)];
-        let package = upload("model.tar.gz", &disk[0], &self.package);
+        self.put_within(target, 0..u64::MAX, None)
+    }
+
+    /// Puts it, and its package can only be read within `readable`.
+    fn put_within(
+        &self,
+        target: &dyn Target,
+        readable: Range<u64>,
+        unfinished: Option<&dyn Unfinished>,
+    ) -> target::Result<Placed> {
+        let disk = |name: &str| Disk::open(&self.dir.path().join(name)).expect("there");
+        let (package, manifest) = (Within(disk("package"), readable), disk("manifest"));
+        fn upload<'a>(file: &'a str, content: &'a dyn Content, bytes: &[u8]) -> Upload<'a> {
+            Upload { file, content, sha256: Sha256::of(bytes), size: bytes.len() as u64 }
+        }
+        let beside = [upload("manifest.json", &manifest, MANIFEST)];
+        let package = upload("model.tar.gz", &package, &self.package);
         let (component, version) = (&self.component, &self.version);
-        let parcel = Parcel { component, version, package, beside: &beside, unfinished: None, checked: &|| Ok(()) };
+        let parcel = Parcel { component, version, package, beside: &beside, unfinished, checked: &|| Ok(()) };
         target.put(&parcel, &|_| {})
     }
 
@@ -116,7 +149,7 @@ fn place(placed: &Placed) -> &OciPlace {
     }
 }
 
-fn get(target: &dyn Target, key: &str, range: Option<std::ops::Range<u64>>) -> Vec<u8> {
+fn get(target: &dyn Target, key: &str, range: Option<Range<u64>>) -> Vec<u8> {
     let mut reading = target.read(key, range).expect("readable");
     let mut bytes = Vec::new();
     reading.body.read_to_end(&mut bytes).expect("read");
@@ -204,6 +237,29 @@ fn other_bytes_than_announced_are_refused() {
         }
     }
     assert!(registry.target().list("").expect("listed").is_empty());
+}
+
+/// The disk fails in the middle; the second run goes on from there, and where the registry knows nothing of the first, anew.
+#[test]
+fn an_interrupted_upload_goes_on() {
+    const MIB: u64 = 1 << 20;
+    let Some(registry) = Registry::start() else { return };
+    let (target, notes) = (registry.target(), Notes::default());
+    let size = 40 * MIB as usize + 7;
+    for (version, known) in [("1.0.0", true), ("2.0.0", false)] {
+        let set = Set::new(version, made_up(size, version.as_bytes()[0]));
+        let error = set.put_within(target.as_ref(), 0..32 * MIB, Some(&notes)).expect_err("the disk is gone");
+        assert!(matches!(error, Error::Io(_)), "{error}");
+        let noted = notes.0.lock().expect("not poisoned").len();
+        assert_eq!(noted, 1);
+        let readable = if known { 32 * MIB..u64::MAX } else { 0..u64::MAX };
+        if !known {
+            fs::remove_dir_all(registry.dir.path().join("blobs")).expect("removed");
+        }
+        let placed = set.put_within(target.as_ref(), readable, Some(&notes)).expect("placed");
+        assert!(get(target.as_ref(), &set.key(target.as_ref(), &placed.place), None) == set.package);
+        assert!(notes.0.lock().expect("not poisoned").is_empty());
+    }
 }
 
 #[test]

@@ -186,7 +186,9 @@ impl Oci {
         // The package comes last, so that whoever sees it finds the rest.
         let mut all_there = true;
         for upload in parcel.beside.iter().chain([&parcel.package]) {
-            all_there &= upload::blob(&self.registry, &repository, upload, told, &|digest, fault| {
+            let place = format!("{}/{repository}@sha256:{}", self.shown, upload.sha256);
+            let unfinished = (parcel.unfinished, place.as_str());
+            all_there &= upload::blob(&self.registry, &repository, upload, unfinished, told, &|digest, fault| {
                 self.remote(Doing::Write, &format!("{repository}@sha256:{digest}"), fault)
             })?;
         }

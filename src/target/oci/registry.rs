@@ -208,6 +208,15 @@ impl Registry {
         location(&expect(response, StatusCode::ACCEPTED)?)
     }
 
+    /// How far an upload is that was begun before: the URL for the next part, and how many bytes the registry has.
+    pub async fn held(&self, repository: &str, to: &Url) -> Result<(Url, u64), Fault> {
+        let send = |login| self.web.send(with(self.web.request(Method::GET, to.clone()), login));
+        let response = expect(self.upload(repository, to, send).await?, StatusCode::NO_CONTENT)?;
+        let range = response.headers().get(header::RANGE).and_then(|value| value.to_str().ok());
+        let held = range.and_then(held_by).ok_or_else(|| protocol("it does not say how far the upload is"))?;
+        Ok((location(&response)?, held))
+    }
+
     /// Ends an upload with its last bytes, or all; the registry compares all it got with the digest.
     pub async fn end(&self, repository: &str, to: &Url, sha256: &Sha256, bytes: bytes::Bytes) -> Result<(), Fault> {
         let to = last(to, sha256);
@@ -327,6 +336,12 @@ fn next_part(link: &str) -> Option<&str> {
     rest.contains("next").then_some(target)
 }
 
+/// The number of bytes in `0-<last>`. Registries say `0-0` of nothing; one byte of many is not worth telling apart.
+fn held_by(range: &str) -> Option<u64> {
+    let last: u64 = range.strip_prefix("bytes=").unwrap_or(range).strip_prefix("0-")?.parse().ok()?;
+    Some(if last == 0 { 0 } else { last.checked_add(1)? })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,6 +354,16 @@ mod tests {
         assert_eq!(shown("docker.io").as_deref(), Some("https://registry-1.docker.io/"));
         for bad in ["", "https://", "host/path", "mei@host", "host?x", "ftp://host"] {
             assert_eq!(shown(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn how_much_an_upload_has() {
+        assert_eq!(held_by("0-0"), Some(0));
+        assert_eq!(held_by("0-16777215"), Some(16 << 20));
+        assert_eq!(held_by("bytes=0-9"), Some(10));
+        for bad in ["", "5-9", "0-", "0--1", "0-18446744073709551615"] {
+            assert_eq!(held_by(bad), None, "{bad}");
         }
     }
 

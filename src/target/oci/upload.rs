@@ -1,15 +1,20 @@
 //! Bringing one blob into a registry.
 //!
-//! A small one goes in one request. A large one goes in parts, as the distribution-spec has it; where a registry takes no
-//! parts, in one long request that is fed while the file is read. Either way no more than one part is in memory.
+//! A small one goes in one request. A large one goes in parts, as the distribution-spec has it, and an interrupted upload
+//! goes on where the registry says it is; where a registry takes no parts, in one long request that is fed while the file
+//! is read. Either way no more than one part is in memory.
+
+use std::cell::Cell;
 
 use bytes::Bytes;
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::super::web::protocol;
-use super::super::{Error, Fault, Result, Upload};
+use super::super::{Error, Fault, Result, Unfinished, Upload};
 use super::registry::Registry;
 use crate::model::Sha256;
 use crate::net::{block_on, spawn};
@@ -22,11 +27,52 @@ const PIECE: u64 = 1 << 20;
 /// Says what the fault of a blob with this digest means.
 type Remote<'a> = &'a dyn Fn(&Sha256, Fault) -> Error;
 
-/// Sends a blob, unless it is there, and checks that it is there afterwards. Says whether it was there before.
+/// What is noted of an upload in parts.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    /// Of what.
+    sha256: Sha256,
+    /// Where it goes on, at the registry itself. (Where another server takes the bytes, its URL may be signed: a secret, and
+    /// not noted.)
+    to: String,
+}
+
+/// The note about one upload.
+struct Noted<'a> {
+    notes: Option<&'a dyn Unfinished>,
+    place: &'a str,
+    sha256: Sha256,
+}
+
+impl Noted<'_> {
+    fn load(&self, registry: &Registry) -> Option<Url> {
+        let note: Note = serde_json::from_slice(&self.notes?.load(self.place)?).ok()?;
+        let to = Url::parse(&note.to).ok()?;
+        (note.sha256 == self.sha256 && to.origin() == registry.base().origin()).then_some(to)
+    }
+
+    fn save(&self, registry: &Registry, to: &Url) {
+        let note = Note { sha256: self.sha256, to: to.to_string() };
+        let own = to.origin() == registry.base().origin();
+        if let (Some(notes), true, Ok(bytes)) = (self.notes, own, serde_json::to_vec(&note)) {
+            notes.save(self.place, &bytes);
+        }
+    }
+
+    fn clear(&self) {
+        if let Some(notes) = self.notes {
+            notes.clear(self.place);
+        }
+    }
+}
+
+/// Sends a blob, unless it is there, and checks that it is there afterwards. Says whether it was there before. In
+/// `unfinished` is noted, as `place`, how an interrupted upload goes on.
 pub(super) fn blob(
     registry: &Registry,
     repository: &str,
     upload: &Upload<'_>,
+    (unfinished, place): (Option<&dyn Unfinished>, &str),
     told: &(dyn Fn(u64) + Sync),
     remote: Remote<'_>,
 ) -> Result<bool> {
@@ -34,7 +80,8 @@ pub(super) fn blob(
     if there()? == Some(upload.size) {
         return Ok(true);
     }
-    let sent = send(registry, repository, upload, told, remote);
+    let noted = Noted { notes: unfinished, place, sha256: upload.sha256 };
+    let sent = send(registry, repository, upload, &noted, told, remote);
     if sent.as_ref().is_err_and(|error| !error.is_passing()) {
         return sent.map(|()| false);
     }
@@ -68,6 +115,7 @@ fn send(
     registry: &Registry,
     repository: &str,
     upload: &Upload<'_>,
+    noted: &Noted<'_>,
     told: &(dyn Fn(u64) + Sync),
     remote: Remote<'_>,
 ) -> Result<()> {
@@ -85,28 +133,44 @@ fn send(
     };
     let begin = || registry.run(registry.begin(repository)).map_err(failed);
     let end = |to: &_, bytes| registry.run(registry.end(repository, to, &upload.sha256, bytes)).map_err(failed);
-    let mut to = begin()?;
     if upload.size <= PART {
         let bytes = read(upload, 0, PART)?;
-        end(&to, bytes)?;
+        end(&begin()?, bytes)?;
         told(upload.size);
         return Ok(());
     }
-    let mut at = 0;
-    while at < upload.size {
-        let bytes = read(upload, at, PART)?;
-        let length = bytes.len() as u64;
-        match registry.run(registry.part(repository, &to, at, bytes)) {
-            Ok(next) => to = next,
-            Err(fault) if at == 0 && takes_no_parts(&fault) => {
-                return whole(registry, repository, upload, &begin()?, told, &failed);
+    // What is sent a second time is not told of again.
+    let reached = Cell::new(0);
+    let tell = |at: u64| told(at - reached.replace(at.max(reached.get())).min(at));
+    let parts = |mut to: Url, mut at: u64| {
+        tell(at);
+        while at < upload.size {
+            let bytes = read(upload, at, PART)?;
+            let length = bytes.len() as u64;
+            match registry.run(registry.part(repository, &to, at, bytes)) {
+                Ok(next) => to = next,
+                Err(fault) if at == 0 && takes_no_parts(&fault) => {
+                    noted.clear();
+                    return whole(registry, repository, upload, &begin()?, told, &failed);
+                }
+                Err(fault) => return Err(failed(fault)),
             }
-            Err(fault) => return Err(failed(fault)),
+            noted.save(registry, &to);
+            at += length;
+            tell(at);
         }
-        at += length;
-        told(length);
+        end(&to, Bytes::new()).inspect(|()| noted.clear())
+    };
+    let held = |to: Url| registry.run(registry.held(repository, &to)).ok().filter(|(_, held)| *held <= upload.size);
+    if let Some((to, at)) = noted.load(registry).and_then(held) {
+        match parts(to, at) {
+            // What the earlier run sent may be what is wrong.
+            Err(Error::Remote { fault, .. }) if !fault.is_passing() => {}
+            outcome => return outcome,
+        }
     }
-    end(&to, Bytes::new())
+    noted.clear();
+    parts(begin()?, 0)
 }
 
 /// Whether the refusal of the first part may be about parts as such.
