@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Error, Site, fetch, record};
 use crate::model::{ComponentType, Place, Reference, Version};
 use crate::target::{self, Wanted};
+use crate::transfer::Refused;
 
 /// One URL.
 #[derive(Debug, Serialize)]
@@ -34,6 +35,9 @@ pub struct Report {
     /// Places that should give a URL and did not, and why.
     #[serde(skip)]
     pub failed: Vec<(String, target::Error)>,
+    /// Places whose target is configured here and cannot be used.
+    #[serde(skip)]
+    pub broken: Vec<Refused>,
 }
 
 /// `record url`: a URL for each place of a version, or only for the one of this name.
@@ -64,7 +68,9 @@ pub fn url(
     if sources.is_empty() {
         return Err(Error::NoAllowedLocation { what: format!("{component}@{version}"), refused });
     }
-    let mut report = Report { component, version, file: package.file.clone(), urls: Vec::new(), failed: Vec::new() };
+    let broken = refused.into_iter().filter(|refused| matches!(refused, Refused::Broken { .. })).collect();
+    let file = package.file.clone();
+    let mut report = Report { component, version, file, urls: Vec::new(), failed: Vec::new(), broken };
     for source in sources.into_iter().flatten() {
         let location = published.record.locations.iter().find(|location| location.name == source.name);
         let (plain, stays) = match location.map(|location| &location.place) {

@@ -31,6 +31,17 @@ fn what_cannot_be_given_is_said() {
     hint: it lies at near, far
     ");
     env.refused(3, &["record", "url", "model@9"]);
+    // A target of that name that cannot be used any more.
+    let config = env.read("project/.deploy-tool.yaml");
+    let oci = "near: {type: oci, registry: registry.example, repository: UPPER}";
+    let config = config.replace("near: {type: filesystem, path: ../targets/near}", oci);
+    env.write("project/.deploy-tool.yaml", &config);
+    let ran = env.run(&["record", "url", "model@1.0.0"]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert_snapshot!(env.shown(&ran.stdout), @"file://<dir>/targets/far/model/1.0.0/model-1.0.0.tar.gz");
+    assert_snapshot!(env.shown(&ran.stderr), @r"
+    warning: location `near` is not read: target `near` cannot be used: `UPPER` is no repository's name: they are in lower case
+    ");
     for expires in ["0s", "8d", "soon"] {
         env.refused(2, &["record", "url", "model@1.0.0", "--expires", expires]);
     }

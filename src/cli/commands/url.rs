@@ -12,6 +12,9 @@ pub(super) fn run(site: &Site, args: &RecordUrl, output: &Output) -> Result<(), 
     for (name, error) in &report.failed {
         output.warn(&Phrase::failed("url.failed").with("name", name).with("reason", error.explain().text()));
     }
+    for broken in &report.broken {
+        output.warn(&broken.explain());
+    }
     // Bare lines, so that a shell can take them as they are.
     output.report(&report, |report| report.urls.iter().map(|url| format!("{}\n", url.url)).collect());
     Ok(())
