@@ -27,8 +27,10 @@ impl Ordinary {
             let status = Command::new("chown").args(["-R", &owner]).arg(env.path("")).status().expect("chown runs");
             assert!(status.success(), "chown");
         }
-        // Where it was built may be closed to others.
-        fs::copy(PROGRAM, &program).expect("copied");
+        // Where it was built may be closed to others. A copy made by this process could not be run while a child that another
+        // test starts at this moment still holds it open for writing.
+        let status = Command::new("cp").arg(PROGRAM).arg(&program).status().expect("cp runs");
+        assert!(status.success(), "cp");
         Self { env, program }
     }
 

@@ -307,7 +307,8 @@ fn who_may_write_to_the_root() {
     let user = Ordinary::new(env);
     mode(&user.env, "root/links", 0o555);
     let looked = |user: &Ordinary| -> Value {
-        serde_json::from_str(&user.run(&["doctor", "--offline", "--json"]).stdout).expect("JSON")
+        let ran = user.run(&["doctor", "--offline", "--json"]);
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran:?}"))
     };
     let finding = &findings(&looked(&user))[0];
     assert_eq!((&finding["id"], &finding["severity"]), (&json!("root-not-writable"), &json!("error")));
