@@ -9,7 +9,7 @@ use super::env::{CONFIG, Env, PROGRAM, Ran};
 use super::tree;
 
 fn deployed() -> Env {
-    let env = Env::quick();
+    let env = Env::with_model();
     env.publish("1.0.0");
     env.ok(&["deploy", "model@1.0.0"]);
     env
@@ -90,7 +90,7 @@ fn a_root_of_somebody_else_is_refused() {
 /// Whatever the umask gives away, what is made in a directory of one's own stays so; in a shared one it is shared.
 #[test]
 fn a_loose_umask_opens_nothing() {
-    let env = Env::quick();
+    let env = Env::with_model();
     env.publish("1.0.0");
     let loose = |args: &str| -> Output {
         let mut shell = env.hermetic("sh");
@@ -118,7 +118,7 @@ fn a_loose_umask_opens_nothing() {
 
 /// A model that only its owner and a group may read.
 fn restricted(access: &str) -> Env {
-    let env = Env::quick();
+    let env = Env::with_model();
     let source = format!("{{source: ./models, {access}}}");
     env.write("project/.deploy-tool.yaml", CONFIG.replace("{source: ./models}", &source));
     env.publish("1.0.0");

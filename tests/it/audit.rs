@@ -8,7 +8,7 @@ use super::env::Env;
 
 /// Two releases, a pin, a mended link, a failed switch and a cleanup.
 fn changed() -> Env {
-    let env = Env::quick();
+    let env = Env::with_model();
     for version in ["1.0.0", "1.0.1", "1.0.2"] {
         env.write("project/models/bert/config.json", version);
         env.publish(version);

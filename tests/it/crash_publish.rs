@@ -28,7 +28,7 @@ fn finished(scene: &Scene, dir: &str) -> Vec<(String, String)> {
 
 #[test]
 fn pack() {
-    let env = Env::in_memory();
+    let env = Env::new();
     env.model_in_place();
     env.publish("1.0.0");
     env.write("project/models/bert/config.json", "{\"layers\": 6}\n");
@@ -51,7 +51,7 @@ fn pack() {
 }
 
 fn publish(branch_is_checked_out: bool) {
-    let env = Env::in_memory();
+    let env = Env::new();
     env.model_in_place();
     if !branch_is_checked_out {
         env.git("records", &["checkout", "-q", "-b", "elsewhere"]);
@@ -109,7 +109,7 @@ fn publish_to_a_branch_that_is_not_checked_out() {
 
 #[test]
 fn env_set() {
-    let env = Env::in_memory();
+    let env = Env::new();
     env.model_in_place();
     env.publish("1.0.0");
     env.write("project/models/bert/config.json", "{\"layers\": 6}\n");
@@ -140,7 +140,7 @@ fn env_set() {
 /// point by the other tests; here every one of its own is killed.
 #[test]
 fn ship_for_the_first_time() {
-    let env = Env::in_memory();
+    let env = Env::new();
     env.write("project/models/bert/config.json", "{\"layers\": 12}\n");
     env.write("project/.deploy-tool.yaml", "version: 1\ncomponents: {model: {source: ./models}}\n");
     let scene = Scene::of(env, &["project/.deploy-tool", "project/deployments", "home/.cache"]);
@@ -161,7 +161,7 @@ fn ship_for_the_first_time() {
 
 #[test]
 fn a_lock_of_git_is_never_taken_for_one_of_ours() {
-    let env = Env::in_memory();
+    let env = Env::new();
     env.model_in_place();
     env.ok(&["pack", "--type", "model", "--version", "1.0.0"]);
     let lock = env.write("records/.git/index.lock", "");

@@ -71,7 +71,7 @@ fn is_kept(dir: &Path, text: &str) -> bool {
 
 #[test]
 fn the_package_comes_from_the_url_and_the_url_is_kept_nowhere() {
-    let env = Env::quick();
+    let env = Env::with_model();
     let (url, given) = serve(away(&env));
     let signed = format!("{url}?{SIGNATURE}");
     let ran = env.run(&["deploy", "model@1.0.0", "--url", &signed]);
@@ -87,7 +87,7 @@ fn the_package_comes_from_the_url_and_the_url_is_kept_nowhere() {
 
 #[test]
 fn a_record_file_and_a_url_need_no_git() {
-    let env = Env::quick();
+    let env = Env::with_model();
     let (url, _) = serve(away(&env));
     let record = "../records/records/packages/model/1.0.0/record.json";
     env.ok(&["deploy", "--record", record, "--url", &format!("{url}?{SIGNATURE}"), "--records", "../nowhere"]);
@@ -96,7 +96,7 @@ fn a_record_file_and_a_url_need_no_git() {
 
 #[test]
 fn an_expired_url_and_wrong_bytes_change_nothing_and_are_named_without_the_signature() {
-    let env = Env::quick();
+    let env = Env::with_model();
     let mut package = away(&env);
     let (url, _) = serve(package.clone());
     let said = env.fails(1, &["deploy", "model@1.0.0", "--url", &format!("{url}?X-Amz-Signature=expired77")]);
@@ -111,7 +111,7 @@ fn an_expired_url_and_wrong_bytes_change_nothing_and_are_named_without_the_signa
 
 #[test]
 fn one_url_is_for_one_version() {
-    let env = Env::quick();
+    let env = Env::with_model();
     env.publish("1.0.0");
     assert_snapshot!(env.refused(2, &["deploy", "model@1.0.0", "config@1", "--url", "http://127.0.0.1:1/x"]), @r"
     error: `--url` leads to one package, so one version is needed with it

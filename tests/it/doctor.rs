@@ -13,7 +13,7 @@ use super::full_disk::{noise, on_small_disk};
 
 /// Versions 1.0.0 and 1.0.1 of a model and one configuration, all published, the later ones current as release 2.
 fn healthy() -> Env {
-    let env = Env::quick();
+    let env = Env::with_model();
     env.write("project/configs/app.conf", "threshold = 0.5\n");
     env.publish("1.0.0");
     env.write("project/models/bert/config.json", "{\"layers\": 6}\n");
@@ -135,7 +135,7 @@ fn nothing_is_wrong_with_a_healthy_root() {
 
 #[test]
 fn a_project_that_was_never_used_is_no_error() {
-    let env = Env::quick();
+    let env = Env::with_model();
     env.write("project/.deploy-tool.yaml", "");
     assert_eq!(found(&env, &[]), pairs(&[("no-root", "info")]));
     fs::remove_file(env.path("project/.deploy-tool.yaml")).expect("removed");
@@ -223,7 +223,7 @@ fn pins() {
 
 #[test]
 fn needs_and_cleanup() {
-    let env = Env::quick();
+    let env = Env::with_model();
     env.configure("model:", "  model: {source: ./models, depends: {config: \">=2\"}}");
     env.publish("1.0.0");
     for version in ["1.0.0", "2.0.0"] {

@@ -9,6 +9,9 @@ use std::process::{Command, Output};
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_deploy-tool");
 
+/// Room in memory-backed storage, in bytes, that is enough for all tests that run at once.
+const ROOM: u64 = 2 << 30;
+
 /// A temporary directory with a home of its own; everything a test does stays in it.
 pub struct Env {
     dir: tempfile::TempDir,
@@ -23,7 +26,16 @@ pub struct Ran {
 }
 
 impl Env {
+    /// In memory-backed storage where the machine has enough of it: the program flushes all the time, and few tests ask what
+    /// a disk makes of that. Those name a place themselves.
     pub fn new() -> Self {
+        let memory = Path::new("/dev/shm");
+        let room = rustix::fs::statvfs(memory).map_or(0, |stat| stat.f_bavail * stat.f_frsize);
+        if room >= ROOM { Self::in_dir(memory) } else { Self::on_disk() }
+    }
+
+    /// On the file system of temporary files.
+    pub fn on_disk() -> Self {
         Self::in_dir(&std::env::temp_dir())
     }
 
@@ -41,12 +53,6 @@ impl Env {
             "[user]\n\tname = Mei\n\temail = mei@example.org\n[init]\n\tdefaultBranch = main\n",
         );
         env
-    }
-
-    /// The same in memory-backed storage where the machine has it: for tests that flush thousands of times and pull no plug.
-    pub fn in_memory() -> Self {
-        let shm = Path::new("/dev/shm");
-        if shm.is_dir() { Self::in_dir(shm) } else { Self::new() }
     }
 
     /// A path below the temporary directory.
@@ -69,15 +75,6 @@ impl Env {
     /// A project with one component `model`, two filesystem targets, a git work tree for records and a root.
     pub fn with_model() -> Self {
         let env = Self::new();
-        env.model_in_place();
-        env
-    }
-
-    /// The same on memory where there is such a place, since flushing is cheap there: for tests that run the program very
-    /// often.
-    pub fn quick() -> Self {
-        let memory = Path::new("/dev/shm");
-        let env = if memory.is_dir() { Self::in_dir(memory) } else { Self::new() };
         env.model_in_place();
         env
     }

@@ -11,7 +11,7 @@ const PROD: &str = "records/environments/prod.json";
 
 /// Versions 1.0.0 and 1.0.1 of a model and 1 and 2 of a configuration, published.
 pub fn published() -> Env {
-    let env = Env::quick();
+    let env = Env::with_model();
     for version in ["1.0.0", "1.0.1"] {
         env.write("project/models/bert/config.json", version);
         env.publish(version);
@@ -474,7 +474,7 @@ fn a_root_of_an_older_program_is_held_by_its_last_switch() {
 
 /// `model@1` needs `config ^1` and `model@2` needs `config ^2`; configurations 1.5.0, 2.0.0 and 2.1.0.
 fn needing() -> Env {
-    let env = Env::quick();
+    let env = Env::with_model();
     for version in ["1.5.0", "2.0.0", "2.1.0"] {
         env.write("project/configs/app.conf", version);
         env.ok(&["pack", "--type", "config", "--version", version]);

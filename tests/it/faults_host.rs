@@ -43,7 +43,7 @@ pub fn version() -> Arc<Version> {
 
 impl Version {
     fn publish() -> Self {
-        let env = Env::in_memory();
+        let env = Env::new();
         env.model_in_place();
         env.publish("0.9.0");
         env.ok(&["deploy", "model@0.9.0", "--store", "../old-store"]);
@@ -85,7 +85,7 @@ impl Version {
     /// A host that has the version before this one, and of this one nothing but its record. Record and configuration name
     /// these servers; `deploy` stands below the configuration's `deploy`.
     pub fn host(&self, servers: &[(&str, &Server)], deploy: &str) -> Host {
-        let env = Env::in_memory();
+        let env = Env::new();
         let copied = Command::new("cp").arg("-a").args([self.env.path("root"), env.path("root")]).status();
         assert!(copied.expect("cp runs").success());
         let mut record = self.record.clone();

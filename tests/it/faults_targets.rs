@@ -12,7 +12,7 @@ const BROKEN: [(&str, &str, &str); 3] = [
 
 /// A version on the target `near`; the record says that it lies on the broken ones, too.
 fn published() -> Env {
-    let env = Env::quick();
+    let env = Env::with_model();
     env.configure("default:", "  default: [near]");
     env.publish("1.0.0");
     let targets: String = BROKEN.iter().map(|(name, target, _)| format!("    {name}: {target}\n")).collect();

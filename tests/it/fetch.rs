@@ -10,7 +10,7 @@ use super::env::{Env, Ran};
 
 /// A published model of 12 MB that no codec makes smaller, and its index.
 fn published() -> (Env, Index) {
-    let env = Env::in_memory();
+    let env = Env::new();
     env.model_in_place();
     let mut noise = vec![0; 12_000_000];
     blake3::Hasher::new().finalize_xof().fill(&mut noise);

@@ -9,7 +9,7 @@ use super::scene::Scene;
 
 /// Three components with two releases of all of them, the second one current. Each version of the model has `files` files.
 fn three_components(files: usize) -> Scene {
-    let env = Env::in_memory();
+    let env = Env::new();
     env.model_in_place();
     for sub in ["models", "configs", "runtimes"] {
         for n in 0..if sub == "models" { files } else { 1 } {

@@ -15,7 +15,7 @@ type Maker = (&'static str, &'static str);
 
 /// The odd tree with holes in files, and its tar.
 fn scene() -> Env {
-    let env = Env::in_memory();
+    let env = Env::new();
     odd_tree::make(&env, "tree");
     let sparse = fs::File::create(env.path("tree/sparse")).expect("made");
     for i in 0..20u64 {

@@ -262,7 +262,7 @@ fn every_write(env: &Env, args: &[&str], forget: impl Fn()) {
 
 #[test]
 fn every_write_of_pack() {
-    let env = Env::quick();
+    let env = Env::with_model();
     every_write(&env, &["pack", "--type", "model", "--version", "1.0.0"], || {
         for dir in ["store", "project/dist"].map(|dir| env.path(dir)).iter().filter(|dir| dir.exists()) {
             fs::remove_dir_all(dir).expect("removed");
@@ -273,7 +273,7 @@ fn every_write_of_pack() {
 
 #[test]
 fn every_write_of_publish() {
-    let env = Env::quick();
+    let env = Env::with_model();
     env.ok(&["pack", "--type", "model", "--version", "1.0.0"]);
     every_write(&env, &["publish", "model@1.0.0"], || {
         if env.path("targets").exists() {

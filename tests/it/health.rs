@@ -23,7 +23,7 @@ fn deployed(deploy: &str) -> Env {
 }
 
 fn published() -> Env {
-    let env = Env::quick();
+    let env = Env::with_model();
     for version in ["1.0.0", "1.0.1", "1.0.2"] {
         env.write("project/models/bert/config.json", version);
         env.publish(version);

@@ -10,7 +10,7 @@ use super::env::{Env, PROGRAM, Ran};
 /// Two versions of a model and one configuration published, the model deployed twice, one of its links broken, and a third
 /// version packed.
 fn busy() -> Env {
-    let env = Env::quick();
+    let env = Env::with_model();
     env.write("project/configs/app.conf", "threshold = 0.5\n");
     env.publish("1.0.0");
     env.write("project/models/bert/config.json", "{\"layers\": 6}\n");
@@ -287,7 +287,7 @@ fn warned(env: &Env, args: &[&str]) -> Vec<String> {
 
 #[test]
 fn warnings_are_in_the_document() {
-    let env = Env::quick();
+    let env = Env::with_model();
     assert!(warned(&env, &["pack", "--type", "model", "--version", "1.0.0"]).is_empty());
     let script = env.write("project/models/bert/run", "#!/home/mei/venv/bin/python\n");
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("a mode");

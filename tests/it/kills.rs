@@ -15,7 +15,7 @@ const VERSIONS: [&str; 3] = ["1.0.0", "1.0.1", "1.0.2"];
 
 /// Three versions of a model and of a configuration, published; the first ones deployed.
 fn three_versions() -> Env {
-    let env = Env::in_memory();
+    let env = Env::new();
     env.model_in_place();
     for version in VERSIONS {
         env.write("project/models/version.txt", stamped(version));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::env::Env;
 
 fn deployed() -> Env {
-    let env = Env::quick();
+    let env = Env::with_model();
     env.publish("1.0.0");
     env.ok(&["deploy", "model@1.0.0"]);
     env

@@ -70,7 +70,7 @@ const NONE: &[Reader] = &[
 
 /// Packs with each level (`""` for the default) and unpacks with each reader.
 fn matrix(compression: &str, levels: &[&str], readers: &[&[Reader]]) {
-    let env = Env::in_memory();
+    let env = Env::new();
     odd_tree::make(&env, "project/models");
     env.write("project/.deploy-tool.yaml", "components: {model: {source: ./models}}\nstore: {path: ../store}\n");
     for (version, level) in levels.iter().enumerate() {
@@ -178,7 +178,7 @@ fn none() {
 /// One member and nothing behind it: a plain decoder of a single member sees all of it.
 #[test]
 fn gzip_is_one_sound_member() {
-    let env = Env::in_memory();
+    let env = Env::new();
     odd_tree::make(&env, "project/models");
     let packed = env.json(&["pack", "models", "--type", "model", "--version", "1", "--compression", "gzip"]);
     let package = packed["file"].as_str().expect("a path");

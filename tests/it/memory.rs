@@ -32,7 +32,7 @@ fn peak(env: &Env, args: &[&str]) -> u64 {
 
 #[test]
 fn one_big_file_in_every_compression() {
-    let env = Env::quick();
+    let env = Env::with_model();
     let config = env.read("project/.deploy-tool.yaml");
     env.write("project/.deploy-tool.yaml", format!("{config}pack: {{threads: 2}}\n"));
     // Zeros are cut into the largest pieces there are; so many fill everything that goes round.

@@ -35,7 +35,7 @@ const SKELETON: [&str; 9] = [
 /// Three versions of a model and one configuration, published. The trees are small, since they are put back thousands of
 /// times.
 pub fn published() -> Env {
-    let env = Env::in_memory();
+    let env = Env::new();
     env.model_in_place();
     env.write("project/models/bert/pytorch_model.bin", [7; 5000]);
     env.write("project/configs/app.conf", "threshold = 0.5\n");

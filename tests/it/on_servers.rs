@@ -21,7 +21,7 @@ struct Host {
 impl Host {
     /// Publishes to and deploys from `targets`, lines of YAML.
     fn new(targets: &[String]) -> Self {
-        let env = Env::quick();
+        let env = Env::with_model();
         let targets: String = targets.iter().map(|line| format!("    {line}\n")).collect();
         let config = format!(
             "version: 1\n\
@@ -289,7 +289,7 @@ fn a_registry_that_asks_for_a_login_gets_it_from_the_configuration_or_from_docke
 
 #[test]
 fn nginx_gives_packages_with_ranges_and_without() {
-    let env = Env::quick();
+    let env = Env::with_model();
     let served = env.path("served");
     fs::create_dir(&served).expect("made");
     let Some(nginx) = Nginx::serving(&served) else { return };

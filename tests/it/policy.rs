@@ -9,7 +9,7 @@ const POLICY: &str = "records/records/policy.json";
 
 /// People with keys, a packed model, and a policy that lets mei publish models, ops deploy to prod, and li approve it.
 fn with_policy() -> Env {
-    let env = Env::quick();
+    let env = Env::with_model();
     let people = ["mei", "li", "ops", "wu"];
     people.iter().for_each(|name| keygen(&env, name, "ed25519"));
     let lines = people.map(|name| (format!("{name}@x"), name));

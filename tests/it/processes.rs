@@ -9,7 +9,7 @@ use serde_json::json;
 use super::env::Env;
 
 fn deployed(versions: &[&str]) -> Env {
-    let env = Env::quick();
+    let env = Env::with_model();
     for version in versions {
         env.write("project/models/bert/config.json", version);
         env.publish(version);
@@ -97,7 +97,7 @@ fn cleanup_keeps_what_is_in_use_unless_forced_to() {
 
 #[test]
 fn a_program_that_runs_from_a_version_uses_it() {
-    let env = Env::quick();
+    let env = Env::with_model();
     let sleep = ["/bin/sleep", "/usr/bin/sleep"].into_iter().find(|path| fs::exists(path).is_ok_and(|is| is));
     fs::copy(sleep.expect("a program"), env.path("project/models/nap")).expect("copied");
     for version in ["1.0.0", "1.0.1"] {
@@ -115,7 +115,7 @@ fn a_program_that_runs_from_a_version_uses_it() {
 
 #[test]
 fn what_is_freed_is_what_has_no_name_elsewhere() {
-    let env = Env::quick();
+    let env = Env::with_model();
     env.configure("deploy:", "deploy: {root: ../root, link: copy}");
     for version in ["1.0.0", "1.0.1", "1.0.2", "1.0.3"] {
         env.write("project/models/bert/config.json", version);

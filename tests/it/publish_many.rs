@@ -133,7 +133,7 @@ fn another(env: &Env, name: &str) {
 #[test]
 fn of_two_that_publish_one_version_at_once_exactly_one_wins_and_nothing_is_mixed() {
     for round in 0..4 {
-        let env = Env::quick();
+        let env = Env::with_model();
         let names = ["anna", "bo", "chen"];
         let args = ["pack", "--type", "model", "--version", "1.0.0", "--compression", "none"];
         for name in names {

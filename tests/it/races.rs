@@ -88,7 +88,7 @@ fn race(env: &Env, args: &[&str], killed: Option<Instant>) -> End {
 
 #[test]
 fn no_reader_sees_anything_missing_or_mixed_and_no_good_version_is_lost() {
-    let env = Env::in_memory();
+    let env = Env::new();
     let trees = published(&env);
     let (mut random, seed) = Random::seeded();
     let (root, site) = (env.path("root"), site(&env));

@@ -42,7 +42,7 @@ fn by_library(site: &Site, model: &ComponentType, version: &Version) -> bool {
 
 #[test]
 fn one_whole_version_during_a_thousand_switches() {
-    let env = Env::in_memory();
+    let env = Env::new();
     env.model_in_place();
     for version in ["1.0.0", "1.0.1"] {
         env.write(&format!("project/models/{FILE}"), stamped(version));

@@ -22,7 +22,7 @@ struct Stranger {
 
 impl Stranger {
     fn new() -> Self {
-        let env = Env::in_memory();
+        let env = Env::new();
         fs::remove_file(env.path("home/.gitconfig")).expect("a stranger has none");
         env.write("bin/.keep", "");
         symlink(PROGRAM, env.path("bin/deploy-tool")).expect("linked");

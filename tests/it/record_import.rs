@@ -11,7 +11,7 @@ const MANIFEST: &str = "records/packages/model/1.0.0/manifest.json";
 
 /// Two versions of a model and one configuration, published, and an empty repository `rebuilt`.
 fn published() -> Env {
-    let env = Env::quick();
+    let env = Env::with_model();
     env.write("project/configs/app.conf", "threshold = 0.5\n");
     env.publish("1.0.0");
     env.write("project/models/bert/config.json", "{\"layers\": 6}\n");

@@ -6,7 +6,7 @@ use super::env::Env;
 
 #[test]
 fn a_directory_has_a_plain_url_that_does_not_expire() {
-    let env = Env::quick();
+    let env = Env::with_model();
     env.publish("1.0.0");
     assert_snapshot!(env.shown(&env.ok(&["record", "url", "model@1.0.0"])), @r"
     file://<dir>/targets/near/model/1.0.0/model-1.0.0.tar.gz
@@ -23,7 +23,7 @@ fn a_directory_has_a_plain_url_that_does_not_expire() {
 
 #[test]
 fn what_cannot_be_given_is_said() {
-    let env = Env::quick();
+    let env = Env::with_model();
     env.publish("1.0.0");
     assert_snapshot!(env.refused(3, &["record", "url", "model@1.0.0", "--target", "cold"]), @r"
     error: model@1.0.0 does not lie at `cold`

@@ -10,7 +10,7 @@ use super::env::Env;
 
 /// The repository that everybody shares, and one that makes it the project's.
 pub fn with_remote(url: &str) -> Env {
-    let env = Env::quick();
+    let env = Env::with_model();
     bare(&env, "shared.git");
     let url = url.replace("<dir>", env.path("").display().to_string().trim_end_matches('/'));
     env.configure("records:", &format!("records: {{repository: \"{url}\"}}"));
@@ -240,7 +240,7 @@ fn the_same_version_by_somebody_else_is_a_conflict_only_with_other_content() {
 
 #[test]
 fn push_follows_a_commit_in_a_work_tree_and_without_it_a_hint_says_so() {
-    let env = Env::quick();
+    let env = Env::with_model();
     bare(&env, "shared.git");
     env.git("records", &["remote", "add", "origin", "../shared.git"]);
     env.ok(&["pack", "--type", "model", "--version", "1.0.0"]);

@@ -21,7 +21,7 @@ struct Served<S> {
 
 fn over_ssh() -> Option<Served<Sshd>> {
     let server = Sshd::start()?;
-    let env = Env::quick();
+    let env = Env::with_model();
     bare(&env, "shared.git");
     env.git("", &["config", "--global", "core.sshCommand", &server.client(server.port).display().to_string()]);
     let url = server.url(server.port, &env.path("shared.git"));
@@ -30,7 +30,7 @@ fn over_ssh() -> Option<Served<Sshd>> {
 }
 
 fn over_http() -> Option<Served<SmartHttp>> {
-    let env = Env::quick();
+    let env = Env::with_model();
     bare(&env, "shared.git");
     env.git("shared.git", &["config", "http.receivepack", "true"]);
     let server = SmartHttp::serving(&env.path(""))?;

@@ -175,7 +175,7 @@ fn every_way_can_be_asked_for() {
         env.ok(&["status", "--deep"]);
     }
     // What the file system has not falls to a copy.
-    let env = Env::in_memory();
+    let env = Env::new();
     env.model_in_place();
     env.write("project/.deploy-tool.yaml", configured("link: reflink"));
     env.publish("1.0.0");

@@ -43,7 +43,7 @@ pub fn trust(env: &Env, more: &str) {
 
 /// A published model that `mei` has signed, on a host that asks for it; `li` and `wu` have keys as well.
 fn signed() -> Env {
-    let env = Env::quick();
+    let env = Env::with_model();
     for (name, kind) in [("mei", "ed25519"), ("li", "ecdsa"), ("wu", "ed25519"), ("mei2", "ed25519")] {
         keygen(&env, name, kind);
     }
@@ -289,7 +289,7 @@ fn deploy_apart(env: &Env, n: usize, record: &str, what: &str) {
 
 #[test]
 fn every_flipped_byte_of_manifest_index_and_package_is_refused_before_anything_is_unpacked() {
-    let env = Env::quick();
+    let env = Env::with_model();
     keygen(&env, "mei", "ed25519");
     signers(&env, "signers", &[("mei@x", "", "mei")]);
     trust(&env, "");

@@ -9,7 +9,7 @@ use super::tree;
 
 /// A model that needs a configuration, both current.
 fn deployed() -> Env {
-    let env = Env::quick();
+    let env = Env::with_model();
     env.write("project/configs/app.conf", "threshold = 0.5\n");
     env.configure("model:", "  model: {source: ./models, depends: {config: \">=1\"}}");
     env.publish("1.0.0");
