@@ -180,6 +180,20 @@ pub enum Seal {
     },
 }
 
+/// Whether an archive of this compression is its pieces between a head and a tail that follow from their bytes before
+/// encoding, so that who decodes piece after piece has read all of it.
+pub fn sums_up(compression: Compression) -> bool {
+    matches!(compression, Compression::Gzip | Compression::Zstd | Compression::None)
+}
+
+/// The seal of a piece of a compression that [sums up](sums_up), from its bytes before encoding.
+pub fn seal(compression: Compression, raw: &[u8]) -> Seal {
+    match compression {
+        Compression::Gzip => Seal::Crc32(crc32fast::hash(raw)),
+        _ => Seal::Plain,
+    }
+}
+
 /// Joins encoded pieces into one archive.
 pub trait Container: Send {
     /// The bytes before the first piece.

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::{Blake3, IndexParts};
 
 #[test]
 fn every_way_gives_the_same_tree_back() {
@@ -29,6 +30,39 @@ fn every_way_gives_the_same_tree_back() {
     }
     digests.dedup();
     assert_eq!(digests.len(), 1, "the tree digest does not depend on the compression");
+}
+
+#[test]
+fn reading_back_compares_every_piece_and_both_ends() {
+    let tree = sample();
+    for compression in [Compression::Gzip, Compression::Zstd, Compression::None] {
+        let archive = packed(&quick(tree.path(), compression));
+        let other = Blake3::of(b"other bytes");
+        let lies: [fn(&mut IndexParts, Blake3); 2] = [
+            |parts, other| parts.pieces.last_mut().expect("a piece").packed = other,
+            |parts, other| parts.pieces.last_mut().expect("a piece").raw = other,
+        ];
+        for lie in lies {
+            let mut parts = (*archive.packed.index).clone();
+            lie(&mut parts, other);
+            let refused = check(&as_file(&archive.bytes), compression, &Index::new(parts).expect("it fits"));
+            match refused.expect_err("refused") {
+                UnpackError::Piece { expected, .. } => assert_eq!(expected, other),
+                error => panic!("{compression:?}: {error}"),
+            }
+        }
+    }
+    // An index may say the same wrong thing as the archive: what other readers would find is what counts.
+    let archive = packed(&quick(tree.path(), Compression::Gzip));
+    for at in [archive.bytes.len() - 1, archive.bytes.len() - 8, 2] {
+        let (mut bytes, mut parts) = (archive.bytes.clone(), (*archive.packed.index).clone());
+        bytes[at] ^= 1;
+        let (head, tail) = (parts.head.len(), bytes.len() - parts.tail.len());
+        parts.head.copy_from_slice(&bytes[..head]);
+        parts.tail.copy_from_slice(&bytes[tail..]);
+        let refused = check(&as_file(&bytes), Compression::Gzip, &Index::new(parts).expect("it fits"));
+        assert!(matches!(refused, Err(UnpackError::Ends { .. })), "{at}: {refused:?}");
+    }
 }
 
 #[test]

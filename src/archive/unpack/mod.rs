@@ -8,12 +8,14 @@
 mod ahead;
 mod deposit;
 mod feed;
+mod joined;
 mod pieces;
 mod source;
 mod stream;
 mod tree;
 
 use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use super::error::UnpackError;
@@ -21,6 +23,7 @@ use crate::codec::Trailing;
 use crate::model::{Blake3, Compression, Entry, EntryKind, Index, IndexEntry, IndexParts, Piece, Sha256};
 use deposit::Deposit;
 pub use feed::Pieces;
+use joined::Joined;
 pub use source::Source;
 use source::Tally;
 use stream::{Limits, Target};
@@ -117,21 +120,30 @@ pub fn unpack(
     Ok(unpacked)
 }
 
-/// Reads a package back with the plain reader and compares every entry, every byte and every offset with its index.
+/// Reads a package back with the plain tar reader and compares every entry, every byte and every offset with its index, and
+/// every piece where an archive is nothing but pieces.
 ///
 /// # Errors
 ///
 /// The first difference.
 pub fn check(package: &File, compression: Compression, index: &Index) -> Result<(), UnpackError> {
     same_compression(index, compression)?;
-    let mut tally = Tally::new(Source::File(package).into_read(), false, false);
+    let reason = joined::Reason::default();
+    let (input, compression, length) = match Joined::new(package, index, &reason)? {
+        // What it gives is decoded.
+        Some(joined) => (Box::new(joined) as Box<dyn Read + Send>, Compression::None, index.tar_size),
+        None => (Source::File(package).into_read(), compression, index.size),
+    };
+    let mut tally = Tally::new(input, false, false);
     let mut compare = stream::Compare::new(index);
-    let size = stream::walk(&mut tally, compression, None, Limits::of_index(), trailing(index), &mut compare)?;
+    let size = stream::walk(&mut tally, compression, None, Limits::of_index(), trailing(index), &mut compare);
+    let better = |error| feed::lock(&reason).take().unwrap_or(error);
+    let size = size.map_err(better)?;
     compare.finish()?;
     if size != index.tar_size {
         return Err(UnpackError::Size { expected: index.tar_size, found: size });
     }
-    tally.check_size(index.size)
+    tally.check_size(length).map_err(better)
 }
 
 /// Makes the index of an archive that came without one. Its one piece spans the archive.

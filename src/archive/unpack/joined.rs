@@ -1,0 +1,116 @@
+//! The tar stream of an archive whose pieces lie one behind the other, piece after piece, each compared with what the index
+//! says of it before and after decoding; at its end, head and tail.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt as _;
+use std::sync::Mutex;
+
+use super::feed::lock;
+use crate::archive::error::UnpackError;
+use crate::codec::{self, Buffer, Container, Decoder, Settings};
+use crate::model::{Blake3, Index};
+
+/// Why a reader gave up: itself it can only say so as an [`io::Error`], which others wrap.
+pub(super) type Reason = Mutex<Option<UnpackError>>;
+
+/// The reader.
+pub(super) struct Joined<'a> {
+    package: &'a File,
+    index: &'a Index,
+    decoder: Option<Box<dyn Decoder>>,
+    container: Box<dyn Container>,
+    number: usize,
+    packed: Buffer,
+    raw: Buffer,
+    at: usize,
+    ended: bool,
+    reason: &'a Reason,
+}
+
+impl<'a> Joined<'a> {
+    /// The reader, where pieces, head and tail are all there is in such an archive ([`codec::sums_up`]).
+    pub fn new(package: &'a File, index: &'a Index, reason: &'a Reason) -> Result<Option<Self>, UnpackError> {
+        if index.whole || !codec::sums_up(index.compression) {
+            return Ok(None);
+        }
+        let failed = |source| UnpackError::Codec { piece: 0, source };
+        let (decoder, settings) = (codec::decoder(index.compression), Settings::new(index.compression, None));
+        let (decoder, container) = (decoder.map_err(failed)?, settings.map_err(failed)?.container());
+        let (packed, raw) = (Buffer::default(), Buffer::default());
+        Ok(Some(Self { package, index, decoder, container, number: 0, packed, raw, at: 0, ended: false, reason }))
+    }
+
+    /// Brings the next piece; whether there was one.
+    fn next(&mut self) -> Result<bool, UnpackError> {
+        let Some(piece) = self.index.pieces.get(self.number) else { return Ok(false) };
+        let number = self.number;
+        let (length, tar_length) = (piece.length as usize, piece.tar_length as usize);
+        self.packed.clear();
+        self.raw.clear();
+        self.package.read_exact_at(self.packed.room(length), piece.offset).map_err(UnpackError::Read)?;
+        self.packed.grow(length);
+        let differs = |expected: Blake3, found: Blake3| match found == expected {
+            true => Ok(()),
+            false => {
+                Err(UnpackError::Piece { piece: number, offset: piece.offset, length: piece.length, expected, found })
+            }
+        };
+        differs(piece.packed, Blake3::of(self.packed.filled()))?;
+        match &mut self.decoder {
+            Some(decoder) => {
+                let decoded = decoder.decode(&mut self.packed, self.raw.room(tar_length));
+                decoded.map_err(|source| UnpackError::Codec { piece: number, source })?;
+                self.raw.grow(tar_length);
+            }
+            None => std::mem::swap(&mut self.packed, &mut self.raw),
+        }
+        differs(piece.raw, Blake3::of(self.raw.filled()))?;
+        let seal = codec::seal(self.index.compression, self.raw.filled());
+        self.container.add(self.raw.filled(), &mut self.packed, seal);
+        (self.number, self.at) = (number + 1, 0);
+        Ok(true)
+    }
+
+    /// All pieces were read: what the file has around them is what the index says, and what such pieces have around them.
+    fn end(&mut self) -> Result<(), UnpackError> {
+        let size = self.package.metadata().map_err(UnpackError::Read)?.len();
+        if size != self.index.size {
+            return Err(UnpackError::Size { expected: self.index.size, found: size });
+        }
+        let tail = self.container.tail();
+        for (end, made, listed, offset) in [
+            ("head", self.container.head(), &self.index.head, 0),
+            ("tail", tail, &self.index.tail, size - self.index.tail.len() as u64),
+        ] {
+            let mut found = vec![0; listed.len()];
+            self.package.read_exact_at(&mut found, offset).map_err(UnpackError::Read)?;
+            if found != *listed || made != *listed {
+                return Err(UnpackError::Ends { end });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Read for Joined<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.raw.len() && !self.ended {
+            let more = self.next().and_then(|more| if more { Ok(true) } else { self.end().map(|()| false) });
+            match more {
+                Ok(more) => self.ended = !more,
+                Err(error) => {
+                    lock(self.reason).get_or_insert(error);
+                    return Err(io::Error::other("the package is not what its index says"));
+                }
+            }
+        }
+        let rest = self.raw.filled().get(self.at..).unwrap_or_default();
+        let count = rest.len().min(out.len());
+        if let (Some(to), Some(from)) = (out.get_mut(..count), rest.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.at += count;
+        Ok(count)
+    }
+}
