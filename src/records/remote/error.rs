@@ -100,6 +100,16 @@ pub enum RemoteError {
         /// What git or its signing program said.
         reason: String,
     },
+    /// Something of the mirror cannot be read. The next look makes it anew.
+    #[error("the copy of `{url}` in `{}` is damaged: {reason}", path.display())]
+    Damaged {
+        /// The remote.
+        url: String,
+        /// The mirror.
+        path: PathBuf,
+        /// What could not be read.
+        reason: String,
+    },
     /// Nothing is to be fetched, and something is not here.
     #[error("`{url}` is not fetched")]
     NotFetched {
