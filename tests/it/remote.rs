@@ -125,6 +125,11 @@ fn a_first_look_brings_one_commit_and_the_path_that_is_asked_for() {
     let shown = env.json(&["record", "show", "model@1.0.0", "--at", &old, "--store", "../other-store"]);
     assert_eq!(shown["commit"], old);
     assert_eq!((count(&env, &name, "commit"), env.read(&format!("{name}/shallow"))), (4, cuts));
+    // Nor does a branch whose ancestors are not here stand in the way of a push.
+    env.git("shared.git", &["branch", "side", "main~3"]);
+    elsewhere(&env, &["record", "show", "model@1.0.0", "--at", "side"]);
+    env.ok(&["env", "set", "model@1.0.4", "--env", "prod", "--store", "../other-store"]);
+    assert_eq!(env.git("shared.git", &["rev-list", "--count", "main"]), "6\n");
 }
 
 #[test]

@@ -54,6 +54,13 @@ impl Remote {
         Self { dir: dir.to_owned(), name, environment }
     }
 
+    /// The same, with more in git's environment.
+    pub fn with(&self, variable: Option<(&'static str, String)>) -> Self {
+        let mut remote = self.clone();
+        remote.environment.extend(variable.map(|(name, value)| (name.to_owned(), value)));
+        remote
+    }
+
     /// The branch that the remote's HEAD names, where it says so.
     pub fn head(&self) -> Result<Option<String>, RequestError> {
         let said = self.ok(Doing::Ask, &["ls-remote", "--quiet", "--symref", &self.name, "HEAD"])?;

@@ -262,8 +262,10 @@ impl Desk {
     /// What the remote said, or `None` where somebody was faster.
     fn push(&self, made: &str, branch: &str, there: Option<&str>, text: &Text) -> Result<Option<String>, Error> {
         let options = self.options(text);
-        let pushed = match self.remote.push(made, branch, there, &options)? {
-            Push::NoOptions => self.remote.push(made, branch, there, &[])?,
+        let cuts = self.site.origin.as_ref().map(|origin| origin.cuts()).transpose()?.flatten();
+        let remote = self.remote.with(cuts);
+        let pushed = match remote.push(made, branch, there, &options)? {
+            Push::NoOptions => remote.push(made, branch, there, &[])?,
             other => other,
         };
         Ok(match pushed {

@@ -3,6 +3,8 @@
 //! ```text
 //! <store>.records/<digits>.git            the mirror
 //! <store>.records/<digits>.git/damaged    something of it could not be read: the next look that gets through makes it anew
+//! <store>.records/<digits>.git/alone      ids of commits that came without their ancestors, a line each
+//! <store>.records/<digits>.git/cuts       the same and those of `shallow`: where history ends for a push
 //! <store>.records/<digits>.git.new        one that is being made
 //! <store>.records/<digits>.git.fresh      one that shall take the place of a damaged one, once it is fetched into
 //! <store>.records/<digits>.git.old        the damaged one, being removed
@@ -26,6 +28,10 @@ const MANY_PACKS: usize = 60;
 
 /// The file in a mirror that says that something of it could not be read.
 const DAMAGED: &str = "damaged";
+
+/// The files of commits that came alone, and of all where history ends.
+const ALONE: &str = "alone";
+const CUTS: &str = "cuts";
 
 impl Origin {
     pub(super) fn lock(&self) -> Result<Lock, Error> {
@@ -83,6 +89,28 @@ impl Origin {
 
     pub(super) fn is_damaged(&self) -> Result<bool, Error> {
         Ok(fsx::inspect(&self.mirror.join(DAMAGED))?.is_some())
+    }
+
+    /// Notes that a commit came without its ancestors. The lock is held.
+    pub(super) fn note_alone(&self, id: Oid) -> Result<(), Error> {
+        let path = self.mirror.join(ALONE);
+        let mut all = fsx::read_opt(&path)?.unwrap_or_default();
+        all.extend(format!("{id}\n").into_bytes());
+        Ok(fsx::write_atomic(&path, &all)?)
+    }
+
+    /// What `git push` needs in its environment: it looks at the ancestors of whatever the remote has and is here, and fails
+    /// where they are not. `None` where it finds by itself where history ends.
+    ///
+    /// # Errors
+    ///
+    /// The mirror cannot be read or written.
+    pub fn cuts(&self) -> Result<Option<(&'static str, String)>, Error> {
+        let Some(alone) = fsx::read_opt(&self.mirror.join(ALONE))? else { return Ok(None) };
+        let shallow = fsx::read_opt(&self.mirror.join("shallow"))?.unwrap_or_default();
+        let path = self.mirror.join(CUTS);
+        fsx::write_atomic(&path, &[shallow, alone].concat())?;
+        Ok(Some(("GIT_SHALLOW_FILE", path.display().to_string())))
     }
 
     /// Joins packs where there are many. git2 looks again where a pack is gone that it knew.

@@ -315,7 +315,7 @@ impl Origin {
     }
 
     /// Brings one commit without its ancestors. git notes where it cut; that is taken back, since what leads to this commit
-    /// later shall come with all between.
+    /// later shall come with all between, and is noted for pushes ([`Origin::cuts`]).
     fn bring_commit(&self, git: &git2::Repository, id: &str, revision: &str) -> Result<(), Error> {
         self.require_online()?;
         let _lock = self.lock()?;
@@ -330,7 +330,7 @@ impl Origin {
         }
         let id = Oid::from_str(id).during(Doing::Read, &self.mirror)?;
         if missing(git, &[id])?.is_empty() {
-            return Ok(());
+            return self.note_alone(id);
         }
         if said.has(&["unadvertised object"]) {
             return Err(self.not_sent(&id.to_string(), &said).into());

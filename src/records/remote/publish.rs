@@ -78,7 +78,7 @@ impl Repository {
             }
             let commit = self.object(change, who, parent, &base, &pending)?;
             let spec = format!("{commit}:{reference}");
-            match push(&origin.git(), origin.url().as_str(), &spec, &branch)? {
+            match push(&origin.git(), origin.url().as_str(), &spec, &branch, origin.cuts()?)? {
                 Pushed::Lost => round = began.elapsed(),
                 Pushed::Done => {
                     origin.forget();
@@ -99,7 +99,7 @@ impl Repository {
         let spec = format!("{}:refs/heads/{}", committed.commit, committed.branch);
         let git = Git { top: self.root(), dir: self.git.path(), environment: &self.environment };
         let (branch, commit) = (committed.branch.clone(), committed.commit.clone());
-        match push(&git, &remote, &spec, &branch) {
+        match push(&git, &remote, &spec, &branch, None) {
             Ok(Pushed::Done) => Ok(remote),
             Ok(Pushed::Lost) => {
                 Err(RemoteError::Behind { remote, branch, commit, path: self.root().to_owned() }.into())
@@ -122,10 +122,19 @@ impl Repository {
     }
 }
 
-/// Pushes; `to` is a URL or the name of a remote.
-fn push(git: &Git<'_>, to: &str, spec: &str, branch: &str) -> Result<Pushed, RemoteError> {
+/// Pushes; `to` is a URL or the name of a remote, `cuts` what [`Origin::cuts`] gave.
+fn push(
+    git: &Git<'_>,
+    to: &str,
+    spec: &str,
+    branch: &str,
+    cuts: Option<(&str, String)>,
+) -> Result<Pushed, RemoteError> {
     let args = ["-c", "push.followTags=false", "push", "--porcelain", "--recurse-submodules=no", to, spec];
-    let said = git.run(&args)?;
+    let said = match cuts {
+        Some(cuts) => git.run_with(&args, [cuts])?,
+        None => git.run(&args)?,
+    };
     let refused = said.text.lines().find(|line| line.starts_with("!\t"));
     match refused {
         None if said.done => Ok(Pushed::Done),
