@@ -125,7 +125,7 @@ impl Scene {
         );
         fs::write(&script, text).expect("written");
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("set");
-        [&sent, &received].map(|path| fs::write(path, "").expect("written"));
+        [&sent, &received].iter().for_each(|path| fs::write(path, "").expect("written"));
         command.env("GIT_SSH_COMMAND", script).env("GIT_SSH_VARIANT", "ssh");
         let output = command.output().expect("it runs");
         assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
