@@ -117,3 +117,13 @@ pub enum RemoteError {
         url: String,
     },
 }
+
+/// What git says where the other side did not answer, or not to the end: over ssh and `file`, over HTTP, and in the middle.
+const AWAY: [&str; 3] = ["Could not read from remote repository", "unable to access", "hung up"];
+
+impl RemoteError {
+    /// Whether git itself says that it is the other side that fails.
+    pub(super) fn is_away(&self) -> bool {
+        matches!(self, Self::Unreachable { reason, .. } if AWAY.iter().any(|words| reason.contains(words)))
+    }
+}

@@ -127,17 +127,13 @@ impl Origin {
             };
         }
         let _lock = self.lock()?;
-        let mut git = self.open()?;
+        let git = self.open()?;
         let at = Instant::now();
-        let mut fetched = match self.is_damaged()? {
+        let fetched = match self.is_damaged()? {
             true => self.made_anew(branch),
             false => self.fetch_new(&git, branch),
         };
-        if matches!(fetched, Err(Error::Remote(RemoteError::Unreachable { .. }))) && self.answers()? {
-            // Something here stands in the way: a lock of a git that was killed, or damage.
-            fetched = self.made_anew(branch).or(fetched);
-        }
-        git = self.open()?;
+        let git = self.open()?;
         let known = || -> Result<bool, Error> {
             let branch = branch.map(str::to_owned).map_or_else(|| self.default_of(&git), |branch| Ok(Some(branch)))?;
             Ok(branch.map(|branch| optional_tip(&git, &branch)).transpose()?.flatten().is_some())
@@ -162,17 +158,21 @@ impl Origin {
 
     /// Brings the commits since the last look, with what they changed near the top where all of that was read before: it is
     /// little, and spares who reads on a round trip for each level. A server's deltas may all the same stand on what was
-    /// never brought; then it is done the slow way.
+    /// never brought; then it is done the slow way. Where that is no way either, though the remote answers, something here
+    /// stands in it: a lock of a git that was killed, or damage.
     fn fetch_new(&self, git: &git2::Repository, branch: Option<&str>) -> Result<Seen, Error> {
         let name = branch.map(str::to_owned).map_or_else(|| self.default_of(git), |branch| Ok(Some(branch)))?;
         let tip = name.map(|name| optional_tip(git, &name)).transpose()?.flatten();
-        match tip.is_some_and(|tip| top_is_here(git, tip)) {
-            true => match self.fetch_branch(git, branch, Depth::Top) {
-                Err(Error::Remote(RemoteError::Unreachable { .. })) => self.fetch_branch(git, branch, Depth::None),
-                done => done,
-            },
-            false => self.fetch_branch(git, branch, Depth::None),
+        let depth = if tip.is_some_and(|tip| top_is_here(git, tip)) { Depth::Top } else { Depth::None };
+        let failed = match self.fetch_branch(git, branch, depth) {
+            Err(Error::Remote(error @ RemoteError::Unreachable { .. })) => error,
+            done => return done,
+        };
+        if failed.is_away() || !self.answers()? {
+            return Err(failed.into());
         }
+        let slowly = if depth == Depth::Top { self.fetch_branch(git, branch, Depth::None).ok() } else { None };
+        slowly.map_or_else(|| self.made_anew(branch).or(Err(failed.into())), Ok)
     }
 
     /// Whether the remote answers at all.

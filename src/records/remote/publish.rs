@@ -28,7 +28,7 @@ const TRIES: u32 = 200;
 const CEILINGS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(10));
 
 /// How often the ceiling doubles.
-const DOUBLINGS: u32 = 4;
+const DOUBLINGS: u32 = 3;
 
 /// What a server or git says of a branch that moved, or is being moved, by somebody else.
 const LOST: [&str; 8] = [
