@@ -6,13 +6,16 @@
 //! cargo bench --bench records -- 5 100000      # runs, records
 //! ```
 //!
-//! Printed are medians of whole processes, in memory-backed storage, beside what the same costs `git`. What is printed is
-//! compared with git's own answers first.
+//! Printed are medians of whole processes, in memory-backed storage, beside what the same costs `git`; and the bytes that a
+//! host's first look at the repository by its URL takes, beside the least that git can be asked for by who knows every path.
+//! What is printed is compared with git's own answers first.
 
 // The bans are for the library: a bench looks at the disk as a user does, and prints what it finds.
 #![allow(clippy::disallowed_methods, clippy::print_stdout)]
 
+use std::fs;
 use std::io::{BufWriter, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -73,6 +76,11 @@ fn main() {
     line("commit one: record yank TYPE@VERSION", COMMIT, yank, git_commit);
     let set = each(&|run| scene.tool(&["env", "set", &format!("{middle}@1.0.{}", run + runs), "--env", "prod"]));
     line("commit one: env set TYPE@VERSION", COMMIT, set, git_commit);
+    let (ours, theirs) = (scene.first_look(&reference), scene.path_by_path(&path));
+    println!("{:<44} {ours:>10} B   git {theirs:>10} B   goal {:>8} B", "first look: record show, by URL", theirs * 2);
+    if ours > theirs * 2 {
+        failed.push("first look".to_owned());
+    }
     println!(
         "goals: {}",
         if failed.is_empty() { "reached".to_owned() } else { format!("MISSED: {}", failed.join("; ")) }
@@ -106,6 +114,58 @@ impl Scene {
         command
     }
 
+    /// Makes git count what passes: the program that it takes for `ssh` runs the server's side here, between two copies.
+    fn counting(&self, command: &mut Command) -> u64 {
+        let [sent, received] = ["sent", "received"].map(|name| self.dir.join(name));
+        let script = self.dir.join("ssh");
+        let text = format!(
+            "#!/bin/sh\nfor last; do :; done\ntee -a {} | sh -c \"$last\" | tee -a {}\n",
+            sent.display(),
+            received.display()
+        );
+        fs::write(&script, text).expect("written");
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("set");
+        [&sent, &received].iter().for_each(|path| fs::write(path, "").expect("written"));
+        command.env("GIT_SSH_COMMAND", script).env("GIT_SSH_VARIANT", "ssh");
+        let output = command.output().expect("it runs");
+        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        [&sent, &received].map(|path| fs::metadata(path).expect("there").len()).iter().sum()
+    }
+
+    fn url(&self) -> String {
+        format!("ssh://here{}", self.repository().display())
+    }
+
+    fn first_look(&self, reference: &str) -> u64 {
+        let mut command = self.command(PROGRAM);
+        command
+            .args(["record", "show", reference, "--records", &self.url()])
+            .args(["--root", "root", "--store", "new"]);
+        self.counting(&mut command)
+    }
+
+    /// The same by git alone: the tip, then each tree on the way, then the two files.
+    fn path_by_path(&self, record: &str) -> u64 {
+        let init = self.command("git").args(["init", "-q", "--bare", "least.git"]).status();
+        assert!(init.expect("git runs").success());
+        let fetch = |more: &[&str]| {
+            let mut command = self.command("git");
+            let args =
+                ["--git-dir=least.git", "-c", "fetch.negotiationAlgorithm=noop", "fetch", "-q", "--filter=tree:0"];
+            command.args(args).args(more);
+            self.counting(&mut command)
+        };
+        let mut bytes = fetch(&["--depth=1", &self.url(), "main"]);
+        let directory = record.trim_end_matches("/record.json");
+        let manifest = format!("{directory}/manifest.json");
+        let above = directory.match_indices('/').map(|(at, _)| &directory[..at]);
+        for path in ["main:"].into_iter().chain(above).chain([directory, &manifest, record]) {
+            let id = self.git(&["rev-parse", path]).output().expect("git runs").stdout;
+            bytes += fetch(&[&self.url(), String::from_utf8_lossy(&id).trim()]);
+        }
+        bytes
+    }
+
     /// The shortest that commits one file with git's own programs, without a checkout.
     fn git_commit(&self, component: &str, run: usize) -> Command {
         let mut command = self.command("sh");
@@ -123,6 +183,9 @@ impl Scene {
         let repository = self.repository();
         let init = self.command("git").args(["init", "-q", "--bare", "-b", "main"]).arg(&repository).status();
         assert!(init.expect("git runs").success());
+        for name in ["uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"] {
+            assert!(self.git(&["config", name, "true"]).status().expect("git runs").success());
+        }
         let mut child =
             self.git(&["fast-import", "--quiet", "--depth=1"]).stdin(Stdio::piped()).spawn().expect("git runs");
         let mut out = BufWriter::with_capacity(1 << 20, child.stdin.take().expect("a pipe"));

@@ -4,8 +4,7 @@ use std::fmt;
 
 use reqwest::Url;
 
-use super::gitea::{self, Gitea};
-use super::github::{self, GitHub};
+use super::github::{self, GitHub, Gitea};
 use super::gitlab::{self, GitLab};
 use super::token::{Token, variables};
 use super::web::Web;
@@ -113,7 +112,7 @@ impl Hosting {
         Ok(match self.kind {
             ForgeKind::GitHub => Box::new(GitHub(web(&github::HEADERS)?)),
             ForgeKind::GitLab => Box::new(GitLab(web(&gitlab::HEADERS)?)),
-            ForgeKind::Gitea => Box::new(Gitea(web(&gitea::HEADERS)?)),
+            ForgeKind::Gitea => Box::new(Gitea(web(&github::GITEA_HEADERS)?)),
         })
     }
 }

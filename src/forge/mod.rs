@@ -11,7 +11,6 @@
 //! long as that is bearable; nothing in a name can become Markdown or HTML. Must not know: git, the records, who runs it.
 
 mod error;
-mod gitea;
 mod github;
 mod gitlab;
 mod hosting;

@@ -11,7 +11,7 @@ pub(super) use local::Local;
 use local::{from_file, from_store, manifest};
 
 use super::choose::{self, Chosen};
-use super::commit::commit;
+use super::commit::{anew, commit};
 use super::request::{About, Desk, Proposed, Scope};
 use super::{Error, OnProgress, Site, fetch, trust, upload};
 use crate::archive;
@@ -100,6 +100,11 @@ pub fn publish(
     dry_run: bool,
     progress: OnProgress<'_>,
 ) -> Result<Report, Error> {
+    // Somebody may publish the same content at the same moment.
+    anew(|| once(site, what, to, dry_run, progress))
+}
+
+fn once(site: &Site, what: &What, to: &[String], dry_run: bool, progress: OnProgress<'_>) -> Result<Report, Error> {
     let desk = Desk::of(site, dry_run)?;
     let desk = desk.as_ref();
     let site = desk.map_or(site, |desk| &desk.site);

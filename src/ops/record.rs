@@ -5,11 +5,12 @@ use std::path::Path;
 use globset::GlobMatcher;
 use serde::Serialize;
 
-use super::commit::commit;
-use super::{Error, Site};
+use super::commit::{anew, commit};
+use super::{Error, Site, trust};
 use crate::fsx;
-use crate::model::{ComponentType, Reference, Sha256, Timestamp, Version, Yank};
-use crate::records::{Published, Repository, yank_change};
+use crate::model::{Act, ComponentType, Lack, Reference, Sha256, Timestamp, Version, Yank, to_canonical_json};
+use crate::records::{Published, Repository, SignedFile, yank_change};
+use crate::trust::{Fingerprint, Namespace};
 
 /// One recorded version.
 #[derive(Debug, Clone, Serialize)]
@@ -154,19 +155,31 @@ pub struct Yanked {
     pub commit: Option<String>,
     /// The branch it is on.
     pub branch: Option<String>,
+    /// The key that signed the note.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<Fingerprint>,
+    /// What the policy asks for besides.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Lack>,
     /// Whether it was only planned.
     pub dry_run: bool,
 }
 
-/// `record yank`: withdraws a version. It stays where it is deployed, and `version switch` and `rollback` still go to it; a
+/// `record yank`: withdraws a version, with a note that is signed where a key is configured. It stays where it is deployed, and `version switch` and `rollback` still go to it; a
 /// deploy refuses it, and no range or `latest` means it any more.
 ///
 /// # Errors
 ///
-/// The version is not recorded; the commit fails.
+/// The version is not recorded; whoever signs may not publish it, by the policy; the commit fails.
 pub fn yank(site: &Site, reference: &Reference, reason: &str, dry_run: bool) -> Result<Yanked, Error> {
+    // Somebody may withdraw it at the same moment: the first note stands.
+    anew(|| yank_once(site, reference, reason, dry_run))
+}
+
+fn yank_once(site: &Site, reference: &Reference, reason: &str, dry_run: bool) -> Result<Yanked, Error> {
     let repository = existing(site)?;
-    let published = repository.snapshot(None)?.resolve(reference)?;
+    let snapshot = repository.snapshot(None)?;
+    let published = snapshot.resolve(reference)?;
     let note = Yank { at: site.caller.now, reason: reason.to_owned(), by: site.caller.by.clone() };
     let mut report = Yanked {
         component: published.component().clone(),
@@ -175,6 +188,8 @@ pub fn yank(site: &Site, reference: &Reference, reason: &str, dry_run: bool) -> 
         yanked: published.yanked.clone().unwrap_or_else(|| note.clone()),
         commit: None,
         branch: None,
+        signed_by: None,
+        missing: Vec::new(),
         dry_run,
     };
     if report.unchanged {
@@ -182,7 +197,18 @@ pub fn yank(site: &Site, reference: &Reference, reason: &str, dry_run: bool) -> 
     }
     repository.require_target()?;
     if !dry_run {
-        let committed = commit(site, &repository, &yank_change(&published, &note)?)?;
+        let (component, version) = (&report.component, &report.version);
+        let (namespace, bytes) = (Namespace::yank(component, version), to_canonical_json(&note));
+        let signature = trust::signature(site, &namespace, &bytes, &[])?;
+        let made: Vec<_> = signature.iter().map(|made| made.file.clone()).collect();
+        report.missing = trust::admit(site, &snapshot, Act::Publish(component), (&namespace, &bytes), &made)?;
+        report.signed_by = signature.as_ref().map(|made| made.fingerprint);
+        let change = yank_change(&published, &note)?;
+        let change = match &signature {
+            Some(made) => change.signature(SignedFile::Yank(component, version), &[], &made.file),
+            None => change,
+        };
+        let committed = commit(site, &repository, &change)?;
         (report.commit, report.branch) = (Some(committed.commit), Some(committed.branch));
     }
     Ok(report)

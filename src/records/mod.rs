@@ -57,7 +57,7 @@ pub use environments::{EnvironmentFile, environment_change};
 pub use error::{Doing, Error, FileAt, Match};
 pub use policy::PolicyFile;
 pub use published::{Published, read_file};
-pub use remote::{Origin, RemoteError, Seen};
+pub use remote::{Origin, RemoteError, Seen, pause};
 pub use repository::{DEFAULT_DIRECTORY, Repository, is_branch_name};
 pub use schema::schemas;
 pub use signatures::{SignatureFile, Signed, SignedFile};

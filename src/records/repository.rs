@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::checkout::short;
 use super::error::{Context as _, Doing, Error, optional};
 use super::remote::{Depth, Origin};
 use super::snapshot::Snapshot;
@@ -155,7 +156,6 @@ impl Repository {
     ///
     /// `at` names no commit; damaged objects.
     pub fn snapshot(&self, at: Option<&str>) -> Result<Snapshot<'_>, Error> {
-        let read = |e| Error::Git { doing: Doing::Read, path: self.root.clone(), source: e };
         let commit = match at {
             Some(revision) => {
                 let revision = match &self.origin {
@@ -171,7 +171,7 @@ impl Repository {
                 Some(found.map_err(no_revision)?)
             }
             None => match self.tip_id()? {
-                Some(id) => Some(self.git.find_commit(id).map_err(read)?),
+                Some(id) => Some(self.git.find_commit(id).map_err(|error| self.unreadable(error))?),
                 None => None,
             },
         };
@@ -239,6 +239,15 @@ impl Repository {
         }
     }
 
+    /// The branch that commits go to, without `refs/heads/`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Detached`].
+    pub fn target_branch(&self) -> Result<String, Error> {
+        Ok(short(&self.target()?))
+    }
+
     /// The full name of the reference that commits move.
     pub(super) fn target(&self) -> Result<String, Error> {
         let name = match self.onto.as_ref().or(self.branch.as_ref()) {
@@ -253,7 +262,15 @@ impl Repository {
     /// The tree with this id, brought where a mirror has it not.
     pub(super) fn tree(&self, id: git2::Oid, depth: Depth) -> Result<git2::Tree<'_>, Error> {
         self.bring(&[id], depth)?;
-        self.git.find_tree(id).during(Doing::Read, &self.root)
+        self.git.find_tree(id).map_err(|error| self.unreadable(error))
+    }
+
+    /// An object that is here and cannot be read. A mirror that holds one is not used much longer.
+    pub(super) fn unreadable(&self, source: git2::Error) -> Error {
+        match &self.origin {
+            Some(origin) => origin.note_damage(&source),
+            None => Error::Git { doing: Doing::Read, path: self.root.clone(), source },
+        }
     }
 
     /// What a tree has at `path`, the trees on the way brought where a mirror has them not; a file among them ends it.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use git2::{ObjectType, Tree};
 
-use super::error::{Context as _, Doing, Error, FileAt};
+use super::error::{Error, FileAt};
 use super::published::{MAX_BYTES, Parts, Published};
 use super::remote::Depth;
 use super::repository::Repository;
@@ -181,11 +181,11 @@ impl<'r> Snapshot<'r> {
         }
         self.repository.bring(&[entry.id()], Depth::None)?;
         let header = git.odb().and_then(|odb| odb.read_header(entry.id()));
-        let size = header.during(Doing::Read, &self.repository.root)?.0 as u64;
+        let size = header.map_err(|error| self.repository.unreadable(error))?.0 as u64;
         if size > MAX_BYTES {
             return Err(Error::TooBig { file: at.clone(), size, limit: MAX_BYTES });
         }
-        let blob = git.find_blob(entry.id()).during(Doing::Read, &self.repository.root)?;
+        let blob = git.find_blob(entry.id()).map_err(|error| self.repository.unreadable(error))?;
         Ok(Some(blob.content().to_vec()))
     }
 

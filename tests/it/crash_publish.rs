@@ -4,6 +4,7 @@
 use std::fs;
 
 use super::env::Env;
+use super::remote::bare;
 use super::scene::Scene;
 
 const RECORD: &str = "records/packages/model/1.0.1/record.json";
@@ -133,6 +134,30 @@ fn env_set() {
         // Where the commit stood, the index may be behind it until the next one that is made here.
         scene.env.ok(&["env", "set", "model@1.0.0", "--env", "prod"]);
         assert_eq!(scene.env.git("records", &["status", "--porcelain"]), status, "{at}");
+    });
+}
+
+/// To a repository by URL, whose mirror is made on the way.
+#[test]
+fn env_set_at_a_remote() {
+    let env = Env::in_memory();
+    env.model_in_place();
+    bare(&env, "shared.git");
+    env.configure("records:", &format!("records: {{repository: \"file://{}\"}}", env.path("shared.git").display()));
+    env.publish("1.0.0");
+    env.ok(&["env", "set", "model@1.0.0", "--env", "staging"]);
+    fs::remove_dir_all(env.path("store.records")).expect("removed");
+    let scene = Scene::of(env, &["shared.git", "store.records"]);
+    let args = ["env", "set", "model@1.0.0", "--env", "prod"];
+    assert!(scene.points(&args) > 3, "the mirror is made");
+    strike(&scene, &args, |at| {
+        let files = ["ls-tree", "--name-only", "main", "records/environments/"];
+        let listed = scene.env.git("shared.git", &files);
+        assert!([1, 2].contains(&listed.lines().count()), "{at}: {listed}");
+        scene.env.ok(&args);
+        assert_eq!(scene.env.git("shared.git", &files).lines().count(), 2, "{at}");
+        assert_eq!(scene.env.git("shared.git", &["rev-list", "--count", "main"]), "3\n", "{at}: once and no more");
+        scene.env.git("shared.git", &["fsck", "--strict", "--no-dangling"]);
     });
 }
 

@@ -63,6 +63,23 @@ fn only_a_publisher_of_the_component_publishes_it() {
 }
 
 #[test]
+fn who_publishes_a_component_withdraws_its_versions() {
+    let env = with_policy();
+    env.ok(&["publish", "model@1.0.0", "--sign=../keys/mei"]);
+    let head = env.git("records", &["rev-parse", "main"]);
+    let yank = ["record", "yank", "model@1.0.0", "--reason", "answers in Latin"];
+    assert!(env.fails(4, &yank).contains("there is no signature"));
+    assert!(env.fails(4, &[&yank[..], &["--sign=../keys/li"]].concat()).contains("signed by li@x"));
+    assert_eq!(env.git("records", &["rev-parse", "main"]), head);
+    let report = env.json(&[&yank[..], &["--sign=../keys/mei"]].concat());
+    let key = report["signed_by"].as_str().expect("a key");
+    let files = env.git("records", &["show", "--name-only", "--format=", "main"]);
+    assert_eq!(files.lines().filter(|file| file.contains("yanked.json")).count(), 2, "{files}");
+    assert!(env.ok(&["record", "verify", "--all"]).contains(key));
+    env.refused(4, &["deploy", "model@1.0.0"]);
+}
+
+#[test]
 fn a_host_believes_a_policy_that_its_own_configuration_pins() {
     let env = with_policy();
     env.ok(&["publish", "model@1.0.0", "--sign=../keys/mei"]);

@@ -101,6 +101,75 @@ fn list_and_show() {
     assert_eq!(shown["commit"], env.git("records", &["rev-parse", "HEAD"]).trim());
 }
 
+/// What `record list` with these arguments names, in its order.
+fn listed(env: &Env, args: &[&str]) -> Vec<String> {
+    let report = env.json(&[&["record", "list"][..], args].concat());
+    let name = |v: &Value| Some(format!("{}@{}", v["type"].as_str()?, v["version"].as_str()?));
+    report.as_array().expect("a list").iter().filter_map(name).collect()
+}
+
+#[test]
+fn a_list_is_filtered_and_sorted() {
+    let env = Env::quick();
+    three_versions(&env);
+    env.write("project/configs/app.conf", vec![b'#'; 9_000]);
+    env.ok(&["pack", "--type", "config", "--version", "1.1.0"]);
+    env.ok(&["publish", "config@1.1.0", "--to", "near"]);
+    commit(&env, "1.0.0", "record.json", |record| record["published_at"] = json!("2025-06-01T00:00:00Z"));
+    commit(&env, "1.2.0", "record.json", |record| record["published_at"] = json!("2024-01-20T10:30:00Z"));
+    let [config, first, second, third] = ["config@1.1.0", "model@1.0.0", "model@1.2.0", "model@2.0.0-rc.1"];
+    assert_eq!(listed(&env, &[]), [config, first, second, third]);
+    assert_eq!(listed(&env, &["model"]), [first, second, third]);
+    assert_eq!(listed(&env, &["--match", "1.*"]), [config, first, second]);
+    assert_eq!(listed(&env, &["model", "--match", "{1.0.0,2*}"]), [first, third]);
+    assert_eq!(listed(&env, &["--target", "near"]).len(), 4);
+    assert_eq!(listed(&env, &["--target", "far"]), [first, second, third]);
+    assert_eq!(listed(&env, &["--target", "elsewhere"]), [""; 0]);
+    assert_eq!(listed(&env, &["--since", "2024-01-20T10:30:00Z"]).len(), 4, "that moment counts");
+    assert_eq!(listed(&env, &["--since", "2024-01-20T10:30:01Z"]), [config, first, third]);
+    assert_eq!(listed(&env, &["--since", "1d"]), [config, third]);
+    assert_eq!(listed(&env, &["--yanked"]), [""; 0]);
+    env.ok(&["record", "yank", second, "--reason", "answers in Latin"]);
+    assert_eq!(listed(&env, &["--yanked"]), [second]);
+    assert_eq!(listed(&env, &["--yanked", "--since", "2025-01-01T00:00:00Z"]), [""; 0]);
+    // What is the same in that order stays in the usual one.
+    assert_eq!(listed(&env, &["model", "--sort", "date"]), [second, first, third]);
+    assert_eq!(listed(&env, &["model", "--sort", "date", "--reverse"]), [third, first, second]);
+    let sizes: Vec<_> = env.json(&["record", "list", "--sort", "size"]).as_array().expect("a list").clone();
+    let sizes: Vec<_> = sizes.iter().map(|v| v["size"].as_u64().expect("a size")).collect();
+    assert!(sizes.is_sorted() && sizes[0] < sizes[3], "{sizes:?}");
+    for args in [["--sort", "name"], ["--since", "yesterday"], ["--match", "["]] {
+        env.fails(2, &[&["record", "list"][..], &args[..]].concat());
+    }
+    env.fails(3, &["record", "list", "nothing"]);
+}
+
+#[test]
+fn a_list_says_what_this_root_has_and_how_old_each_is() {
+    let env = Env::quick();
+    three_versions(&env);
+    commit(&env, "1.0.0", "record.json", |record| record["published_at"] = json!("2024-01-20T10:30:00Z"));
+    let states = |more: &[&str]| {
+        let report = env.json(&[&["record", "list"][..], more].concat());
+        let state = |v: &Value| (v["installed"] == true, v["current"] == true);
+        report.as_array().expect("a list").iter().map(state).collect::<Vec<_>>()
+    };
+    assert_eq!(states(&[]), [(false, false); 3], "there is no root yet");
+    env.ok(&["deploy", "model@1.0.0"]);
+    env.ok(&["deploy", "model@1.2.0"]);
+    assert_eq!(states(&[]), [(true, false), (true, true), (false, false)]);
+    assert_eq!(states(&["--root", "../another"]), [(false, false); 3]);
+    let report = env.json(&["record", "list"]);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("now").as_secs();
+    let published = 1_705_746_600;
+    let age = report[0]["age"].as_u64().expect("seconds");
+    assert!((now - published - 60..=now - published).contains(&age), "{age}");
+    assert!(report[1]["age"].as_u64().expect("seconds") < 600);
+    let shown = timeless(&env.ok(&["record", "list", "--match", "1.0.0"]));
+    let days = (now - published) / 86_400;
+    assert!(shown.contains(" installed ") && shown.contains(&format!(" {days}d ")), "{shown}");
+}
+
 #[test]
 fn by_every_kind_of_reference() {
     let env = Env::with_model();

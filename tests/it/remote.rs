@@ -1,7 +1,7 @@
 //! Records repositories by URL: what is fetched, what is pushed, and what is done without a network.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -125,6 +125,11 @@ fn a_first_look_brings_one_commit_and_the_path_that_is_asked_for() {
     let shown = env.json(&["record", "show", "model@1.0.0", "--at", &old, "--store", "../other-store"]);
     assert_eq!(shown["commit"], old);
     assert_eq!((count(&env, &name, "commit"), env.read(&format!("{name}/shallow"))), (4, cuts));
+    // Nor does a branch whose ancestors are not here stand in the way of a push.
+    env.git("shared.git", &["branch", "side", "main~3"]);
+    elsewhere(&env, &["record", "show", "model@1.0.0", "--at", "side"]);
+    env.ok(&["env", "set", "model@1.0.4", "--env", "prod", "--store", "../other-store"]);
+    assert_eq!(env.git("shared.git", &["rev-list", "--count", "main"]), "6\n");
 }
 
 #[test]
@@ -266,9 +271,8 @@ fn push_follows_a_commit_in_a_work_tree_and_without_it_a_hint_says_so() {
     env.fails(2, &["env", "set", "--remove", "model", "--env", "prod", "--push"]);
 }
 
-#[test]
-fn a_commit_is_signed_where_git_is_told_to() {
-    let env = with_remote(FILE);
+/// Tells git to sign commits, and whose key that is; returns the key.
+pub fn sign_commits(env: &Env) -> PathBuf {
     let key = env.path("home/key");
     let made = env.hermetic("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).output();
     assert!(made.expect("ssh-keygen runs").status.success());
@@ -281,6 +285,13 @@ fn a_commit_is_signed_where_git_is_told_to() {
         env.git("", &["config", "--global", name, value]);
     }
     env.write("home/allowed", format!("mei@example.org {}", env.read("home/key.pub")));
+    key
+}
+
+#[test]
+fn a_commit_is_signed_where_git_is_told_to() {
+    let env = with_remote(FILE);
+    let key = sign_commits(&env);
     publish(&env, "1.0.0");
     publish(&env, "1.0.1");
     assert_eq!(
@@ -343,4 +354,190 @@ fn a_watch_follows_the_remote() {
     until("1.0.1");
     watch.kill().expect("killed");
     watch.wait().expect("ended");
+}
+
+#[test]
+fn the_same_content_at_the_same_moment_is_published_once() {
+    let env = with_remote(FILE);
+    publish(&env, "1.0.0");
+    change(&env, "1.0.1");
+    let stores: Vec<_> = (0..4).map(|number| format!("../store-{number}")).collect();
+    for store in &stores {
+        env.ok(&["pack", "--type", "model", "--version", "1.0.1", "--store", store, "--output", store]);
+    }
+    std::thread::scope(|scope| {
+        let publish = |store| env.run(&["publish", "model@1.0.1", "--store", store]);
+        let racing: Vec<_> = stores.iter().map(|store| scope.spawn(move || publish(store))).collect();
+        for one in racing {
+            let ran = one.join().expect("a publisher");
+            assert_eq!(ran.status, Some(0), "{ran:?}");
+        }
+    });
+    assert_eq!(subjects(&env).iter().filter(|subject| *subject == "publish: model 1.0.1").count(), 1);
+    env.ok(&["deploy", "model@1.0.1", "--store", "../another"]);
+    // Two who withdraw it are no conflict either: the first note stands.
+    std::thread::scope(|scope| {
+        let yank = |store| env.run(&["record", "yank", "model@1.0.1", "--reason", store, "--store", store]);
+        let racing: Vec<_> = stores.iter().map(|store| scope.spawn(move || yank(store))).collect();
+        let ran: Vec<_> = racing.into_iter().map(|one| one.join().expect("it ran")).collect();
+        assert!(ran.iter().all(|ran| ran.status == Some(0)), "{ran:?}");
+    });
+    assert_eq!(subjects(&env).iter().filter(|subject| *subject == "yank: model 1.0.1").count(), 1);
+}
+
+/// The model published and named by an environment, and a mirror that has read all of it.
+fn followed() -> Env {
+    let env = with_remote(FILE);
+    publish(&env, "1.0.0");
+    env.ok(&["env", "set", "model@1.0.0", "--env", "prod"]);
+    env.ok(&["deploy", "--env", "prod"]);
+    env
+}
+
+#[test]
+fn a_mirror_that_is_damaged_is_made_anew() {
+    let env = followed();
+    publish(&env, "1.0.1");
+    let dir = mirror(&env);
+    let each_pack = |change: &dyn Fn(&Path)| {
+        let packs = fs::read_dir(env.path(format!("{dir}/objects/pack"))).expect("packs");
+        packs.map(|entry| entry.expect("an entry").path()).for_each(|path| change(&path));
+    };
+    let is_sound = || {
+        env.ok(&["record", "show", "model@1.0.1"]);
+        env.ok(&["env", "show", "prod"]);
+        assert_eq!(mirror(&env), dir);
+        assert!(!env.path(format!("{dir}/damaged")).exists() && !env.path(format!("{dir}.old")).exists());
+    };
+    // No repository any more.
+    fs::remove_file(env.path(format!("{dir}/HEAD"))).expect("removed");
+    is_sound();
+    // Locks of a git that was killed.
+    for lock in ["refs/heads/main.lock", "shallow.lock"] {
+        env.write(&format!("{dir}/{lock}"), "");
+    }
+    publish(&env, "1.0.2");
+    is_sound();
+    // Objects that cannot be read: who meets one says so, and the next one fetches them again.
+    env.ok(&["record", "list"]);
+    each_pack(&|path| {
+        let mut bytes = fs::read(path).expect("read");
+        if path.extension().is_some_and(|end| end == "pack") {
+            let length = bytes.len();
+            bytes[12..length - 20].fill(0x55);
+            fs::remove_file(path).expect("removed");
+            fs::write(path, bytes).expect("written");
+        }
+    });
+    for loose in fs::read_dir(env.path(format!("{dir}/objects"))).expect("objects") {
+        let loose = loose.expect("an entry").path();
+        if loose.file_name().is_some_and(|name| name.len() == 2) {
+            fs::remove_dir_all(loose).expect("removed");
+        }
+    }
+    let first = env.run(&["record", "show", "model@1.0.1"]);
+    assert!(first.status == Some(0) || first.stderr.contains("is damaged"), "{first:?}");
+    is_sound();
+    // All of its packs are gone.
+    each_pack(&|path| fs::remove_file(path).expect("removed"));
+    let first = env.run(&["record", "show", "model@1.0.1"]);
+    assert!(first.status == Some(0) || first.stderr.contains("is damaged"), "{first:?}");
+    is_sound();
+}
+
+#[test]
+fn where_the_remote_is_away_a_damaged_mirror_stays_and_gives_what_it_can() {
+    let env = followed();
+    fs::rename(env.path("shared.git"), env.path("away.git")).expect("moved");
+    let dir = mirror(&env);
+    env.write(&format!("{dir}/damaged"), "");
+    env.write(&format!("{dir}/refs/heads/main.lock"), "");
+    env.ok(&["record", "show", "model@1.0.0"]);
+    env.ok(&["deploy", "--env", "prod"]);
+    fs::rename(env.path("away.git"), env.path("shared.git")).expect("moved");
+    env.ok(&["record", "show", "model@1.0.0"]);
+    assert!(!env.path(format!("{dir}/damaged")).exists());
+}
+
+/// Makes git stop at a moment of its work with the remote, until `go` is there; says that it came by `at`.
+fn stopping(env: &Env, name: &str, then: &str) -> PathBuf {
+    let (at, go) = (env.path("at"), env.path("go"));
+    let script = format!(
+        "#!/bin/sh\n: >{at}\nfor i in $(seq 600); do [ -e {go} ] && break; sleep 0.1; done\n{then}\n",
+        at = at.display(),
+        go = go.display()
+    );
+    let path = env.write(name, script);
+    executable(&path);
+    path
+}
+
+#[test]
+fn killed_while_it_fetches_or_pushes_the_next_command_goes_on() {
+    let env = followed();
+    change(&env, "1.0.1");
+    env.ok(&["pack", "--type", "model", "--version", "1.0.1"]);
+    let kill_at_the_stop = |args: &[&str]| {
+        let mut child = env.command(args).spawn().expect("it runs");
+        let start = std::time::Instant::now();
+        while !env.path("at").exists() {
+            assert!(start.elapsed().as_secs() < 60, "{args:?} never came to the stop");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+    };
+    let reset = || {
+        env.write("go", "");
+        // What git was doing for the one that was killed, it does to its end.
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        fs::remove_file(env.path("go")).expect("removed");
+        fs::remove_file(env.path("at")).expect("removed");
+    };
+    // While it fetches, from nothing.
+    let hook = stopping(&env, "home/pack-objects", "exec \"$@\"");
+    env.git("", &["config", "--global", "uploadpack.packObjectsHook", &hook.display().to_string()]);
+    kill_at_the_stop(&["record", "show", "model@1.0.0", "--store", "../fresh"]);
+    env.git("", &["config", "--global", "--unset", "uploadpack.packObjectsHook"]);
+    reset();
+    env.ok(&["record", "show", "model@1.0.0", "--store", "../fresh"]);
+    // While it pushes: nobody tells it what became of that.
+    let hook = stopping(&env, "shared.git/hooks/pre-receive", "exit 0");
+    kill_at_the_stop(&["publish", "model@1.0.1"]);
+    fs::remove_file(hook).expect("removed");
+    reset();
+    env.ok(&["publish", "model@1.0.1"]);
+    assert_eq!(subjects(&env).iter().filter(|subject| *subject == "publish: model 1.0.1").count(), 1);
+    env.git("shared.git", &["fsck", "--strict", "--no-dangling"]);
+    env.ok(&["deploy", "model@1.0.1"]);
+}
+
+#[test]
+fn an_import_goes_to_a_branch_and_is_pushed() {
+    let env = Env::quick();
+    env.publish("1.0.0");
+    bare(&env, "shared.git");
+    env.git_init("rebuilt");
+    env.git("rebuilt", &["remote", "add", "origin", "../shared.git"]);
+    let import = ["record", "import", "--from", "near", "--records", "../rebuilt", "--push"];
+    env.ok(&[&import[..], &["--branch", "rebuilt"]].concat());
+    let log = |branch| env.git("shared.git", &["log", "-1", "--format=%s", branch]);
+    assert_eq!(log("rebuilt"), "import records from near\n");
+    assert_eq!(env.git("shared.git", &["for-each-ref", "--format=%(refname)"]), "refs/heads/rebuilt\n");
+    env.ok(&import);
+    assert_eq!(log("main"), "import records from near\n");
+    let url = format!("file://{}", env.path("shared.git").display());
+    env.git("shared.git", &["update-ref", "-d", "refs/heads/rebuilt"]);
+    env.ok(&["deploy", "model@1.0.0", "--records", &url, "--store", "../other"]);
+}
+
+#[test]
+fn a_promotion_goes_to_a_branch() {
+    let env = followed();
+    let main = env.git("shared.git", &["rev-parse", "main"]);
+    env.ok(&["env", "promote", "prod", "staging", "--branch", "next"]);
+    assert_eq!(env.git("shared.git", &["log", "--format=%s", "main..next"]), "env: staging model 1.0.0\n");
+    assert_eq!(env.git("shared.git", &["rev-parse", "main"]), main);
+    env.fails(3, &["env", "show", "staging"]);
+    env.ok(&["deploy", "--env", "staging", "--at", "next"]);
 }

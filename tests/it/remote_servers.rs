@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::thread;
 
+use serde_json::json;
+
 use super::env::{Env, Ran};
 use super::relay::Relay;
 use super::remote::{bare, change};
@@ -64,6 +66,7 @@ fn everything(env: &Env) {
     env.fails(3, &["deploy", "model@1.1.0"]);
     env.ok(&["deploy", "model@1.1.0", "--at", "release"]);
     env.ok(&["record", "yank", "model@1.0.1", "--reason", "answers in Latin"]);
+    proposals(env);
     // From another machine, which has only the URL and a commit.
     env.ok(&["deploy", "model@1.0.0", "--at", &first, "--store", "../other", "--root", "../other-root"]);
     env.fails(3, &["deploy", "model@1.0.1", "--at", &first, "--store", "../other", "--root", "../other-root"]);
@@ -74,6 +77,25 @@ fn everything(env: &Env) {
         ["yank: model 1.0.1", "env: prod model 1.0.1", "publish: model 1.0.1", "publish: model 1.0.0"]
     );
     env.git("shared.git", &["fsck", "--strict", "--no-dangling"]);
+}
+
+/// Proposes a version and an environment, each twice, and deploys them from their branches before anybody has merged them.
+fn proposals(env: &Env) {
+    change(env, "1.2.0");
+    env.ok(&["pack", "--type", "model", "--version", "1.2.0"]);
+    for (args, branch) in [
+        (&["publish", "model@1.2.0", "--pr"][..], "deploy-tool/publish/model-1.2.0"),
+        (&["env", "set", "model@1.0.0", "--env", "staging", "--pr"][..], "deploy-tool/staging/model-1.0.0"),
+    ] {
+        let (first, again) = (env.json(args), env.json(args));
+        assert_eq!((&first["branch"], &first["pushed"]), (&json!(branch), &json!(true)), "{first}");
+        assert_eq!((&again["commit"], &again["pushed"]), (&first["commit"], &json!(false)), "{again}");
+        assert_eq!(env.git("shared.git", &["rev-list", "--count", &format!("main..{branch}")]), "1\n");
+    }
+    env.fails(3, &["deploy", "model@1.2.0"]);
+    env.ok(&["deploy", "model@1.2.0", "--at", "deploy-tool/publish/model-1.2.0"]);
+    env.ok(&["deploy", "--env", "staging", "--at", "deploy-tool/staging/model-1.0.0"]);
+    assert_eq!(env.link("components/model/current"), "1.0.0");
 }
 
 #[test]
@@ -106,20 +128,19 @@ fn publish_branch_and_deploy_over_http_with_a_login() {
 }
 
 const PUBLISHERS: usize = 8;
-/// How many versions each of them publishes where CI is set; elsewhere a tenth of it, which shows the same sooner.
-const EACH: usize = 50;
 
-fn each() -> usize {
-    if std::env::var_os("CI").is_some() { EACH } else { EACH / 10 }
+/// How many versions each of them publishes: `all` where CI is set; elsewhere a tenth of it, which shows the same sooner.
+fn each(all: usize) -> usize {
+    if std::env::var_os("CI").is_some() { all } else { all / 10 }
 }
 
 /// What one publisher does: every one of its versions, from a store of its own as on a machine of its own. Half of them
 /// publish one component, the others one each.
-fn publisher(env: &Env, number: usize) -> Vec<String> {
+fn publisher(env: &Env, number: usize, each: usize) -> Vec<String> {
     let component = if number.is_multiple_of(2) { "model".to_owned() } else { format!("part{number}") };
     let (source, store, dist) = (format!("src-{number}"), format!("../store-{number}"), format!("../dist-{number}"));
     let mut published = Vec::new();
-    for version in 0..each() {
+    for version in 0..each {
         let version = format!("{number}.{version}");
         env.write(&format!("{source}/weights"), &version);
         let source = format!("../{source}");
@@ -134,13 +155,13 @@ fn publisher(env: &Env, number: usize) -> Vec<String> {
     published
 }
 
-fn race(env: &Env) {
+fn race(env: &Env, each: usize) {
     let mut published: Vec<_> = thread::scope(|scope| {
-        let racing: Vec<_> = (0..PUBLISHERS).map(|number| scope.spawn(move || publisher(env, number))).collect();
+        let racing: Vec<_> = (0..PUBLISHERS).map(|number| scope.spawn(move || publisher(env, number, each))).collect();
         racing.into_iter().flat_map(|one| one.join().expect("a publisher")).collect()
     });
     published.sort();
-    assert_eq!(published.len(), PUBLISHERS * each());
+    assert_eq!(published.len(), PUBLISHERS * each);
     // Every one is there, once, each by a commit of its own on the one before.
     let mut subjects: Vec<_> = env.git("shared.git", &["log", "--format=%s", "main"]).lines().map(named).collect();
     subjects.sort();
@@ -163,7 +184,14 @@ fn named(subject: &str) -> String {
 #[test]
 fn eight_publishers_race_over_ssh_and_nothing_is_lost() {
     let Some(served) = over_ssh() else { return };
-    race(&served.env);
+    race(&served.env, each(50));
+}
+
+#[test]
+fn eight_publishers_race_over_http_and_nothing_is_lost() {
+    let Some(served) = over_http() else { return };
+    with_helper(&served.env, PASSWORD);
+    race(&served.env, each(10));
 }
 
 /// A repository of many versions.

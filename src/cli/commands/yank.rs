@@ -1,5 +1,6 @@
 //! `record yank`
 
+use super::trust;
 use crate::cli::args::RecordYank;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
@@ -8,7 +9,9 @@ use crate::ops::Site;
 use crate::ops::record::{self, Yanked};
 
 pub(super) fn run(site: &Site, args: &RecordYank, output: &Output) -> Result<(), Failure> {
-    output.report(&record::yank(site, &args.reference, &args.reason, args.dry.dry_run)?, text);
+    let report = record::yank(site, &args.reference, &args.reason, args.dry.dry_run)?;
+    trust::tell_missing(&report.missing, output);
+    output.report(&report, text);
     Ok(())
 }
 

@@ -38,6 +38,9 @@ impl Explain for RemoteError {
                 Phrase::conflict("remote.contended").with("url", url).with("branch", branch).with("tries", tries)
             }
             RemoteError::Unsigned { reason } => Phrase::failed("remote.unsigned").with("reason", reason),
+            RemoteError::Damaged { url, path, reason } => {
+                Phrase::failed("remote.damaged").with("url", url).path("path", path).with("reason", reason)
+            }
             RemoteError::NotFetched { url } => Phrase::failed("remote.not-fetched").with("url", url),
         }
     }

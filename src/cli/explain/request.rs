@@ -15,7 +15,6 @@ impl Explain for RequestError {
             RequestError::NoRemote { repository, name: Some(name) } => {
                 Phrase::usage("request.no-such-remote").path("path", repository).with("name", name)
             }
-            RequestError::Mirror { url } => Phrase::usage("request.mirror").with("url", url),
             RequestError::NoBase { remote, branch } => {
                 Phrase::usage("request.no-base").with("remote", remote).with("branch", branch)
             }

@@ -27,12 +27,6 @@ pub enum RequestError {
         /// The configured name.
         name: Option<String>,
     },
-    /// The records are a repository by URL, of which only a part is here.
-    #[error("`{url}` is not a clone")]
-    Mirror {
-        /// The URL.
-        url: String,
-    },
     /// The remote has no branch to put the change on.
     #[error("`{remote}` has no branch `{branch}`")]
     NoBase {

@@ -40,17 +40,25 @@ pub(super) enum Push {
 }
 
 impl Remote {
-    /// The remote `name` of the repository at `dir`.
+    /// The remote `name` of the repository at `dir`; of a mirror, the URL. What a mirror has not, git does not need to push.
     pub fn new(dir: &Path, name: String, ambient: &Ambient) -> Self {
         let mut environment = ambient.variables.clone();
         environment.retain(|name, _| !ELSEWHERE.contains(&name.as_str()));
         environment.insert("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned());
         environment.insert("LC_ALL".to_owned(), "C".to_owned());
+        environment.insert("GIT_NO_LAZY_FETCH".to_owned(), "1".to_owned());
         if !environment.contains_key("SSH_ASKPASS") {
             environment.insert("SSH_ASKPASS".to_owned(), "false".to_owned());
             environment.insert("SSH_ASKPASS_REQUIRE".to_owned(), "force".to_owned());
         }
         Self { dir: dir.to_owned(), name, environment }
+    }
+
+    /// The same, with more in git's environment.
+    pub fn with(&self, variable: Option<(&'static str, String)>) -> Self {
+        let mut remote = self.clone();
+        remote.environment.extend(variable.map(|(name, value)| (name.to_owned(), value)));
+        remote
     }
 
     /// The branch that the remote's HEAD names, where it says so.
@@ -213,7 +221,15 @@ mod tests {
         let ambient = Ambient { variables, ..Ambient::default() };
         let remote = Remote::new(Path::new("/r"), "origin".to_owned(), &ambient);
         let names: Vec<_> = remote.environment.keys().map(String::as_str).collect();
-        let expected = ["GIT_ASKPASS", "GIT_TERMINAL_PROMPT", "LC_ALL", "PATH", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE"];
+        let expected = [
+            "GIT_ASKPASS",
+            "GIT_NO_LAZY_FETCH",
+            "GIT_TERMINAL_PROMPT",
+            "LC_ALL",
+            "PATH",
+            "SSH_ASKPASS",
+            "SSH_ASKPASS_REQUIRE",
+        ];
         assert_eq!(names, expected);
     }
 }

@@ -14,6 +14,7 @@ mod error;
 mod git;
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use serde::Serialize;
 
@@ -27,7 +28,7 @@ use super::{Error, Site};
 use crate::config::ForgeKind;
 use crate::forge::{self, Ends, Hosting, State, Text, Token};
 use crate::model::{ComponentType, Version};
-use crate::records::{Change, Published, Repository, is_branch_name};
+use crate::records::{Change, Published, Repository, is_branch_name, pause};
 
 /// How often a push is tried again that others were faster than.
 const ATTEMPTS: u32 = 10;
@@ -110,26 +111,33 @@ impl Desk {
     /// No remote, no such branch there, a forge that is badly configured.
     pub fn of(site: &Site, dry_run: bool) -> Result<Option<Self>, Error> {
         let Some(proposal) = site.proposal.clone() else { return Ok(None) };
-        if let Some(origin) = &site.origin {
-            return Err(RequestError::Mirror { url: origin.url().to_string() }.into());
-        }
         let wanted = site.config.records.remote.clone();
         let no_remote = || RequestError::NoRemote { repository: site.repository.clone(), name: wanted.clone() };
         if site.own_repository && !site.has_repository()? {
             return Err(no_remote().into());
         }
-        let repository = site.repository_of(None)?;
-        let (name, url) = repository.remote_url(wanted.as_deref())?.ok_or_else(no_remote)?;
+        let branch = site.config.records.branch.clone();
+        // A mirror is looked at once, at the branch it is about.
+        let looked = branch.as_deref().filter(|_| site.origin.is_some());
+        let repository = site.repository_of(looked)?;
+        let (name, url) = match &site.origin {
+            Some(origin) => (origin.url().to_string(), origin.url().to_string()),
+            None => repository.remote_url(wanted.as_deref())?.ok_or_else(no_remote)?,
+        };
         let settings = site.config.records.forge.as_ref();
         let hosting = forge::hosting(&url, settings).map_err(RequestError::from)?;
         let configured = settings.and_then(|settings| settings.token.as_ref());
         let token = hosting.as_ref().and_then(|hosting| Token::find(hosting, configured, &site.ambient));
         let remote = Remote::new(repository.root(), name, &site.ambient);
-        let base = match &site.config.records.branch {
-            Some(branch) => branch.clone(),
+        let base = match branch {
+            Some(branch) => branch,
+            None if site.origin.is_some() => repository.target_branch()?,
             None => remote.head()?.ok_or_else(|| RequestError::NoHead { remote: remote.name.clone() })?,
         };
-        let commit = bring(&repository, &remote, &base, dry_run)?;
+        let commit = match site.origin {
+            Some(_) => mirrored(&repository, &remote, &base, dry_run)?,
+            None => bring(&repository, &remote, &base, dry_run)?,
+        };
         let site = Site { base: Some(commit), ..site.clone() };
         Ok(Some(Self { site, proposal, remote, base, hosting, token, dry_run }))
     }
@@ -154,8 +162,8 @@ impl Desk {
     pub fn proposed(&self, branch: &str, kind: &ComponentType, version: &Version) -> Result<Option<Published>, Error> {
         let repository = self.site.repository()?;
         let Some(tip) = self.remote.tip(branch)? else { return Ok(None) };
-        if !repository.has_commit(&tip) && !self.dry_run {
-            self.remote.fetch(branch)?;
+        if !self.dry_run {
+            self.has(&repository, &tip, branch)?;
         }
         let Ok(snapshot) = repository.snapshot(Some(&tip)) else { return Ok(None) };
         Ok(snapshot.get(kind, version).ok().flatten())
@@ -177,14 +185,16 @@ impl Desk {
         let nothing = self.outcome(false, None);
         let Some(made) = repository.propose(change, &self.site.author(), branch)? else { return Ok((None, nothing)) };
         let text = describe::describe(&self.site, &repository, &made, about)?;
-        for _ in 0..ATTEMPTS {
+        let mut began = Instant::now();
+        for tries in 0..ATTEMPTS {
+            if tries > 0 {
+                std::thread::sleep(pause(tries, began.elapsed()));
+                began = Instant::now();
+            }
             let there = self.remote.tip(branch)?;
             if let Some(there) = &there {
-                if !repository.has_commit(there) {
-                    self.remote.fetch(branch)?;
-                    if !repository.has_commit(there) {
-                        continue;
-                    }
+                if !self.has(&repository, there, branch)? {
+                    continue;
                 }
                 if repository.same_proposal(there, &made)? {
                     let request = self.request(branch, &text, None)?;
@@ -220,12 +230,27 @@ impl Desk {
         Ok(self.outcome(false, Some(request)))
     }
 
+    /// Whether a commit of `branch` is here, once it was fetched.
+    fn has(&self, repository: &Repository, commit: &str, branch: &str) -> Result<bool, Error> {
+        if repository.has_commit(commit)? {
+            return Ok(true);
+        }
+        if self.site.origin.is_some() {
+            return Ok(false);
+        }
+        self.remote.fetch(branch)?;
+        Ok(repository.has_commit(commit)?)
+    }
+
     /// Refuses a branch that has commits of others.
     fn require_own(&self, repository: &Repository, there: &str, branch: &str) -> Result<(), Error> {
         let mut foreign = repository.foreign(there, branch)?;
         if foreign.is_some() && repository.is_shallow() {
             // What the branch stands on may be older than what is here: then it looks like work of others.
-            self.remote.deepen(&self.base)?;
+            match &self.site.origin {
+                Some(origin) => origin.deepen(&[&self.base, branch])?,
+                None => self.remote.deepen(&self.base)?,
+            }
             foreign = self.site.repository()?.foreign(there, branch)?;
         }
         match foreign {
@@ -237,8 +262,10 @@ impl Desk {
     /// What the remote said, or `None` where somebody was faster.
     fn push(&self, made: &str, branch: &str, there: Option<&str>, text: &Text) -> Result<Option<String>, Error> {
         let options = self.options(text);
-        let pushed = match self.remote.push(made, branch, there, &options)? {
-            Push::NoOptions => self.remote.push(made, branch, there, &[])?,
+        let cuts = self.site.origin.as_ref().map(|origin| origin.cuts()).transpose()?.flatten();
+        let remote = self.remote.with(cuts);
+        let pushed = match remote.push(made, branch, there, &options)? {
+            Push::NoOptions => remote.push(made, branch, there, &[])?,
             other => other,
         };
         Ok(match pushed {
@@ -296,12 +323,26 @@ impl Desk {
     }
 }
 
+/// The commit at the tip of the base, of a mirror that was looked at.
+fn mirrored(repository: &Repository, remote: &Remote, base: &str, dry_run: bool) -> Result<String, Error> {
+    if !dry_run {
+        repository.require_target()?;
+    }
+    let no_base = || RequestError::NoBase { remote: remote.name.clone(), branch: base.to_owned() };
+    Ok(repository.tip()?.ok_or_else(no_base)?)
+}
+
 /// The commit at the tip of the base, and it is here.
 fn bring(repository: &Repository, remote: &Remote, base: &str, dry_run: bool) -> Result<String, Error> {
     let no_base = || RequestError::NoBase { remote: remote.name.clone(), branch: base.to_owned() };
-    for _ in 0..ATTEMPTS {
+    let mut began = Instant::now();
+    for tries in 0..ATTEMPTS {
+        if tries > 0 {
+            std::thread::sleep(pause(tries, began.elapsed()));
+            began = Instant::now();
+        }
         let tip = remote.tip(base)?.ok_or_else(no_base)?;
-        if repository.has_commit(&tip) {
+        if repository.has_commit(&tip)? {
             return Ok(tip);
         }
         if dry_run {

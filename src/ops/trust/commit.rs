@@ -1,4 +1,4 @@
-//! Signing what is committed, and what the policy says of whoever does: `publish`, `env set`, `record sign`.
+//! Signing what is committed, and what the policy says of whoever does: `publish`, `env set`, `record yank|sign`.
 //!
 //! A file may need more signatures than one. Whoever the policy names for it at all may commit the first; the others come
 //! with `record sign`, each in a commit of its own, and a host waits for all of them.
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Distrust, Trust, checked, signers};
 use crate::model::{Act, ComponentType, EnvironmentName, Lack, Policy, Reference, judge, policy_names};
+use crate::ops::commit::commit;
 use crate::ops::{Error, Site, record};
 use crate::records::{Change, SignatureFile, SignedFile, Snapshot};
 use crate::trust::{self, Fingerprint, Namespace, Person, Signing};
@@ -197,7 +198,7 @@ fn add(
     let subject = format!("sign {}", file.path());
     let change = Change::new(&subject, &format!("Key: {}", made.fingerprint));
     let change = change.signature(file, known, &made.file);
-    let committed = site.repository()?.commit(&change, &site.author())?;
+    let committed = commit(site, &site.repository()?, &change)?;
     signed.fingerprint = Some(made.fingerprint);
     signed.commit = Some(committed.commit);
     signed.branch = Some(committed.branch);

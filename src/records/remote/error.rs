@@ -100,10 +100,30 @@ pub enum RemoteError {
         /// What git or its signing program said.
         reason: String,
     },
+    /// Something of the mirror cannot be read. The next look makes it anew.
+    #[error("the copy of `{url}` in `{}` is damaged: {reason}", path.display())]
+    Damaged {
+        /// The remote.
+        url: String,
+        /// The mirror.
+        path: PathBuf,
+        /// What could not be read.
+        reason: String,
+    },
     /// Nothing is to be fetched, and something is not here.
     #[error("`{url}` is not fetched")]
     NotFetched {
         /// The remote.
         url: String,
     },
+}
+
+/// What git says where the other side did not answer, or not to the end: over ssh and `file`, over HTTP, and in the middle.
+const AWAY: [&str; 3] = ["Could not read from remote repository", "unable to access", "hung up"];
+
+impl RemoteError {
+    /// Whether git itself says that it is the other side that fails.
+    pub(super) fn is_away(&self) -> bool {
+        matches!(self, Self::Unreachable { reason, .. } if AWAY.iter().any(|words| reason.contains(words)))
+    }
 }

@@ -1,28 +1,26 @@
-//! The remote and its mirror.
+//! The remote: looking at the tip of a branch, at other commits, at what a name means there.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use git2::Oid;
 
 use super::git::{Git, Said};
+use super::mirror::top_is_here;
 use super::objects::missing;
 use super::{Depth, RemoteError};
-use crate::fsx::{self, Lock, LockError, Mode};
+use crate::fsx;
 use crate::model::{RepositoryUrl, Sha256};
 use crate::records::error::{Context as _, Doing, Error};
 use crate::records::repository::{head_of, optional_tip};
 
-/// So long another process may fetch.
-const PATIENCE: Duration = Duration::from_secs(600);
-
-/// Every fetch adds a pack; so many are joined.
-const MANY_PACKS: usize = 60;
-
 /// The branch of a remote that has no commit yet and says of none that it is the one.
-const FIRST_BRANCH: &str = "main";
+pub(super) const FIRST_BRANCH: &str = "main";
+
+/// The depth that git takes for all of it.
+const EVERYTHING: &str = "--depth=2147483647";
 
 /// What a server says that knows no filters.
 const NO_FILTER: &str = "filtering not recognized by server";
@@ -30,10 +28,10 @@ const NO_FILTER: &str = "filtering not recognized by server";
 /// A remote, its mirror, and what was seen of it. One operation looks once.
 #[derive(Debug)]
 pub struct Origin {
-    url: RepositoryUrl,
-    mirror: PathBuf,
-    environment: BTreeMap<String, String>,
-    process: String,
+    pub(super) url: RepositoryUrl,
+    pub(super) mirror: PathBuf,
+    pub(super) environment: BTreeMap<String, String>,
+    pub(super) process: String,
     may_fetch: bool,
     seen: Mutex<Option<(Instant, Seen)>>,
 }
@@ -131,7 +129,11 @@ impl Origin {
         let _lock = self.lock()?;
         let git = self.open()?;
         let at = Instant::now();
-        let fetched = self.fetch_branch(&git, branch, Depth::None);
+        let fetched = match self.is_damaged()? {
+            true => self.made_anew(branch),
+            false => self.fetch_new(&git, branch),
+        };
+        let git = self.open()?;
         let known = || -> Result<bool, Error> {
             let branch = branch.map(str::to_owned).map_or_else(|| self.default_of(&git), |branch| Ok(Some(branch)))?;
             Ok(branch.map(|branch| optional_tip(&git, &branch)).transpose()?.flatten().is_some())
@@ -148,41 +150,34 @@ impl Origin {
         Ok(())
     }
 
-    /// Looks at the branch once more, since others moved it. `depth` is what to take along of what they changed.
+    /// Looks at the branch once more, since others moved it.
     pub(super) fn look_again(&self, git: &git2::Repository, branch: &str) -> Result<(), Error> {
         let _lock = self.lock()?;
-        // What changed near the top in a moment is little, and every round trip spared is a race won. A server's deltas
-        // may stand on what was never brought here: then it is done the slow way.
-        match self.fetch_branch(git, Some(branch), Depth::Top) {
-            Ok(_) => Ok(()),
-            Err(_) => self.fetch_branch(git, Some(branch), Depth::None).map(|_| ()),
-        }
+        self.fetch_new(git, Some(branch)).map(|_| ())
     }
 
-    pub(super) fn lock(&self) -> Result<Lock, Error> {
-        let path = self.mirror.with_extension("git.lock");
-        fsx::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
-        Lock::take(&path, Mode::Exclusive, &self.process, PATIENCE).map_err(|error| match error {
-            LockError::Held { path, .. } => Error::IndexLocked { path },
-            LockError::Io(error) => error.into(),
-        })
+    /// Brings the commits since the last look, with what they changed near the top where all of that was read before: it is
+    /// little, and spares who reads on a round trip for each level. A server's deltas may all the same stand on what was
+    /// never brought; then it is done the slow way. Where that is no way either, though the remote answers, something here
+    /// stands in it: a lock of a git that was killed, or damage.
+    fn fetch_new(&self, git: &git2::Repository, branch: Option<&str>) -> Result<Seen, Error> {
+        let name = branch.map(str::to_owned).map_or_else(|| self.default_of(git), |branch| Ok(Some(branch)))?;
+        let tip = name.map(|name| optional_tip(git, &name)).transpose()?.flatten();
+        let depth = if tip.is_some_and(|tip| top_is_here(git, tip)) { Depth::Top } else { Depth::None };
+        let failed = match self.fetch_branch(git, branch, depth) {
+            Err(Error::Remote(error @ RemoteError::Unreachable { .. })) => error,
+            done => return done,
+        };
+        if failed.is_away() || !self.answers()? {
+            return Err(failed.into());
+        }
+        let slowly = if depth == Depth::Top { self.fetch_branch(git, branch, Depth::None).ok() } else { None };
+        slowly.map_or_else(|| self.made_anew(branch).or(Err(failed.into())), Ok)
     }
 
-    /// Opens the mirror, which is made where it is missing or was left half made. The lock is held.
-    fn open(&self) -> Result<git2::Repository, Error> {
-        if fsx::inspect(&self.mirror)?.is_none() {
-            let new = self.mirror.with_extension("git.new");
-            fsx::remove_tree(&new)?;
-            let mut options = git2::RepositoryInitOptions::new();
-            options.bare(true).initial_head(FIRST_BRANCH).external_template(false).no_reinit(true);
-            let made = git2::Repository::init_opts(&new, &options).and_then(|git| {
-                let mut config = git.config()?.open_level(git2::ConfigLevel::Local)?;
-                config.set_str("remote.origin.url", self.url.as_str())
-            });
-            made.during(Doing::Init, &self.mirror)?;
-            fsx::rename(&new, &self.mirror)?;
-        }
-        git2::Repository::open_bare(&self.mirror).during(Doing::Open, &self.mirror)
+    /// Whether the remote answers at all.
+    fn answers(&self) -> Result<bool, Error> {
+        Ok(self.git().run(&["ls-remote", self.url.as_str(), "HEAD"])?.done)
     }
 
     /// The branch that the mirror's HEAD names, once it is known which it is.
@@ -192,7 +187,12 @@ impl Origin {
     }
 
     /// Brings the commits of the branch, or of the one that the remote's HEAD names.
-    fn fetch_branch(&self, git: &git2::Repository, branch: Option<&str>, depth: Depth) -> Result<Seen, Error> {
+    pub(super) fn fetch_branch(
+        &self,
+        git: &git2::Repository,
+        branch: Option<&str>,
+        depth: Depth,
+    ) -> Result<Seen, Error> {
         let (branch, asked) = match branch {
             Some(branch) => (branch.to_owned(), true),
             None => match self.default_of(git)?.filter(|_| !git.is_empty().unwrap_or(true)) {
@@ -315,7 +315,7 @@ impl Origin {
     }
 
     /// Brings one commit without its ancestors. git notes where it cut; that is taken back, since what leads to this commit
-    /// later shall come with all between.
+    /// later shall come with all between, and is noted for pushes ([`Origin::cuts`]).
     fn bring_commit(&self, git: &git2::Repository, id: &str, revision: &str) -> Result<(), Error> {
         self.require_online()?;
         let _lock = self.lock()?;
@@ -330,7 +330,7 @@ impl Origin {
         }
         let id = Oid::from_str(id).during(Doing::Read, &self.mirror)?;
         if missing(git, &[id])?.is_empty() {
-            return Ok(());
+            return self.note_alone(id);
         }
         if said.has(&["unadvertised object"]) {
             return Err(self.not_sent(&id.to_string(), &said).into());
@@ -341,14 +341,22 @@ impl Origin {
         }
     }
 
-    /// Joins packs where there are many. git2 looks again where a pack is gone that it knew.
-    fn tidy(&self, git: &git2::Repository) -> Result<(), Error> {
-        let packs = fsx::list(&git.path().join("objects/pack"))?;
-        if packs.iter().filter(|entry| entry.name.to_string_lossy().ends_with(".pack")).count() > MANY_PACKS {
-            // Nothing is lost where it fails: the packs stay, and the next look tries again.
-            self.git().run(&["repack", "-a", "-d", "-q"])?;
+    /// Brings all commits behind these branches.
+    ///
+    /// # Errors
+    ///
+    /// The remote cannot be reached.
+    pub fn deepen(&self, branches: &[&str]) -> Result<(), Error> {
+        self.require_online()?;
+        let _lock = self.lock()?;
+        let filter = Depth::None.filter();
+        let specs: Vec<_> = branches.iter().map(|branch| format!("refs/heads/{branch}")).collect();
+        let mut args = vec!["fetch", "--no-tags", "--no-write-fetch-head", EVERYTHING, &filter, "origin"];
+        args.extend(specs.iter().map(String::as_str));
+        match self.git().run(&args)? {
+            said if said.done => Ok(()),
+            said => Err(self.unreachable(&said).into()),
         }
-        Ok(())
     }
 }
 

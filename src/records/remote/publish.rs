@@ -8,7 +8,7 @@
 //! ```
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use git2::{Oid, Signature};
 
@@ -24,8 +24,11 @@ use crate::records::repository::{Repository, tip};
 /// How often a commit is made anew. Each time somebody else got on.
 const TRIES: u32 = 200;
 
-/// The bounds of the pause before it is made anew.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
+/// The least and the greatest ceiling of the pause before it is made anew.
+const CEILINGS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(10));
+
+/// How often the ceiling doubles.
+const DOUBLINGS: u32 = 3;
 
 /// What a server or git says of a branch that moved, or is being moved, by somebody else.
 const LOST: [&str; 8] = [
@@ -57,9 +60,13 @@ impl Repository {
     ) -> Result<Committed, Error> {
         origin.require_online()?;
         let branch = short(reference);
+        let mut round = Duration::ZERO;
         for tries in 0..TRIES {
             if tries > 0 {
-                std::thread::sleep(pause(tries));
+                std::thread::sleep(pause(tries, round));
+            }
+            let began = Instant::now();
+            if tries > 0 {
                 origin.look_again(&self.git, &branch)?;
             }
             let at = tip(&self.git, reference).during(Doing::Read, self.root())?;
@@ -71,8 +78,8 @@ impl Repository {
             }
             let commit = self.object(change, who, parent, &base, &pending)?;
             let spec = format!("{commit}:{reference}");
-            match push(&origin.git(), origin.url().as_str(), &spec, &branch)? {
-                Pushed::Lost => {}
+            match push(&origin.git(), origin.url().as_str(), &spec, &branch, origin.cuts()?)? {
+                Pushed::Lost => round = began.elapsed(),
                 Pushed::Done => {
                     origin.forget();
                     return Ok(Committed { commit: commit.to_string(), branch, is_new: true, work_trees: Vec::new() });
@@ -92,7 +99,7 @@ impl Repository {
         let spec = format!("{}:refs/heads/{}", committed.commit, committed.branch);
         let git = Git { top: self.root(), dir: self.git.path(), environment: &self.environment };
         let (branch, commit) = (committed.branch.clone(), committed.commit.clone());
-        match push(&git, &remote, &spec, &branch) {
+        match push(&git, &remote, &spec, &branch, None) {
             Ok(Pushed::Done) => Ok(remote),
             Ok(Pushed::Lost) => {
                 Err(RemoteError::Behind { remote, branch, commit, path: self.root().to_owned() }.into())
@@ -115,10 +122,19 @@ impl Repository {
     }
 }
 
-/// Pushes; `to` is a URL or the name of a remote.
-fn push(git: &Git<'_>, to: &str, spec: &str, branch: &str) -> Result<Pushed, RemoteError> {
+/// Pushes; `to` is a URL or the name of a remote, `cuts` what [`Origin::cuts`] gave.
+fn push(
+    git: &Git<'_>,
+    to: &str,
+    spec: &str,
+    branch: &str,
+    cuts: Option<(&str, String)>,
+) -> Result<Pushed, RemoteError> {
     let args = ["-c", "push.followTags=false", "push", "--porcelain", "--recurse-submodules=no", to, spec];
-    let said = git.run(&args)?;
+    let said = match cuts {
+        Some(cuts) => git.run_with(&args, [cuts])?,
+        None => git.run(&args)?,
+    };
     let refused = said.text.lines().find(|line| line.starts_with("!\t"));
     match refused {
         None if said.done => Ok(Pushed::Done),
@@ -139,10 +155,13 @@ fn why_refused(line: &str, said: &Said) -> String {
     hooks.filter(|line| !line.is_empty()).chain([reason]).collect::<Vec<_>>().join("; ")
 }
 
-/// A random pause whose ceiling doubles with every try. Source: "full jitter", M. Brooker, Exponential Backoff And Jitter,
-/// 2015.
-fn pause(tries: u32) -> Duration {
-    let ceiling = PAUSES.0.saturating_mul(1 << tries.min(10)).min(PAUSES.1);
+/// A random pause before what others were faster at is tried for the `tries`th time again. `round` is how long it took to lose:
+/// so long the branch has to hold still for a try to succeed, whatever the server and the way to it are. The ceiling doubles
+/// with every loss, until about as many are at it at once as there is room for. Source: "full jitter", M. Brooker, Exponential
+/// Backoff And Jitter, 2015.
+pub fn pause(tries: u32, round: Duration) -> Duration {
+    let doubled = round.saturating_mul(1 << tries.saturating_sub(1).min(DOUBLINGS));
+    let ceiling = doubled.clamp(CEILINGS.0, CEILINGS.1);
     let random = RandomState::new().build_hasher().finish();
     ceiling.mul_f64((random >> 32) as f64 / f64::from(u32::MAX))
 }

@@ -77,12 +77,39 @@ fn what_others_put_on_the_branch_is_seen() {
 }
 
 #[test]
+fn a_merge_of_the_base_is_nobodys_work() {
+    let sandbox = Sandbox::new();
+    let repository = sandbox.open().at(&sandbox.git(&["rev-parse", "HEAD"])).expect("it is here");
+    let made = repository.propose(&publishing("model", "1.0.0", "x"), &author(), BRANCH).expect("made").expect("new");
+    sandbox.publish("0.9.0").expect("a commit");
+    sandbox.git(&["checkout", "-q", "-b", "bot", &made]);
+    sandbox.git(&["merge", "-q", "--no-ff", "-m", "Merge branch 'main' into bot", "main"]);
+    let merged = sandbox.git(&["rev-parse", "HEAD"]);
+    let base = sandbox.open().at(&sandbox.git(&["rev-parse", "main"])).expect("it is here");
+    assert_eq!(base.foreign(&merged, BRANCH).expect("read"), None);
+    // A merge of something else brings somebody's work along.
+    sandbox.git(&["checkout", "-q", "-b", "fix", "main~1"]);
+    sandbox.git(&["commit", "-q", "--allow-empty", "-m", "a fix"]);
+    let fix = sandbox.git(&["rev-parse", "HEAD"]);
+    sandbox.git(&["checkout", "-q", "bot"]);
+    sandbox.git(&["merge", "-q", "--no-ff", "-m", "Merge branch 'fix' into bot", "fix"]);
+    let merged = sandbox.git(&["rev-parse", "HEAD"]);
+    assert_eq!(base.foreign(&merged, BRANCH).expect("read"), Some(fix.clone()));
+    // Ours that somebody has put on other work: that work is seen.
+    sandbox.git(&["checkout", "-q", "-b", "moved", "fix"]);
+    sandbox.git(&["cherry-pick", "--keep-redundant-commits", &made]);
+    let moved = sandbox.git(&["rev-parse", "HEAD"]);
+    assert_eq!(base.foreign(&moved, BRANCH).expect("read"), Some(fix));
+}
+
+#[test]
 fn a_commit_that_is_not_here_is_told() {
     let sandbox = Sandbox::new();
     let nowhere = "0123456789012345678901234567890123456789";
-    assert!(!sandbox.open().has_commit(nowhere) && !sandbox.open().has_commit("main"));
+    let has = |commit| sandbox.open().has_commit(commit).expect("asked");
+    assert!(!has(nowhere) && !has("main") && has(&sandbox.git(&["rev-parse", "HEAD"])));
     assert!(matches!(sandbox.open().at(nowhere), Err(Error::NoRevision { .. })));
-    assert!(sandbox.open().foreign(nowhere, BRANCH).is_err());
+    assert_eq!(sandbox.open().foreign(nowhere, BRANCH).expect("read"), Some(nowhere.to_owned()));
 }
 
 #[test]

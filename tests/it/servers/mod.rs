@@ -13,12 +13,15 @@ pub mod sshd;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How long a server may take to come up on a machine that is busy with other tests.
 const START: Duration = Duration::from_secs(120);
@@ -68,7 +71,7 @@ impl Process {
     pub fn start(command: &mut Command, log: &Path, ports: &[u16]) -> Self {
         let out = File::create(log).expect("a log");
         let err = out.try_clone().expect("a log");
-        let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn();
+        let child = command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0).spawn();
         let child = child.unwrap_or_else(|e| panic!("{command:?}: {e}"));
         let process = Self { child: Mutex::new(child), log: log.to_owned() };
         for port in ports {
@@ -89,10 +92,14 @@ impl Process {
         }
     }
 
-    /// Kills it as a power cut would.
+    /// Kills it, with the processes that it has started, as a power cut would.
     pub fn kill(&self) {
         let mut child = self.child.lock().expect("no panic");
-        let _ = child.kill();
+        // One that was killed before is reaped, and its number may be another's.
+        if matches!(child.try_wait(), Ok(None)) {
+            let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process");
+            let _ = kill_process_group(group, Signal::KILL);
+        }
         let _ = child.wait();
     }
 }
