@@ -140,7 +140,7 @@ fn env_set() {
 /// To a repository by URL, whose mirror is made on the way.
 #[test]
 fn env_set_at_a_remote() {
-    let env = Env::in_memory();
+    let env = Env::new();
     env.model_in_place();
     bare(&env, "shared.git");
     env.configure("records:", &format!("records: {{repository: \"file://{}\"}}", env.path("shared.git").display()));

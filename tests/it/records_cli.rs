@@ -110,7 +110,7 @@ fn listed(env: &Env, args: &[&str]) -> Vec<String> {
 
 #[test]
 fn a_list_is_filtered_and_sorted() {
-    let env = Env::quick();
+    let env = Env::with_model();
     three_versions(&env);
     env.write("project/configs/app.conf", vec![b'#'; 9_000]);
     env.ok(&["pack", "--type", "config", "--version", "1.1.0"]);
@@ -146,7 +146,7 @@ fn a_list_is_filtered_and_sorted() {
 
 #[test]
 fn a_list_says_what_this_root_has_and_how_old_each_is() {
-    let env = Env::quick();
+    let env = Env::with_model();
     three_versions(&env);
     commit(&env, "1.0.0", "record.json", |record| record["published_at"] = json!("2024-01-20T10:30:00Z"));
     let states = |more: &[&str]| {

@@ -514,7 +514,7 @@ fn killed_while_it_fetches_or_pushes_the_next_command_goes_on() {
 
 #[test]
 fn an_import_goes_to_a_branch_and_is_pushed() {
-    let env = Env::quick();
+    let env = Env::with_model();
     env.publish("1.0.0");
     bare(&env, "shared.git");
     env.git_init("rebuilt");
