@@ -1,0 +1,34 @@
+//! Sentences for what `record check` finds. The rule of a finding is the key of its words.
+
+use super::{Explain as _, missing, reason};
+use crate::cli::words::say_with;
+use crate::ops::check::{Fact, Finding};
+
+/// The words of a finding.
+pub struct ToldFinding {
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+/// The words of a finding.
+pub fn told(finding: &Finding) -> ToldFinding {
+    let key = format!("review.{}", finding.rule);
+    let mut args: Vec<_> = finding.facts.iter().map(|(name, fact)| (*name, words(fact))).collect();
+    args.push(("file", finding.file.clone()));
+    ToldFinding {
+        message: say_with(&key, &args).unwrap_or_else(|| finding.rule.to_owned()),
+        hint: say_with(&format!("{key}.hint"), &args).unwrap_or_default(),
+    }
+}
+
+fn words(fact: &Fact) -> String {
+    match fact {
+        Fact::Text(text) => text.clone(),
+        Fact::Why(why) => reason(why),
+        Fact::Lacks(lacks) => lacks.iter().map(missing).collect::<Vec<_>>().join("; "),
+        Fact::Refused(refused) => refused.explain().text(),
+        Fact::Error(error) => error.explain().text(),
+    }
+}
