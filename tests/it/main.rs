@@ -67,6 +67,8 @@ mod relay;
 mod remote;
 mod remote_servers;
 mod requests;
+mod review;
+mod review_ci;
 mod rewritten;
 mod scene;
 mod secrets;
