@@ -28,6 +28,7 @@ mod foreign;
 mod forge_server;
 mod full_disk;
 mod health;
+mod heartbeat;
 mod http_target;
 mod in_process;
 mod json;

@@ -241,12 +241,24 @@ fn a_request_is_told_in_the_form_that_is_asked_for() {
     let env = scene();
     let case = Case::read(&fixtures().join("bad/misplaced-version.patch"));
     case.make(&env);
-    assert_snapshot!(case.check(&env, &[]).stdout, @"");
-    assert_snapshot!(case.check(&env, &["--format", "github"]).stdout, @"");
-    assert_snapshot!(case.check(&env, &["--format", "markdown"]).stdout, @"");
+    assert_snapshot!(case.check(&env, &[]).stdout, @r"
+    records/packages/model/1.0.2/manifest.json:4: error: the file speaks of model@1.0.3, and belongs to model@1.0.2 [misplaced]
+      hint: publish the version instead of copying its files
+    must not be merged (files: 2, errors: 1, warnings: 0)
+    ");
+    assert_snapshot!(case.check(&env, &["--format", "github"]).stdout, @"::error file=records/packages/model/1.0.2/manifest.json,line=4,title=misplaced::the file speaks of model@1.0.3, and belongs to model@1.0.2%0Apublish the version instead of copying its files");
+    assert_snapshot!(case.check(&env, &["--format", "markdown"]).stdout, @r"
+    ### Records
+
+    must not be merged (files: 2, errors: 1, warnings: 0)
+
+    | | where | rule | what |
+    |---|---|---|---|
+    | error | `records/packages/model/1.0.2/manifest.json:4` | `misplaced` | `the file speaks of model@1.0.3, and belongs to model@1.0.2` |
+    ");
     let good = Case::read(&fixtures().join("good/publish.patch"));
     good.make(&env);
-    assert_snapshot!(good.check(&env, &[]).stdout, @"");
+    assert_snapshot!(good.check(&env, &[]).stdout, @"may be merged (files: 2, warnings: 0)");
     assert_eq!(good.check(&env, &["--format", "github"]).stdout, "");
 }
 

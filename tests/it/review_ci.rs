@@ -58,7 +58,10 @@ fn runner(change: impl Fn(&Env)) -> Env {
     std::os::unix::fs::symlink(PROGRAM, env.write("bin/.keep", "").with_file_name("deploy-tool")).expect("linked");
     fs::remove_file(env.path("project/.deploy-tool.yaml")).expect("removed");
     for dir in [".github", ".gitlab"] {
-        env.write(&format!("records/{dir}/deploy-tool.yaml"), "deploy: {trust: {allowed_signers: signers, require: true}}\n");
+        env.write(
+            &format!("records/{dir}/deploy-tool.yaml"),
+            "deploy: {trust: {allowed_signers: signers, require: true}}\n",
+        );
         env.write(&format!("records/{dir}/signers"), env.read("project/signers"));
     }
     env.git("records", &["add", "-A"]);

@@ -1,7 +1,7 @@
 //! Sentences for what `record check` finds. The rule of a finding is the key of its words.
 
 use super::{Explain as _, missing, reason};
-use crate::cli::words::say_with;
+use crate::cli::words::{say, say_with};
 use crate::ops::check::{Fact, Finding};
 
 /// The words of a finding.
@@ -15,7 +15,7 @@ pub struct ToldFinding {
 /// The words of a finding.
 pub fn told(finding: &Finding) -> ToldFinding {
     let key = format!("review.{}", finding.rule);
-    let mut args: Vec<_> = finding.facts.iter().map(|(name, fact)| (*name, words(fact))).collect();
+    let mut args: Vec<_> = finding.facts.iter().map(|(name, fact)| (*name, words(name, fact))).collect();
     args.push(("file", finding.file.clone()));
     ToldFinding {
         message: say_with(&key, &args).unwrap_or_else(|| finding.rule.to_owned()),
@@ -23,8 +23,11 @@ pub fn told(finding: &Finding) -> ToldFinding {
     }
 }
 
-fn words(fact: &Fact) -> String {
+fn words(name: &str, fact: &Fact) -> String {
     match fact {
+        Fact::Text(people) if name == "people" && people.is_empty() => say("trust.no-signature", &[]),
+        Fact::Text(line) if name == "expected" && line.is_empty() => say("record-check.line-end", &[]),
+        Fact::Text(people) if name == "people" => say("trust.signed-by", &[("people", people.clone())]),
         Fact::Text(text) => text.clone(),
         Fact::Why(why) => reason(why),
         Fact::Lacks(lacks) => lacks.iter().map(missing).collect::<Vec<_>>().join("; "),

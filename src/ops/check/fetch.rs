@@ -76,6 +76,7 @@ fn location(
             Err(error) => {
                 let why = Fact::Error(Box::new(error));
                 found.push(about(Finding::error("location-unreadable", file, line)).fact("reason", why));
+                return Ok(());
             }
         }
     }
