@@ -301,3 +301,17 @@ fn nothing_is_read_but_what_differs() {
     assert_eq!(env.run(&["record", "check", "base..HEAD"]).status, Some(0));
     assert_eq!(env.run(&["record", "check", "HEAD"]).status, Some(1));
 }
+
+#[test]
+fn names_in_a_request_say_nothing_of_themselves() {
+    let env = scene();
+    Case::read(&fixtures().join("good/publish.patch")).make(&env);
+    env.write("records/records/packages/x\n::notice ::fine\u{1b}[2J|` @mei", "x");
+    env.git("records", &["add", "-A"]);
+    env.git("records", &["commit", "-qm", "odd"]);
+    for (format, lines) in [("text", 3), ("github", 1), ("markdown", 7)] {
+        let ran = env.run(&["record", "check", "base..HEAD", "--format", format]);
+        assert_eq!((ran.status, ran.stdout.lines().count()), (Some(4), lines), "{ran:?}");
+        assert!(!ran.stdout.contains('\u{1b}') && !ran.stdout.contains("\n::notice"), "{ran:?}");
+    }
+}

@@ -27,7 +27,7 @@ pub(super) fn run(site: &Site, args: &RecordCheck, output: &Output) -> Result<Ex
     let told: Vec<_> = report.findings.iter().map(|finding| (finding, told(finding))).collect();
     let findings = told.iter().map(|(finding, told)| {
         json!({
-            "rule": finding.rule, "severity": finding.severity, "file": finding.file, "line": finding.line,
+            "rule": finding.rule, "severity": finding.severity, "file": told.file, "line": finding.line,
             "message": told.message, "hint": told.hint,
         })
     });
@@ -59,7 +59,7 @@ fn severity(finding: &Finding) -> String {
 
 fn text(report: &Report, told: &[(&Finding, ToldFinding)]) -> String {
     let line = |(finding, told): &(&Finding, ToldFinding)| {
-        let (file, line, rule) = (&finding.file, finding.line, finding.rule);
+        let (file, line, rule) = (&told.file, finding.line, finding.rule);
         let (severity, hint) = (severity(finding), say("hint", &[]));
         format!("{file}:{line}: {severity}: {} [{rule}]\n  {hint}: {}", told.message, told.hint)
     };
@@ -72,7 +72,7 @@ fn annotation(finding: &Finding, told: &ToldFinding) -> String {
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
     let kind = if finding.severity == Severity::Error { "error" } else { "warning" };
     let message = data(&format!("{}\n{}", told.message, told.hint));
-    let (file, title) = (property(&finding.file), property(finding.rule));
+    let (file, title) = (property(&told.file), property(finding.rule));
     format!("::{kind} file={file},line={},title={title}::{message}\n", finding.line)
 }
 
@@ -85,7 +85,7 @@ fn markdown(report: &Report, told: &[(&Finding, ToldFinding)]) -> String {
     let columns = ["record-check.where", "record-check.rule", "record-check.what"].map(|key| say(key, &[]));
     out += &format!("\n| | {} |\n|---|---|---|---|\n", columns.join(" | "));
     for (finding, told) in told.iter().take(MOST) {
-        let place = forge::code(&format!("{}:{}", finding.file, finding.line));
+        let place = forge::code(&format!("{}:{}", told.file, finding.line));
         let (rule, message) = (forge::code(finding.rule), forge::code(&told.message));
         out += &format!("| {} | {place} | {rule} | {message} |\n", severity(finding));
     }
@@ -101,8 +101,12 @@ mod tests {
 
     #[test]
     fn nothing_in_a_finding_ends_its_annotation() {
-        let finding = Finding::error("secret", "a,b:c%\n::error ::x", 3);
-        let told = ToldFinding { message: "100%\r\n::warning ::y".to_owned(), hint: "z".to_owned() };
+        let finding = Finding::error("secret", "f", 3);
+        let told = ToldFinding {
+            file: "a,b:c%\n::error ::x".to_owned(),
+            message: "100%\r\n::warning ::y".to_owned(),
+            hint: "z".to_owned(),
+        };
         assert_eq!(
             annotation(&finding, &told),
             "::error file=a%2Cb%3Ac%25%0A%3A%3Aerror %3A%3Ax,line=3,title=secret::100%25%0D%0A::warning ::y%0Az\n"

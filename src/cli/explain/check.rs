@@ -6,6 +6,8 @@ use crate::ops::check::{Fact, Finding};
 
 /// The words of a finding.
 pub struct ToldFinding {
+    /// The file.
+    pub file: String,
     /// What is wrong.
     pub message: String,
     /// What to do about it.
@@ -18,9 +20,16 @@ pub fn told(finding: &Finding) -> ToldFinding {
     let mut args: Vec<_> = finding.facts.iter().map(|(name, fact)| (*name, words(name, fact))).collect();
     args.push(("file", finding.file.clone()));
     ToldFinding {
-        message: say_with(&key, &args).unwrap_or_else(|| finding.rule.to_owned()),
-        hint: say_with(&format!("{key}.hint"), &args).unwrap_or_default(),
+        file: visible(&finding.file),
+        message: visible(&say_with(&key, &args).unwrap_or_else(|| finding.rule.to_owned())),
+        hint: visible(&say_with(&format!("{key}.hint"), &args).unwrap_or_default()),
     }
+}
+
+/// Without line ends and what else would move a terminal: names in a request can be anything.
+fn visible(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
 }
 
 fn words(name: &str, fact: &Fact) -> String {

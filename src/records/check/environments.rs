@@ -1,12 +1,12 @@
 //! Environments: pins lead to records, serial numbers rise; and the heartbeat, whose serial number does too.
 
 use super::changes::Changed;
-use super::finding::Finding;
+use super::finding::{Finding, Severity};
 use super::lines::line_of;
 use super::{At, Request};
-use crate::model::{Dependency, Environment, EnvironmentName, Heartbeat, Pin};
+use crate::model::{Dependency, Environment, EnvironmentName, Heartbeat};
 use crate::records::error::Error;
-use crate::records::{ENVIRONMENTS, HEARTBEAT};
+use crate::records::{ENVIRONMENTS, HEARTBEAT, PACKAGES};
 
 /// The path of an environment inside the records directory.
 pub(super) fn path(name: &EnvironmentName) -> String {
@@ -36,7 +36,9 @@ pub(super) fn check(
         let line = line_of(&bytes, &["components", component.as_str(), "version"]);
         let finding = |finding: Finding| finding.with("component", component).with("version", &pin.version);
         let Some(published) = request.published(component, &pin.version)? else {
-            if !is_told_of(request, component.as_str(), pin) {
+            // What the request brings of it and is not sound is told of there.
+            let above = format!("{PACKAGES}/{component}/{}/", pin.version);
+            if !found.iter().any(|known| known.severity == Severity::Error && known.file.starts_with(&above)) {
                 found.push(finding(Finding::error("pin-missing", path, line)));
             }
             continue;
@@ -54,14 +56,6 @@ pub(super) fn check(
         }
     }
     Ok(())
-}
-
-/// Whether the version that a pin names is brought by the same request, and not sound.
-fn is_told_of(request: &Request<'_>, component: &str, pin: &Pin) -> bool {
-    let pinned = |(kind, version): &(&crate::model::ComponentType, &crate::model::Version)| {
-        kind.as_str() == component && **version == pin.version
-    };
-    request.versions().iter().any(pinned)
 }
 
 /// A requirement that the environment cannot meet; one that is about a component it does not name, a root may meet.

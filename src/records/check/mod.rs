@@ -231,8 +231,7 @@ fn sound(side: &Snapshot<'_>, component: &ComponentType, version: &Version) -> R
 fn is_about_content(error: &Error) -> bool {
     matches!(
         error,
-        Error::TooManySignatures { .. }
-            | Error::WrongKind { .. }
+        Error::WrongKind { .. }
             | Error::TooBig { .. }
             | Error::Schema { .. }
             | Error::RecordMissing { .. }

@@ -32,7 +32,7 @@ const PATTERNS: [(&str, &str); 16] = [
     ),
     (
         "value of a secret's name",
-        r#"(?i)"[^"]*(?:passw(?:or)?d|secret|token|api[_-]?key|access[_-]?key|credential)[^"]*"\s*:\s*"[^"]{6,}""#,
+        r#"(?i)"[^"]*(?:passw(?:or)?d|secret|token|api[_-]?key|access[_-]?key|secret[_-]?key|credentials?)"\s*:\s*"[A-Za-z0-9+/=_.!$-]{6,}""#,
     ),
 ];
 
@@ -176,6 +176,8 @@ mod tests {
             r#""mlflow_run_id": "0cc175b9c0f1b6a831c399e269772661""#,
             r#""object_key": "sentiment/model/1.0.0/c93f1ff3f2d27557/model-1.0.0.tar.gz""#,
             r#""path": "/data/packages/MetaLlama38BInstructGGUFQ4KM/2024.01.20/""#,
+            r#""tokenizer_version": "0.13.3-rust""#,
+            r#""bos_token": "<|begin_of_text|>""#,
             r#""published_at": "2026-11-23T19:30:21Z""#,
             r#""url": "https://host/models/meta-llama/Llama-3.1-8B-Instruct-Q4_K_M.gguf""#,
             r#""note": "00000000000000000000000000000000""#,
