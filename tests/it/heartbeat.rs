@@ -46,7 +46,7 @@ fn a_branch_that_nobody_vouches_for_is_not_deployed_from() {
     env.refused(4, &["deploy", "--env", "prod", "--dry-run"]);
     // What somebody names is their own decision.
     env.ok(&["deploy", "model@1.0.0", "--at", first.trim()]);
-    env.ok(&["deploy", "model@1.0.1", "--record", "../records/records/packages/model/1.0.1/record.json"]);
+    env.ok(&["deploy", "--record", "../records/records/packages/model/1.0.1/record.json"]);
     env.ok(&["rollback"]);
     assert_snapshot!(env.shown(&env.ok(&["record", "heartbeat", "--sign", "../keys/bot", "--dry-run"]))
         .split(" at ").next().expect("a part"), @"would renew the heartbeat: 1");
@@ -57,6 +57,9 @@ fn a_branch_that_nobody_vouches_for_is_not_deployed_from() {
     env.ok(&["deploy", "--env", "prod", "--resume"]);
     env.ok(&["deploy", "model@1.0.1"]);
     env.ok(&["record", "check", &format!("{}..HEAD", first.trim())]);
+    let report = env.json(&["record", "verify", "--all"]);
+    let of = |file: &&serde_json::Value| file["file"] == "heartbeat.json" && file["need"] == 1 && file["people"] == 1;
+    assert!(report["files"].as_array().expect("a list").iter().any(|file| of(&file)), "{report}");
     // Whoever vouches for the branch may publish nothing.
     let ran = env.run(&["record", "check", "HEAD", "--config", &stricter(&env)]);
     assert!(ran.status == Some(4) && ran.stdout.contains("[too-few-signatures]"), "{ran:?}");

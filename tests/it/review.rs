@@ -315,3 +315,17 @@ fn names_in_a_request_say_nothing_of_themselves() {
         assert!(!ran.stdout.contains('\u{1b}') && !ran.stdout.contains("\n::notice"), "{ran:?}");
     }
 }
+
+#[test]
+fn a_repository_by_url_is_checked_without_a_checkout() {
+    let env = scene();
+    let url = format!("file://{}", env.path("records.git").display());
+    env.git("", &["init", "-q", "--bare", "records.git"]);
+    env.git("records.git", &["config", "uploadpack.allowFilter", "true"]);
+    for (case, status) in [("good/publish.patch", 0), ("bad/pin-missing.patch", 4)] {
+        Case::read(&fixtures().join(case)).make(&env);
+        env.git("records", &["push", "-qf", "--mirror", &env.path("records.git").display().to_string()]);
+        let ran = env.run(&["record", "check", "main..request", "--records", &url]);
+        assert_eq!(ran.status, Some(status), "{case}: {ran:?}");
+    }
+}

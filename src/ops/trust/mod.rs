@@ -161,6 +161,8 @@ pub(super) struct Trust {
     require: usize,
     environments: usize,
     policy: Option<(Keyring, usize)>,
+    /// Whether a branch needs a heartbeat.
+    heartbeat: bool,
     at: Timestamp,
 }
 
@@ -174,6 +176,7 @@ impl Trust {
             require: trust.require,
             environments: trust.environments,
             policy: policy.transpose()?,
+            heartbeat: trust.max_age.is_some(),
             at: site.caller.time(),
         }))
     }
