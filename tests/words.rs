@@ -44,6 +44,33 @@ fn asked_for(dir: &Path, out: &mut BTreeSet<String>) {
     }
 }
 
+/// The rules of `record check`, which are the keys of their words.
+fn rules() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for dir in ["src/records/check", "src/ops/check", "src/ops/trust"] {
+        for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(dir)).expect("listed") {
+            let source = fs::read_to_string(entry.expect("an entry").path()).expect("read");
+            let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+            for start in ["Finding::error(\"", "Finding::warning(\""] {
+                let calls = source.split(start).skip(1);
+                found.extend(calls.filter_map(|rest| rest.split('"').next()).map(|rule| format!("review.{rule}")));
+            }
+        }
+    }
+    // Those of which only what the request changes decides how bad they are.
+    found.extend(["too-few-signatures", "not-allowed", "nobody-known"].map(|rule| format!("review.{rule}")));
+    found
+}
+
+#[test]
+fn every_rule_of_a_review_has_words_and_says_what_to_do() {
+    let (known, all) = (keys(), rules());
+    assert!(all.len() > 40, "only {} rules were seen", all.len());
+    for rule in &all {
+        assert!(known.contains(rule.as_str()) && known.contains(format!("{rule}.hint").as_str()), "{rule}");
+    }
+}
+
 /// The findings of `doctor`, each with whether it is of what is as it should be. Their ids are the keys of their words.
 fn findings() -> BTreeSet<(String, bool)> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops/doctor");
@@ -84,6 +111,7 @@ fn no_sentence_is_missing_and_none_is_left_over() {
     let mut asked = BTreeSet::new();
     asked_for(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli"), &mut asked);
     asked.extend(findings().into_iter().map(|(key, _)| key));
+    asked.extend(rules());
     asked.extend(["error", "warning", "hint"].map(str::to_owned));
     let known = keys();
     let prefixes: BTreeSet<&str> = known.iter().filter_map(|key| key.split('.').next()).collect();

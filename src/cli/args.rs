@@ -10,7 +10,8 @@ mod record;
 
 pub(super) use env::EnvCommands;
 pub(super) use record::{
-    DiffFormat, RecordCommands, RecordImport, RecordList, RecordSign, RecordUrl, RecordVerify, RecordYank, Since,
+    CheckFormat, DiffFormat, RecordCheck, RecordCommands, RecordHeartbeat, RecordImport, RecordList, RecordSign,
+    RecordUrl, RecordVerify, RecordYank, Since,
 };
 
 use super::words::say_opt;

@@ -211,6 +211,8 @@ pub struct Trust {
     pub environments: usize,
     /// Who may sign the policy; `None` where the records need none.
     pub policy: Option<PolicyTrust>,
+    /// How old the newest heartbeat of a branch may be; `None` where none is asked for.
+    pub max_age: Option<Span>,
 }
 
 /// Files of public keys.

@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use super::error::{Error, Problem};
+use super::places::span;
 use super::reader::{Item, keys, path};
 use super::settings::{PolicyTrust, Trust, TrustedKeys};
+use crate::model::Span;
 
 /// More people never sign one file.
 const MAX_PEOPLE: i64 = 64;
@@ -12,13 +14,14 @@ const MAX_PEOPLE: i64 = 64;
 /// The section; without a value for `require` one signature is needed.
 pub(super) fn trust(item: Item<'_>, base: &Path) -> Result<Trust, Error> {
     let without = item.error(Problem::Missing { name: "allowed_signers" });
-    let known = ["allowed_signers", "revoked", "require", "environments", "policy"];
-    let [signers, revoked, require, environments, policy_item] = keys(Some(item), known)?;
+    let known = ["allowed_signers", "revoked", "require", "environments", "policy", "max_age"];
+    let [signers, revoked, require, environments, policy_item, max_age] = keys(Some(item), known)?;
     Ok(Trust {
         keys: TrustedKeys { allowed_signers: path(signers, base)?.ok_or(without)?, revoked: path(revoked, base)? },
         require: people(require, 1)?,
         environments: people(environments, 0)?,
         policy: policy_item.map(|item| policy(item, base)).transpose()?,
+        max_age: max_age.map(|item| span(&item)).transpose()?.map(Span),
     })
 }
 
@@ -66,6 +69,11 @@ mod tests {
         assert_eq!((all.keys.revoked, all.require, all.environments), (Some("/r".into()), 2, 1));
         assert_eq!(all.policy.map(|policy| policy.require), Some(1));
         assert_eq!(trust("allowed_signers: /s, require: false").require, 0);
+        assert_eq!(plain.max_age, None);
+        assert_eq!(
+            trust("allowed_signers: /s, max_age: 7d").max_age.map(|span| span.to_string()),
+            Some("1w".to_owned())
+        );
         assert_eq!(read("deploy: {}").expect("good").deploy.trust, None);
     }
 
@@ -76,6 +84,7 @@ mod tests {
             ("deploy: {trust: {allowed_signers: /s, policy: {require: 2}}}", "deploy.trust.policy"),
             ("deploy: {trust: {allowed_signers: /s, require: 65}}", "deploy.trust.require"),
             ("deploy: {trust: {allowed_signers: /s, requires: 1}}", "deploy.trust.requires"),
+            ("deploy: {trust: {allowed_signers: /s, max_age: 0s}}", "deploy.trust.max_age"),
             (
                 "deploy: {trust: {allowed_signers: /s, policy: {allowed_signers: /o, require: 0}}}",
                 "deploy.trust.policy.require",

@@ -98,7 +98,7 @@ fn words(seen: Option<&Seen>, difference: &Difference) -> String {
 }
 
 /// A name as code, which means nothing but itself, in a table too.
-pub(super) fn code(name: &str) -> String {
+pub fn code(name: &str) -> String {
     let mut shown: String = name.chars().take(LONGEST).flat_map(visible).collect();
     if name.chars().nth(LONGEST).is_some() {
         shown.push('…');

@@ -24,7 +24,7 @@ use std::fmt;
 
 pub use error::{Doing, Error, Result};
 pub use hosting::{Hosting, hosting};
-pub use markdown::{Difference, Files, Seen, differences};
+pub use markdown::{Difference, Files, Seen, code, differences};
 pub use settle::{Settled, State, settle};
 pub use text::{Change, Dependent, Description, Subject, Version, text};
 pub use token::Token;

@@ -7,6 +7,7 @@
 mod canonical;
 mod digest;
 mod environment;
+mod heartbeat;
 mod index;
 mod manifest;
 mod name;
@@ -25,6 +26,7 @@ mod version;
 pub use canonical::to_canonical_json;
 pub use digest::{Blake3, DigestError, Sha256, Sha256Hasher};
 pub use environment::{Environment, Pin};
+pub use heartbeat::Heartbeat;
 pub use index::{
     INDEX_FORMAT, Index, IndexEntry, IndexError, IndexParts, MAX_ENDS_BYTES, MAX_ENTRIES, MAX_HEADER_BYTES,
     MAX_HOLE_BYTES, MAX_INDEX_BYTES, MAX_PIECE_BYTES, Piece,

@@ -6,12 +6,14 @@ use std::io::Read as _;
 use serde::Serialize;
 
 use super::commit::commit;
-use super::{Error, Site, choose};
+use super::{Error, Site, choose, trust};
 use crate::model::{
-    ComponentType, Location, Manifest, Place, Record, RecordComponent, RecordManifest, RecordPackage, Sha256, Version,
+    Act, ComponentType, Location, Manifest, Place, Record, RecordComponent, RecordManifest, RecordPackage, Sha256,
+    Version,
 };
-use crate::records::{Change, Published, Repository, publish_change};
+use crate::records::{Change, Published, Repository, SignatureFile, SignedFile, publish_change};
 use crate::target::{Listed, Target, Wanted};
+use crate::trust::Namespace;
 
 /// The name of a manifest at a target.
 const MANIFEST: &str = "manifest.json";
@@ -112,6 +114,8 @@ impl Candidate {
 /// those of one component. A record that is there is never changed. A new one is dated like its manifest, so that
 /// whoever imports makes the same.
 ///
+/// With a key (`records.sign`) each manifest is signed.
+///
 /// Only lengths are compared here: the bytes are checked when they are used, against the digests that the record pins.
 ///
 /// # Errors
@@ -138,7 +142,12 @@ pub fn import(site: &Site, from: &str, only: Option<&ComponentType>, dry_run: bo
         let (candidate, state) = judge(&candidates, recorded.as_ref());
         if let (State::Imported, Ok(place)) = (&state, &candidate.package) {
             let location = Location { name: from.to_owned(), place: place.clone() };
-            changes.push(publish_change(&candidate.bytes, &record(candidate, location), None, None)?);
+            let change = publish_change(&candidate.bytes, &record(candidate, location), None, None)?;
+            let signed = if dry_run { None } else { sign(site, repository.as_ref(), candidate)? };
+            changes.push(match signed {
+                Some(made) => change.signature(SignedFile::Manifest(&component, &version), &[], &made),
+                None => change,
+            });
         }
         report.versions.push(Found { component, version, manifest: target.shown(&candidate.key), state });
     }
@@ -150,6 +159,16 @@ pub fn import(site: &Site, from: &str, only: Option<&ComponentType>, dry_run: bo
     report.commit = Some(committed.commit);
     report.branch = Some(committed.branch);
     Ok(report)
+}
+
+/// The signature of the configured key over a manifest, where there is one; then the policy is asked as it is by `publish`.
+fn sign(site: &Site, repository: Option<&Repository>, candidate: &Candidate) -> Result<Option<SignatureFile>, Error> {
+    let Some(repository) = repository else { return Ok(None) };
+    let content = (&Namespace::manifest(), candidate.bytes.as_slice());
+    let Some(made) = trust::signature(site, content.0, content.1, &[])? else { return Ok(None) };
+    let act = Act::Publish(&candidate.manifest.component.kind);
+    trust::admit(site, &repository.snapshot(None)?, act, content, std::slice::from_ref(&made.file))?;
+    Ok(Some(made.file))
 }
 
 fn recorded(

@@ -6,6 +6,7 @@
 mod access;
 pub mod adopt;
 pub mod change;
+pub mod check;
 mod choose;
 mod commit;
 mod dependencies;

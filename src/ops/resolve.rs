@@ -66,6 +66,9 @@ pub(super) fn resolve(site: &Site, what: &What) -> Result<Resolved, Error> {
             let found = references.iter().map(|reference| snapshot.resolve(reference));
             let found: Vec<_> = found.collect::<Result<_, _>>()?;
             trust::require(site, Some(&snapshot), &found, None)?;
+            if at.is_none() {
+                trust::require_fresh(site, &snapshot)?;
+            }
             from_git(site, &repository, &snapshot, found, None, at.is_none())?
         }
         What::Environment(follow) => {
@@ -80,6 +83,9 @@ pub(super) fn resolve(site: &Site, what: &What) -> Result<Resolved, Error> {
             };
             let (wanted, environment) = pinned(&snapshot, &follow.name, &file)?;
             trust::require(site, Some(&snapshot), &wanted, Some((&follow.name, &file)))?;
+            if follow.at.is_none() {
+                trust::require_fresh(site, &snapshot)?;
+            }
             from_git(site, &repository, &snapshot, wanted, Some(environment), follow.at.is_none())?
         }
         What::Records(paths) => {

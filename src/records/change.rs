@@ -129,7 +129,7 @@ fn is_trailer(line: &str) -> bool {
 }
 
 /// Whether `after` holds everything that `before` holds, and adds nothing but locations and unknown fields.
-fn only_adds(before: &Record, after: &Record) -> bool {
+pub(super) fn only_adds(before: &Record, after: &Record) -> bool {
     let mut stripped = after.clone();
     stripped.locations.clone_from(&before.locations);
     stripped.extra.retain(|key, _| before.extra.contains_key(key));

@@ -7,6 +7,7 @@
 //!   packages/<type>/<version>/yanked.json         present when withdrawn
 //!   environments/<name>.json                      which version of each component belongs there
 //!   policy.json                                   who may do what
+//!   heartbeat.json                                when somebody last said that this branch is the newest
 //!   <any of these>.sigs/<fingerprint>.sig         signatures of manifest, note, environment and policy, one file a signer
 //! ```
 //!
@@ -17,6 +18,8 @@
 //! | `published` | one published version, and the checks that every reader makes |
 //! | `environments` | environments of one commit, and the change that sets one |
 //! | `policy`, `signatures` | the policy of one commit; signatures beside a file |
+//! | `check/` | what a request to merge brings, and whether it may |
+//! | `heartbeat` | the heartbeat of one commit, and the change that renews it |
 //! | `change` | what is to be committed, and what must stand there before |
 //! | `commit` | from a change to a commit on a branch; compare-and-swap |
 //! | `propose` | from a change to a commit for review, on no branch of this repository |
@@ -32,11 +35,13 @@
 //! the user's `git` program (`remote/`). Must not know: packages' bytes, targets, the root on a host, the terminal.
 
 mod change;
+mod check;
 mod checkout;
 mod commit;
 mod condition;
 mod environments;
 mod error;
+mod heartbeat;
 mod index;
 mod policy;
 mod propose;
@@ -51,10 +56,12 @@ mod source;
 mod unfinished;
 
 pub use change::{Change, publish_change, yank_change};
+pub use check::{Changed, Finding, Place, Request, Severity};
 pub use commit::{Author, Committed};
 pub use condition::Remote;
 pub use environments::{EnvironmentFile, environment_change};
 pub use error::{Doing, Error, FileAt, Match};
+pub use heartbeat::{HeartbeatFile, heartbeat_change};
 pub use policy::PolicyFile;
 pub use published::{Published, read_file};
 pub use remote::{Origin, RemoteError, Seen, pause};
@@ -70,6 +77,7 @@ const MANIFEST: &str = "manifest.json";
 const RECORD: &str = "record.json";
 const YANKED: &str = "yanked.json";
 const POLICY: &str = "policy.json";
+const HEARTBEAT: &str = "heartbeat.json";
 
 #[cfg(test)]
 mod tests;

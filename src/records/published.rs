@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::check::line_of;
 use super::error::{Error, FileAt};
 use super::signatures::{SignatureFile, Signed, read_beside};
 use super::{MANIFEST, YANKED};
@@ -48,6 +49,16 @@ impl Published {
     /// The sha256 of the package.
     pub fn package_sha256(&self) -> Sha256 {
         self.manifest.package.checksum.value
+    }
+
+    /// The line of the record, from 1, on which a location begins that has this number, from 0.
+    pub fn line_of_location(&self, number: usize) -> usize {
+        line_of(&self.record_bytes, &["locations", &number.to_string()])
+    }
+
+    /// The line of the manifest, from 1, on which it speaks of its index.
+    pub fn line_of_index(&self) -> usize {
+        line_of(&self.manifest_bytes, &["index"])
     }
 }
 

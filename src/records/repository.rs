@@ -286,6 +286,11 @@ impl Repository {
         Ok(tree.get_name_bytes(last.as_bytes()).map(|entry| entry.to_owned()))
     }
 
+    /// The path inside the repository of one inside the records directory, for people.
+    pub fn path_of(&self, path: &str) -> String {
+        self.inside(path).display().to_string()
+    }
+
     /// The path inside the repository of one inside the records directory.
     pub(super) fn inside(&self, path: &str) -> PathBuf {
         match &self.directory {

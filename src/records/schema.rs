@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 
-use crate::model::{Environment, Index, Manifest, Policy, Record, Yank, to_canonical_json};
+use crate::model::{Environment, Heartbeat, Index, Manifest, Policy, Record, Yank, to_canonical_json};
 
 /// Name and text of each schema (draft 2020-12), as they are committed in this project's own `records/schema/`.
 pub fn schemas() -> Vec<(&'static str, Vec<u8>)> {
@@ -13,6 +13,7 @@ pub fn schemas() -> Vec<(&'static str, Vec<u8>)> {
         ("yanked.schema.json", schema_of::<Yank>()),
         ("environment.schema.json", schema_of::<Environment>()),
         ("policy.schema.json", schema_of::<Policy>()),
+        ("heartbeat.schema.json", schema_of::<Heartbeat>()),
         ("index-line.schema.json", to_canonical_json(&Index::line_schema())),
     ]
 }

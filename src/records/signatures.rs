@@ -15,17 +15,17 @@ use super::change::Change;
 use super::error::Error;
 use super::remote::Depth;
 use super::snapshot::Snapshot;
-use super::{ENVIRONMENTS, MANIFEST, PACKAGES, POLICY, YANKED};
+use super::{ENVIRONMENTS, HEARTBEAT, MANIFEST, PACKAGES, POLICY, YANKED};
 use crate::fsx;
 use crate::model::{ComponentType, EnvironmentName, Version};
 
-const END: &str = ".sig";
+pub(super) const END: &str = ".sig";
 
 /// More files of signatures are not read: nobody has so many signers, and each costs a look.
 const MOST: usize = 64;
 
 /// The longest file of a signature.
-const MAX_BYTES: u64 = 64 << 10;
+pub(super) const MAX_BYTES: u64 = 64 << 10;
 
 /// A file that holds a signature, or should.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +118,8 @@ pub enum SignedFile<'a> {
     Environment(&'a EnvironmentName),
     /// The policy.
     Policy,
+    /// The heartbeat.
+    Heartbeat,
 }
 
 impl SignedFile<'_> {
@@ -128,6 +130,7 @@ impl SignedFile<'_> {
             Self::Yank(component, version) => format!("{PACKAGES}/{component}/{version}/{YANKED}"),
             Self::Environment(name) => format!("{ENVIRONMENTS}/{name}.json"),
             Self::Policy => POLICY.to_owned(),
+            Self::Heartbeat => HEARTBEAT.to_owned(),
         }
     }
 }

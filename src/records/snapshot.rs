@@ -26,13 +26,20 @@ pub struct Snapshot<'r> {
 
 impl<'r> Snapshot<'r> {
     pub(super) fn new(repository: &'r Repository, commit: Option<git2::Commit<'r>>) -> Result<Self, Error> {
-        let mut snapshot = Self { repository, commit: None, top: None, packages: None, last: RefCell::default() };
-        if let Some(commit) = commit {
-            snapshot.commit = Some(commit.id().to_string());
-            let top = repository.tree(commit.tree_id(), Depth::None)?;
-            snapshot.packages = snapshot.tree_in(&top, &repository.inside(PACKAGES), PACKAGES)?;
-            snapshot.top = Some(top);
+        match commit {
+            Some(commit) => {
+                Self::of_tree(repository, commit.id().to_string(), repository.tree(commit.tree_id(), Depth::None)?)
+            }
+            None => Ok(Self { repository, commit: None, top: None, packages: None, last: RefCell::default() }),
         }
+    }
+
+    /// The records in a tree; `id` is that of the commit, or of the tree itself where it is in none.
+    pub(super) fn of_tree(repository: &'r Repository, id: String, top: Tree<'r>) -> Result<Self, Error> {
+        let commit = Some(id);
+        let mut snapshot = Self { repository, commit, top: None, packages: None, last: RefCell::default() };
+        snapshot.packages = snapshot.tree_in(&top, &repository.inside(PACKAGES), PACKAGES)?;
+        snapshot.top = Some(top);
         Ok(snapshot)
     }
 
@@ -187,6 +194,32 @@ impl<'r> Snapshot<'r> {
         }
         let blob = git.find_blob(entry.id()).map_err(|error| self.repository.unreadable(error))?;
         Ok(Some(blob.content().to_vec()))
+    }
+
+    /// The bytes of a file, by its path inside the records directory; `None` where there is no plain file of a length that is
+    /// read.
+    pub(super) fn bytes(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        let Some(top) = &self.top else { return Ok(None) };
+        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let tree = match self.repository.inside(above) {
+            inside if inside.as_os_str().is_empty() => Some(top.clone()),
+            inside => match self.repository.entry(top, &inside)? {
+                Some(entry) if entry.kind() == Some(ObjectType::Tree) => {
+                    Some(self.repository.tree(entry.id(), Depth::Version)?)
+                }
+                _ => None,
+            },
+        };
+        match tree.map_or(Ok(None), |tree| self.blob(&tree, name, &self.at(path))) {
+            Err(Error::WrongKind { .. } | Error::TooBig { .. }) => Ok(None),
+            other => other,
+        }
+    }
+
+    /// Whether nothing at all is at a path inside the records directory.
+    pub(super) fn is_nothing(&self, path: &str) -> Result<bool, Error> {
+        let Some(top) = &self.top else { return Ok(true) };
+        Ok(self.repository.entry(top, &self.repository.inside(path))?.is_none())
     }
 
     pub(super) fn at(&self, path: &str) -> FileAt {

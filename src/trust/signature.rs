@@ -37,6 +37,11 @@ impl Namespace {
         Self("deploy-tool-policy".to_owned())
     }
 
+    /// `heartbeat.json`: `deploy-tool-heartbeat`.
+    pub fn heartbeat() -> Self {
+        Self("deploy-tool-heartbeat".to_owned())
+    }
+
     /// Its name in the signature, and for `ssh-keygen -n`.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -6,6 +6,7 @@ use globset::{Glob, GlobMatcher};
 use super::{DryRun, Onto, expiry};
 use crate::cli::words::say_opt;
 use crate::model::{ComponentType, EnvironmentName, Reference, Span, Timestamp};
+use crate::ops::check::Range;
 use crate::ops::record::Order;
 
 /// The orders of `record list` by their words.
@@ -32,6 +33,20 @@ fn order(text: &str) -> Result<Order, String> {
     found.ok_or_else(|| ORDERS.map(|(word, _)| word).join(", "))
 }
 
+/// `BASE..HEAD`, where an empty side is HEAD as in git, or what is looked at as a whole.
+fn range(text: &str) -> Result<Range, String> {
+    let side = |text: &str| if text.is_empty() { "HEAD".to_owned() } else { text.to_owned() };
+    let (base, head) = match text.split_once("..") {
+        Some((base, head)) => (Some(side(base)), side(head.trim_start_matches('.'))),
+        None => (None, text.to_owned()),
+    };
+    let bad = |name: &str| name.is_empty() || name.starts_with('-') || name.contains("..");
+    match bad(&head) || base.as_deref().is_some_and(bad) || text == ".." {
+        true => Err(say_opt("record.range").unwrap_or_default()),
+        false => Ok(Range { base, head }),
+    }
+}
+
 /// A reason that says something.
 fn reason(text: &str) -> Result<String, String> {
     match text.trim() {
@@ -50,6 +65,36 @@ pub(in crate::cli) enum RecordCommands {
     Yank(RecordYank),
     Sign(RecordSign),
     Verify(RecordVerify),
+    Check(RecordCheck),
+    Heartbeat(RecordHeartbeat),
+}
+
+/// What findings are printed as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum CheckFormat {
+    Text,
+    Github,
+    Markdown,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RecordCheck {
+    #[arg(value_name = "BASE..HEAD", value_parser = range)]
+    pub range: Option<Range>,
+    #[arg(long)]
+    pub fetch: bool,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub format: CheckFormat,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RecordHeartbeat {
+    #[command(flatten)]
+    pub dry: DryRun,
+    #[arg(long, value_name = "KEY")]
+    pub sign: Option<String>,
+    #[command(flatten)]
+    pub onto: Onto,
 }
 
 #[derive(Debug, Args)]
@@ -139,6 +184,9 @@ pub(in crate::cli) struct RecordImport {
     pub from: String,
     #[arg(long = "type", value_name = "TYPE")]
     pub component: Option<ComponentType>,
+    // With `=`, so that what stands behind it is never taken for a key.
+    #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub sign: Option<String>,
     #[command(flatten)]
     pub onto: Onto,
 }

@@ -1,9 +1,11 @@
 //! One short file per command: arguments to an operation, its report to text.
 
+mod check;
 mod confirm;
 mod deploy;
 mod doctor;
 mod env;
+mod heartbeat;
 mod history;
 mod import;
 mod init;

@@ -1,10 +1,10 @@
-//! `record show|diff|sign|verify`; `list`, `url`, `import` and `yank` have files of their own.
+//! `record show|diff|sign|verify`; `list`, `url`, `import`, `yank`, `check` and `heartbeat` have files of their own.
 
 use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{import, list, onto, trust, url, yank};
+use super::{check, heartbeat, import, list, onto, trust, url, yank};
 use crate::cli::args::{DiffFormat, RecordCommands};
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, table};
@@ -19,7 +19,8 @@ const MARKDOWN_FILES: usize = 200;
 
 pub(super) fn run(site: Site, args: &RecordCommands, output: &Output) -> Result<ExitCode, Failure> {
     let site = &match args {
-        RecordCommands::Import(args) => onto(site, &args.onto),
+        RecordCommands::Import(args) => trust::with_key(onto(site, &args.onto), args.sign.as_deref())?,
+        RecordCommands::Heartbeat(args) => trust::with_key(onto(site, &args.onto), args.sign.as_deref())?,
         RecordCommands::Yank(args) => trust::with_key(onto(site, &args.onto), args.sign.as_deref())?,
         RecordCommands::Sign(args) => onto(site, &args.onto),
         _ => site,
@@ -49,6 +50,8 @@ pub(super) fn run(site: Site, args: &RecordCommands, output: &Output) -> Result<
         RecordCommands::Import(args) => return import::run(site, args, output),
         RecordCommands::Sign(args) => trust::sign(site, args, output)?,
         RecordCommands::Verify(args) => return trust::verify(site, args, output),
+        RecordCommands::Check(args) => return check::run(site, args, output),
+        RecordCommands::Heartbeat(args) => heartbeat::run(site, args, output)?,
     }
     Ok(ExitCode::SUCCESS)
 }

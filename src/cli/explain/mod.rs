@@ -3,6 +3,7 @@
 use super::words::Phrase;
 
 mod archive;
+mod check;
 mod checks;
 mod config;
 mod deploy;
@@ -17,6 +18,7 @@ mod target;
 mod transfer;
 mod trust;
 
+pub use check::{ToldFinding, told};
 pub use checks::{said_no, why};
 pub use ops::{moved, unmet};
 pub use target::warning;

@@ -61,6 +61,14 @@ impl Explain for Distrust {
             .with("branch", branch)
             .with("old", old.as_deref().map(short).unwrap_or_default())
             .with("new", short(new)),
+            Distrust::NoHeartbeat { repository } => Phrase::refused("trust.no-heartbeat").path("path", repository),
+            Distrust::Stale { at, now, max_age } => Phrase::refused(match at > now {
+                true => "trust.heartbeat-ahead",
+                false => "trust.heartbeat-stale",
+            })
+            .with("at", at)
+            .with("now", now)
+            .with("max_age", max_age),
             Distrust::SerialFell { environment, serial, seen } => Phrase::refused("trust.serial-fell")
                 .with("environment", environment)
                 .with("serial", serial)

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | here | what a host asks of what it deploys |
 //! | `commit` | signing what is committed, and what the policy says of who does |
+//! | `heartbeat` | that a branch is not older than the host allows |
+//! | `review` | whether a request to merge is signed and allowed |
 //! | `seen` | that branches and environments do not go back |
 //! | `verify` | `record verify` |
 //!
@@ -12,6 +14,8 @@
 //! when it was made is only the word of who made it.
 
 mod commit;
+mod heartbeat;
+mod review;
 mod seen;
 mod verify;
 
@@ -20,7 +24,7 @@ use std::path::Path;
 use super::{Error, Site};
 use crate::config::TrustedKeys;
 use crate::fsx;
-use crate::model::{Act, ComponentType, EnvironmentName, Lack, Policy, Signer, Timestamp, judge};
+use crate::model::{Act, ComponentType, EnvironmentName, Lack, Policy, Signer, Span, Timestamp, judge};
 use crate::records::{EnvironmentFile, Published, SignatureFile, Snapshot};
 use crate::trust::{
     AllowedSigners, Checked, Keyring, Namespace, Person, Rejected, Revoked, RevokedError, SignersError,
@@ -28,6 +32,9 @@ use crate::trust::{
 
 pub use commit::{Signed, SignedWhat, sign};
 pub(super) use commit::{admit, signature};
+pub(super) use heartbeat::require_fresh;
+pub use heartbeat::{Beaten, renew};
+pub(super) use review::review;
 pub use seen::Rewrite;
 pub(super) use seen::{Tip, check as check_tip, remember};
 pub(super) use verify::who_signed;
@@ -120,6 +127,22 @@ pub enum Distrust {
         /// The commit of now.
         new: String,
     },
+    /// The host wants a heartbeat and there is none.
+    #[error("no heartbeat")]
+    NoHeartbeat {
+        /// The records repository.
+        repository: std::path::PathBuf,
+    },
+    /// The newest heartbeat is older than the host allows, or from a clock that runs ahead by as much.
+    #[error("the newest heartbeat is from {at}")]
+    Stale {
+        /// When it was renewed.
+        at: Timestamp,
+        /// What time it is here.
+        now: Timestamp,
+        /// How old it may be.
+        max_age: Span,
+    },
     /// The serial number of an environment is lower than one that this root has seen.
     #[error("`{environment}` has fallen from {seen} to {serial}")]
     SerialFell {
@@ -138,6 +161,8 @@ pub(super) struct Trust {
     require: usize,
     environments: usize,
     policy: Option<(Keyring, usize)>,
+    /// Whether a branch needs a heartbeat.
+    heartbeat: bool,
     at: Timestamp,
 }
 
@@ -151,6 +176,7 @@ impl Trust {
             require: trust.require,
             environments: trust.environments,
             policy: policy.transpose()?,
+            heartbeat: trust.max_age.is_some(),
             at: site.caller.time(),
         }))
     }

@@ -85,6 +85,9 @@ pub fn verify(site: &Site, references: &[Reference], at: Option<&str>) -> Result
         if let Some(policy) = &policy {
             files.push(look.policy(&policy.signed.bytes, &policy.signed.signatures));
         }
+        if let Some(file) = snapshot.heartbeat()? {
+            files.push(look.heartbeat(&file.signed.bytes, &file.signed.signatures));
+        }
         environments(&look, &snapshot, &mut files)?;
         for component in snapshot.components()? {
             for version in snapshot.versions(&component)? {
@@ -155,6 +158,14 @@ impl Look {
         let (signatures, people) = self.look(keyring, &Namespace::policy(), bytes, signatures);
         let trusted = people.len() >= need;
         Verified { file: path, signatures, people: people.len(), need, missing: Vec::new(), trusted }
+    }
+
+    /// No role is needed for it, and where the host asks for none it needs no signature.
+    fn heartbeat(&self, bytes: &[u8], signatures: &[SignatureFile]) -> Verified {
+        let need = usize::from(self.trust.as_ref().is_some_and(|trust| trust.heartbeat));
+        let (signatures, people) = self.look(self.keyring(), &Namespace::heartbeat(), bytes, signatures);
+        let (file, trusted) = (SignedFile::Heartbeat.path(), people.len() >= need);
+        Verified { file, signatures, people: people.len(), need, missing: Vec::new(), trusted }
     }
 
     fn file(

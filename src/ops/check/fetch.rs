@@ -1,0 +1,112 @@
+//! With `--fetch`: every location of a version that the request changes holds the bytes that git pins, and the index is
+//! that of the archive.
+
+use std::io::Read as _;
+
+use super::{Fact, Finding};
+use crate::fsx;
+use crate::model::{Record, Sha256};
+use crate::ops::publish::{self, Local};
+use crate::ops::{Error, Site, fetch};
+use crate::records::{Place, Published, Repository, Request};
+use crate::store::Store;
+use crate::target;
+use crate::transfer::Source;
+
+pub(super) fn check(
+    site: &Site,
+    repository: &Repository,
+    request: &Request<'_>,
+    found: &mut Vec<Finding>,
+) -> Result<(), Error> {
+    let changed = request.changes.iter().filter(|changed| changed.is.is_some());
+    let records: Vec<_> = changed
+        .filter_map(|changed| match &changed.place {
+            Place::Manifest(component, version) | Place::Record(component, version) => Some((component, version)),
+            _ => None,
+        })
+        .collect();
+    let store = site.store()?;
+    for (component, version) in request.versions() {
+        if !records.contains(&(component, version)) {
+            continue;
+        }
+        let Some(published) = request.published(component, version)? else { continue };
+        let file = format!("packages/{component}/{version}/record.json");
+        for number in 0..published.record.locations.len() {
+            location(site, &store, repository, (&published, number), &file, found)?;
+        }
+        archive(&store, &published, &file, found)?;
+    }
+    Ok(())
+}
+
+/// What one location holds of a version.
+fn location(
+    site: &Site,
+    store: &Store,
+    repository: &Repository,
+    (published, number): (&Published, usize),
+    file: &str,
+    found: &mut Vec<Finding>,
+) -> Result<(), Error> {
+    let Some(location) = published.record.locations.get(number) else { return Ok(()) };
+    let line = published.line_of_location(number);
+    let only = Record { locations: vec![location.clone()], ..published.record.clone() };
+    let only = Published { record: only, ..published.clone() };
+    let package = &published.manifest.package;
+    let index = published.manifest.index.as_ref().map(|index| (&index.file, index.checksum.value, index.size));
+    for (name, sha256, size) in [(&package.file, package.checksum.value, package.size)].into_iter().chain(index) {
+        let wanted = target::Wanted { file: name, sha256 };
+        let (tiers, refused) = fetch::sources(site, &only, wanted, Some(repository.root()))?;
+        let about = |finding: Finding| finding.with("name", &location.name).with("path", name);
+        if let Some(refused) = refused.into_iter().next() {
+            let why = Fact::Refused(Box::new(refused));
+            found.push(about(Finding::warning("location-unread", file, line)).fact("reason", why));
+            return Ok(());
+        }
+        let Some(source) = tiers.into_iter().flatten().next() else { continue };
+        match bring(store, &source, (sha256, size)) {
+            Ok((found_sha256, found_size)) if (found_sha256, found_size) == (sha256, size) => {}
+            Ok((other, _)) => {
+                found.push(
+                    about(Finding::error("location-differs", file, line)).with("found", other).with("pinned", sha256),
+                );
+            }
+            Err(error) => {
+                let why = Fact::Error(Box::new(error));
+                found.push(about(Finding::error("location-unreadable", file, line)).fact("reason", why));
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads the whole file, and takes it into the store where it is the right one. No more is read than one byte too many.
+fn bring(store: &Store, source: &Source, (sha256, size): (Sha256, u64)) -> Result<(Sha256, u64), Error> {
+    let reading = source.target.read(&source.key, None)?;
+    let mut incoming = store.incoming()?;
+    let mut body = reading.body.take(size.saturating_add(1));
+    std::io::copy(&mut body, &mut incoming)
+        .map_err(|e| fsx::Error::new(fsx::Action::Read, source.target.shown(&source.key), e))?;
+    let digest = incoming.digest();
+    if digest == (sha256, size) {
+        incoming.commit()?;
+    }
+    Ok(digest)
+}
+
+/// Reads the archive with a plain tar reader and compares it with its index, where both came.
+fn archive(store: &Store, published: &Published, file: &str, found: &mut Vec<Finding>) -> Result<(), Error> {
+    let Some(package) = store.path(&published.package_sha256())? else { return Ok(()) };
+    let Some(reference) = &published.manifest.index else { return Ok(()) };
+    let Some(index) = store.path(&reference.checksum.value)? else { return Ok(()) };
+    let (manifest, bytes) = (published.manifest.clone(), published.manifest_bytes.clone());
+    if let Err(error) = publish::check(store, &Local { manifest, bytes, package, index: Some(index) }) {
+        let why = Fact::Error(Box::new(error));
+        let manifest = file.replace("record.json", "manifest.json");
+        found.push(Finding::error("index-differs", &manifest, published.line_of_index()).fact("reason", why));
+    }
+    Ok(())
+}
