@@ -8,6 +8,7 @@ pub mod adopt;
 pub mod change;
 mod choose;
 mod commit;
+mod cost;
 mod dependencies;
 pub mod deploy;
 pub mod diff;

@@ -24,7 +24,7 @@ pub use feed::Pieces;
 pub use source::Source;
 use source::Tally;
 use stream::{Limits, Target};
-pub use tree::Tree;
+pub use tree::{Tree, needed};
 
 /// What the whole package must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
