@@ -355,8 +355,9 @@ mod tests {
             ranges in any::<bool>(),
         ) {
             let spans: Vec<Span> = pieces.iter().map(|piece| Span { packed: piece.0, raw: piece.0 * 2 }).collect();
-            let list = |of: &dyn Fn(&(u64, bool, bool, bool)) -> bool| pieces.iter().map(of).collect::<Vec<_>>();
-            let (needed, here, left) = (list(&|piece| piece.1), list(&|piece| piece.2), list(&|piece| piece.3));
+            let needed: Vec<bool> = pieces.iter().map(|piece| piece.1).collect();
+            let here: Vec<bool> = pieces.iter().map(|piece| piece.2).collect();
+            let left: Vec<bool> = pieces.iter().map(|piece| piece.3).collect();
             let link = Link { round_trip, speed, connections, ranges };
             let question = Question { left: &left, ..ask(&spans, &needed, &here, link) };
             let choice = choose(&question);

@@ -93,7 +93,9 @@ impl Cutter {
                 0
             }
             _ => {
-                let judge = || if codec::has_repetitions(rest) { ORDINARY } else { WITHOUT_REPETITIONS };
+                // Behind what may be a header.
+                let body = rest.get(rest.len() / 2..).unwrap_or_default();
+                let judge = || if codec::has_repetitions(body) { ORDINARY } else { WITHOUT_REPETITIONS };
                 let Sizes { smallest, average, largest } = *self.sizes.get_or_insert_with(judge);
                 FastCDC::new(rest, smallest, average, largest).cut(0, rest.len()).1
             }
