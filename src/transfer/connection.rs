@@ -143,7 +143,8 @@ impl Stream<'_> {
         }
         self.brought += 1;
         match self.shared.deliver(self.id, number, buffer) {
-            Still::Wanted | Still::Had => Ok(()),
+            Still::Wanted => Ok(()),
+            Still::Had => Err(End::Had),
             Still::Gone => Err(End::Gone),
         }
     }

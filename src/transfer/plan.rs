@@ -140,6 +140,11 @@ impl Work {
         self.stretches.iter().map(|(start, end)| layout.bytes(&(*start..*end))).sum()
     }
 
+    /// Whether nobody is fetching this missing piece.
+    pub fn has(&self, number: usize) -> bool {
+        self.stretches.range(..=number).next_back().is_some_and(|(_, end)| *end > number)
+    }
+
     /// Adds what has to be fetched (again).
     pub fn add(&mut self, run: Range<usize>) {
         if run.is_empty() {

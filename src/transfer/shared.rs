@@ -188,6 +188,10 @@ impl Shared {
             if part.end() <= self.limit(&state) {
                 break;
             }
+            // What was to be made on this machine could not be, and has gone by: who waits here begins anew.
+            if state.front < number && state.work.has(state.front) {
+                return Still::Had;
+            }
             // Only who reads the whole file gets here; that the consumer is slow is not its source's fault.
             if let Some(claim) = state.claims.get_mut(&id) {
                 claim.pulse.beat(Instant::now());
@@ -320,7 +324,8 @@ impl Shared {
 
     /// Makes a piece from what lies on this machine; `false` where that cannot be.
     pub fn made_here(&self, number: usize, into: &mut Buffer) -> bool {
-        self.material.as_ref().is_some_and(|material| material.piece(number, into))
+        let here = self.layout.parts.get(number).is_some_and(|part| part.origin == Origin::Here);
+        here && self.material.as_ref().is_some_and(|material| material.piece(number, into))
     }
 
     /// Whether the run has ended.
