@@ -167,6 +167,12 @@ pub enum UnpackError {
     /// The package cannot be taken apart, so it does not come in pieces.
     #[error("the package is one piece")]
     Whole,
+    /// A piece that is needed is none of those that come.
+    #[error("piece {piece} is needed and does not come")]
+    NoPiece {
+        /// The piece.
+        piece: usize,
+    },
     /// The files hold more bytes than are allowed.
     #[error("the archive unpacks to more than {limit} bytes")]
     TooMuch {

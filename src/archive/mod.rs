@@ -16,7 +16,7 @@ use std::path::Path;
 pub use error::{PackError, UnpackError};
 pub use pack::{Mtime, NORMALIZED_MTIME, PackOptions, Packed, Trap, TrapKind, pack};
 pub use tar::TarError;
-pub use unpack::{Expected, Pieces, Source, Tree, UnpackOptions, Unpacked, check, index_foreign, unpack};
+pub use unpack::{Expected, Pieces, Source, Tree, UnpackOptions, Unpacked, check, index_foreign, needed, unpack};
 
 use crate::model::TreePath;
 

@@ -66,6 +66,20 @@ pub enum CodecError {
     },
 }
 
+/// Whether bytes have repetitions that are worth a search, by a sample of them: not those of weights, images, archives.
+pub fn has_repetitions(raw: &[u8]) -> bool {
+    sample::judge(raw) == sample::Content::Ordinary
+}
+
+/// In which form the bytes of a piece are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As they lie in the archive.
+    Packed,
+    /// As they lie in the tar stream.
+    Raw,
+}
+
 /// A compression and its level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {

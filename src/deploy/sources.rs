@@ -151,7 +151,7 @@ fn is_ours(root: &View) -> bool {
 }
 
 /// Versions of a root in the order in which they are asked.
-fn candidates(
+pub(super) fn candidates(
     root: &View,
     component: &ComponentType,
     version: &Version,

@@ -26,7 +26,7 @@ pub use error::{Doing, Error, Result};
 pub use hosting::{Hosting, hosting};
 pub use markdown::{Difference, Files, Seen, code, differences};
 pub use settle::{Settled, State, settle};
-pub use text::{Change, Dependent, Description, Subject, Version, text};
+pub use text::{Change, Dependent, Description, Subject, Version, Way, text};
 pub use token::Token;
 
 /// What lies at the two ends of a request: branches of one project.

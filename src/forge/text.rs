@@ -57,6 +57,19 @@ pub struct Dependent {
     pub is_met: bool,
 }
 
+/// How a host comes to have a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// It has all of it.
+    Nothing,
+    /// The whole package.
+    Whole,
+    /// The parts that it lacks.
+    Missing,
+    /// A delta from this version.
+    Delta(model::Version),
+}
+
 /// One component that changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -68,8 +81,9 @@ pub struct Change {
     pub to: Option<Version>,
     /// How the trees differ; `None` where one of them has no index that can be read.
     pub files: Option<Files>,
-    /// The bytes that a host with the version before fetches; `None` where nothing is.
-    pub fetch: Option<u64>,
+    /// The bytes that a host with the version before fetches, by each way there is, the one it takes first; empty where nothing
+    /// is deployed.
+    pub fetch: Vec<(Way, u64)>,
     /// What the new version needs.
     pub needs: Vec<Dependency>,
     /// What needs this component.
@@ -161,8 +175,19 @@ fn part(change: &Change, limit: usize) -> String {
     let mut line = |what: &str, words: String| {
         let _ = writeln!(out, "- {what}: {words}");
     };
-    if let Some(bytes) = change.fetch {
-        line("A host fetches", ByteSize(bytes).to_string());
+    if let Some((first, others)) = change.fetch.split_first() {
+        let way = |(way, bytes): &(Way, u64)| {
+            let way = match way {
+                Way::Nothing => "the index alone".to_owned(),
+                Way::Whole => "the whole package".to_owned(),
+                Way::Missing => "the parts that it lacks".to_owned(),
+                Way::Delta(from) => format!("a delta from {}", code(from.as_str())),
+            };
+            format!("{}, {way}", ByteSize(*bytes))
+        };
+        let others: Vec<_> = others.iter().map(way).collect();
+        let not = if others.is_empty() { String::new() } else { format!(" (not {})", others.join("; ")) };
+        line("A host fetches", format!("{}{not}", way(first)));
     }
     if change.to.is_some() {
         let need = |need: &Dependency| format!("{} {}", code(need.kind.as_str()), code(&need.version.to_string()));
@@ -216,7 +241,7 @@ mod tests {
             from: Some(version("1.0.0", Some(290_000))),
             to: Some(version("1.0.1", Some(300_000))),
             files: Some(Files { differences, same: 3 }),
-            fetch: Some(300_512),
+            fetch: vec![(Way::Missing, 300_512), (Way::Whole, 3_000_000)],
             needs: vec![Dependency {
                 kind: "runtime".parse().expect("a type"),
                 version: ">=3.10, <4".parse().expect("a range"),
@@ -245,7 +270,7 @@ mod tests {
             from: Some(version("3.10.12", None)),
             to: None,
             files: None,
-            fetch: None,
+            fetch: Vec::new(),
             needs: Vec::new(),
             dependents: Vec::new(),
             places: Vec::new(),
@@ -276,7 +301,7 @@ mod tests {
 
         </details>
 
-        - A host fetches: 293.5 KiB
+        - A host fetches: 293.5 KiB, the parts that it lacks (not 2.9 MiB, the whole package)
         - Needs: `runtime` `>=3.10, <4`
         - Needed by: `config` `2` (needs `=1.0.0`, **which this is not**)
         - Lies at: `near` (`file:///data/packages/model/1.0.1/model-1.0.1.tar.gz`)
@@ -311,7 +336,7 @@ mod tests {
         |---|---|---|
         | after | `sha256:d51e6ec94058554a84558a5b402ee6ef5fdf5455e35c902feda61cda8752943a` | 293.0 KiB |
 
-        - A host fetches: 293.5 KiB
+        - A host fetches: 293.5 KiB, the parts that it lacks (not 2.9 MiB, the whole package)
         - Needs: nothing
         - Needed by: nothing
         - Lies at: `near` (`file:///data/packages/model/1.0.1/model-1.0.1.tar.gz`)

@@ -140,6 +140,15 @@ pub fn allocate(file: &File, path: &Path, size: u64) -> Result<()> {
     file.set_len(size).at(Action::Space, path)
 }
 
+/// Gives `file`, which is at `path`, the length `size` if it is not that long: what is new is a hole.
+pub fn extend(file: &File, path: &Path, size: u64) -> Result<()> {
+    fault::point(Action::Space, path)?;
+    if file.metadata().at(Action::Inspect, path)?.len() == size {
+        return Ok(());
+    }
+    file.set_len(size).at(Action::Space, path)
+}
+
 /// The parts of the first `size` bytes of `file`, which is at `path`, that were written once, as far as the file system
 /// knows; all of them where it does not. Source: lseek(2), SEEK_DATA and SEEK_HOLE.
 pub fn written(file: &File, path: &Path, size: u64) -> Result<Vec<Range<u64>>> {

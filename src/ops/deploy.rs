@@ -23,7 +23,7 @@ use crate::fsx;
 use crate::model::{ComponentType, Version};
 use crate::records::Published;
 use crate::target;
-use crate::transfer::{Attempt, Given};
+use crate::transfer::{Attempt, Cost, Given};
 
 pub use super::resolve::{Follow, What};
 
@@ -63,6 +63,9 @@ pub struct Component {
     pub bytes: u64,
     /// How its files came to be; of a dry run what is to be expected.
     pub ways: Ways,
+    /// The ways in which its missing parts can come, and the one that is taken; absent where none are missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
     /// Milliseconds from fetching to unpacked.
     pub milliseconds: u64,
     /// Sources that failed before one did not.
@@ -156,9 +159,10 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
         for published in wanted {
             let mut component = present(published, &plan);
             if component.how == How::Unpacked {
-                let (given, ways) = stage::expected(site, view.as_ref(), published, top.as_deref())?;
-                component.came_from(given);
-                component.made(ways);
+                let expected = stage::expected(site, view.as_ref(), published, top.as_deref())?;
+                component.came_from(expected.given);
+                component.made(expected.ways);
+                component.cost = Some(expected.cost);
             }
             components.push(component);
         }
@@ -345,6 +349,7 @@ pub(super) fn component(published: &Published, how: How) -> Component {
         files: 0,
         bytes: 0,
         ways: Ways::default(),
+        cost: None,
         milliseconds: 0,
         failed: Vec::new(),
     }

@@ -4,15 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::cost::{self, Known};
 use super::{Error, OnProgress, Phase, Progress, Site};
-use crate::codec::Buffer;
+use crate::codec::{Buffer, Form};
 use crate::model::{Index, Place, Sha256};
 use crate::records::Published;
 use crate::store::Store;
 use crate::target;
 use crate::transfer::{
-    self, Attempt, FetchError, Fetched, Fetcher, Given, Options, Refused, Sink, Source, Stopped, Targets, Wanted,
-    source,
+    self, Attempt, Choice, Cost, FetchError, Fetched, Fetcher, Given, Options, Pieces, Refused, Sink, Source, Stopped,
+    Targets, Wanted, source,
 };
 
 /// The name of the source that is a URL given by the caller; no target can be called so.
@@ -71,20 +72,50 @@ fn given(site: &Site, published: &Published, wanted: target::Wanted<'_>) -> Resu
     Ok(Some(Source { name: GIVEN.to_owned(), target, key }))
 }
 
-/// The bytes that would be fetched of a package that the store lacks, by source; what an earlier fetch left counts as had.
-pub(super) fn expected(site: &Site, published: &Published, top: Option<&Path>) -> Result<Vec<Given>, Error> {
+/// What would be fetched of a package that the store lacks, and from which sources. `known` tells of an index which pieces
+/// are needed, and which of them lie on this machine; without an index it is the whole.
+pub(super) fn expected(
+    site: &Site,
+    published: &Published,
+    top: Option<&Path>,
+    known: Option<(&Index, Vec<bool>, Vec<bool>)>,
+) -> Result<(Cost, Vec<Given>), Error> {
     let (store, package) = (site.store_reader()?, &published.manifest.package);
     let sha256 = package.checksum.value;
     if store.size(&sha256)? == Some(package.size) {
-        return Ok(Vec::new());
+        return Ok((Cost::nothing(), Vec::new()));
     }
     let named = target::Wanted { file: &package.file, sha256 };
     let (tiers, refused) = sources(site, published, named, top)?;
     if tiers.is_empty() {
         return Err(Error::NoAllowedLocation { what: what(published), refused });
     }
-    let bytes = package.size.saturating_sub(store.left_behind(&sha256, package.size)?);
-    Ok(transfer::expected(&store, bytes, &tiers))
+    let left = store.left_behind(&sha256, package.size)?;
+    let link = transfer::link(&store, &tiers, site.config.deploy.connections);
+    let cost = match known {
+        Some((index, needed, here)) => {
+            cost::weigh(index, &Known { needed: &needed, here: &here, left: &left, link }).cost
+        }
+        None => {
+            let had = left.iter().map(|part| part.end - part.start).sum();
+            Cost::whole(package.size.saturating_sub(had), &link)
+        }
+    };
+    let given = transfer::expected(&store, cost.bytes(), &tiers);
+    Ok((cost, given))
+}
+
+/// The index of a published version: from the store, else read from where it is published and not kept. A dry run is no worse
+/// for one that cannot be had: it says less.
+pub(super) fn peek_index(site: &Site, published: &Published, top: Option<&Path>) -> Result<Option<Index>, Error> {
+    let Some(reference) = &published.manifest.index else { return Ok(None) };
+    if let Some(index) = stored_index(site, published)? {
+        return Ok(Some(index));
+    }
+    let sha256 = reference.checksum.value;
+    let (tiers, _) = sources(site, published, target::Wanted { file: &reference.file, sha256 }, top)?;
+    let bytes = transfer::peek(&Wanted { sha256, size: reference.size }, &tiers);
+    Ok(bytes.and_then(|bytes| Index::parse(&bytes).ok()))
 }
 
 /// Brings files of published versions to this machine, in one run.
@@ -140,7 +171,7 @@ pub(super) fn bring_index(site: &Site, published: &Published, top: Option<&Path>
 pub(super) struct Told<'a> {
     published: &'a Published,
     progress: OnProgress<'a>,
-    total: u64,
+    total: AtomicU64,
     done: AtomicU64,
 }
 
@@ -148,7 +179,13 @@ impl<'a> Told<'a> {
     pub fn new(published: &'a Published, progress: OnProgress<'a>) -> Self {
         let manifest = &published.manifest;
         let total = manifest.package.size + manifest.index.as_ref().map_or(0, |index| index.size);
-        Self { published, progress, total, done: AtomicU64::new(0) }
+        Self { published, progress, total: AtomicU64::new(total), done: AtomicU64::new(0) }
+    }
+
+    /// Of the package so many bytes will come, as far as one can tell.
+    pub fn expect(&self, bytes: u64) {
+        let index = self.published.manifest.index.as_ref().map_or(0, |index| index.size);
+        self.total.store(bytes.saturating_add(index), Ordering::Relaxed);
     }
 
     /// The index counts as fetched, wherever it was.
@@ -159,7 +196,8 @@ impl<'a> Told<'a> {
 
     pub fn tell(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        let (component, total) = (self.published.component(), Some(self.total));
+        // What was to be made here and turns out to be damaged is fetched, too.
+        let (component, total) = (self.published.component(), Some(self.total.load(Ordering::Relaxed).max(done)));
         (self.progress)(Progress { component, phase: Phase::Fetch, done, total });
     }
 }
@@ -217,7 +255,7 @@ impl<'a> Supply<'a> {
         match index.filter(|_| package.size > ONE_STREAM) {
             Some(index) if !index.whole => match self.has(published)? {
                 true => Ok(Fetched::default()),
-                false => self.pieces(published, index, true, &mut |_| Ok(()), stop, told),
+                false => self.pieces(published, &Pieces::all(index), true, &mut |_, _| Ok(()), stop, told),
             },
             _ => {
                 let wanted = Wanted { sha256: package.checksum.value, size: package.size };
@@ -226,21 +264,40 @@ impl<'a> Supply<'a> {
         }
     }
 
-    /// Fetches the package's pieces for `sink`, until `stop` is set; with `keep` it is in the store afterwards.
-    pub fn pieces(
+    /// Weighs the ways in which the needed pieces of the package can come; `here` are those that lie on this machine.
+    pub fn choose(
         &self,
         published: &Published,
         index: &Index,
+        needed: &[bool],
+        here: &[bool],
+    ) -> Result<Choice, Error> {
+        let package = &published.manifest.package;
+        let wanted = Wanted { sha256: package.checksum.value, size: package.size };
+        let (tiers, _) = self.tiers(published, &package.file, wanted)?;
+        let link = transfer::link(self.store, &tiers, self.site.config.deploy.connections);
+        let left = self.store.left_behind(&wanted.sha256, wanted.size)?;
+        Ok(cost::weigh(index, &Known { needed, here, left: &left, link }))
+    }
+
+    /// Brings pieces of the package for `sink`, until `stop` is set; with `keep` it is in the store afterwards, if these are all.
+    pub fn pieces(
+        &self,
+        published: &Published,
+        pieces: &Pieces<'_>,
         keep: bool,
         sink: &mut Sink<'_>,
         stop: &AtomicBool,
         told: &(dyn Fn(u64) + Sync),
     ) -> Result<Fetched, Error> {
-        let mut sink = |bytes: &mut Buffer| if stop.load(Ordering::Relaxed) { Err(Stopped) } else { sink(bytes) };
+        let mut sink = |form: Form, bytes: &mut Buffer| match stop.load(Ordering::Relaxed) {
+            true => Err(Stopped),
+            false => sink(form, bytes),
+        };
         let package = &published.manifest.package;
         let wanted = Wanted { sha256: package.checksum.value, size: package.size };
         let (tiers, refused) = self.tiers(published, &package.file, wanted)?;
-        with(self.fetcher.fetch_pieces(&wanted, index, &tiers, keep, &mut sink, told), refused)
+        with(self.fetcher.fetch_pieces(&wanted, pieces, &tiers, keep, &mut sink, told), refused)
     }
 
     /// Brings one file of the version into the store.

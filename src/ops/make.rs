@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::access::Access;
 use super::deploy::Component;
@@ -12,11 +12,13 @@ use super::relay::Relay;
 use super::stage::{Prepared, Staging, options, rules};
 use super::{Error, Phase, Progress};
 use crate::archive::{self, Expected, Source, Tree, UnpackError, UnpackOptions, Unpacked};
+use crate::codec::{Buffer, Form};
+use crate::config::Verify;
 use crate::deploy::{Inventory, Way, Ways, share};
 use crate::fsx;
 use crate::model::{Entry, EntryKind, Index};
 use crate::records::Published;
-use crate::transfer::{FetchError, Fetched};
+use crate::transfer::{Choice, FetchError, Fetched, Material, Means, Pieces};
 
 /// One version that is being staged.
 struct Work<'w> {
@@ -167,8 +169,11 @@ impl Staging<'_> {
             return from_store();
         }
         let _turn = self.turn(published);
+        if let Some(pieces) = self.some_pieces(work, index, have, component)? {
+            return self.stream(work, &pieces, tree, have, component);
+        }
         if let Some(index) = self.streams(published, Some(index)) {
-            return self.stream(work, index, tree, have, component);
+            return self.stream(work, &Pieces::all(index), tree, have, component);
         }
         let told = |bytes| work.prepared.told.tell(bytes);
         note(component, self.supply.package(published, Some(index), work.stop, &told)?);
@@ -177,6 +182,26 @@ impl Staging<'_> {
             self.store.discard(&published.package_sha256())?;
         }
         filled
+    }
+
+    /// The pieces that are missing, where these and no others are to be fetched.
+    fn some_pieces<'i>(
+        &self,
+        work: &Work<'_>,
+        index: &'i Index,
+        have: &[bool],
+        component: &mut Component,
+    ) -> Result<Option<Pieces<'i>>, Error> {
+        if index.whole {
+            return Ok(None);
+        }
+        let held = &work.prepared.held;
+        let needed = archive::needed(index, have, self.site.config.deploy.verify == Verify::Whole);
+        let Choice { cost, fetched, made } = self.supply.choose(work.published, index, &needed, &held.has())?;
+        let some = cost.taken().is_some_and(|taken| taken.means == Means::Ranges);
+        component.cost = Some(cost);
+        let material: Arc<dyn Material> = held.clone();
+        Ok(some.then_some(Pieces { index, fetched, made, material: Some(material) }))
     }
 
     /// Waits until no other package is being fetched. What comes in one request is so little that it need not wait, unless
@@ -190,18 +215,18 @@ impl Staging<'_> {
     fn stream(
         &self,
         work: &Work<'_>,
-        index: &Index,
+        pieces: &Pieces<'_>,
         tree: &Tree<'_>,
         have: &[bool],
         component: &mut Component,
     ) -> Result<(), Error> {
         let published = work.published;
-        let relay = Relay::default();
+        let relay = Relay::of(pieces);
         let (fetched, filled) = std::thread::scope(|scope| {
             let fetching = scope.spawn(|| {
-                let push = &mut |bytes: &mut crate::codec::Buffer| relay.push(bytes);
+                let push = &mut |form: Form, bytes: &mut Buffer| relay.push(form, bytes);
                 let told = |bytes| work.prepared.told.tell(bytes);
-                let fetched = self.supply.pieces(published, index, self.keeps(), push, work.stop, &told);
+                let fetched = self.supply.pieces(published, pieces, self.keeps(), push, work.stop, &told);
                 relay.end();
                 fetched
             });

@@ -9,6 +9,7 @@ pub mod change;
 pub mod check;
 mod choose;
 mod commit;
+mod cost;
 mod dependencies;
 pub mod deploy;
 pub mod diff;

@@ -5,22 +5,23 @@ use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::archive::Pieces;
-use crate::codec::Buffer;
-use crate::transfer::Stopped;
+use crate::codec::{Buffer, Form};
+use crate::transfer::{self, Stopped};
 
 /// The most pieces that wait.
 const ROOM: usize = 4;
 
 /// The queue. Whoever ends it, at either side, wakes the other.
-#[derive(Default)]
 pub(super) struct Relay {
+    /// Of each piece, whether it passes.
+    passing: Vec<bool>,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<Buffer>,
+    waiting: VecDeque<(Form, Buffer)>,
     spare: Vec<Buffer>,
     /// No more will come.
     ended: bool,
@@ -29,12 +30,18 @@ struct State {
 }
 
 impl Relay {
+    /// A queue for what is brought of a package.
+    pub fn of(pieces: &transfer::Pieces<'_>) -> Self {
+        let passing = (0..pieces.index.pieces.len()).map(|number| pieces.brings(number)).collect();
+        Self { passing, state: Mutex::default(), changed: Condvar::new() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for room and adds a piece; leaves other memory in its place.
-    pub fn push(&self, bytes: &mut Buffer) -> Result<(), Stopped> {
+    pub fn push(&self, form: Form, bytes: &mut Buffer) -> Result<(), Stopped> {
         let mut state = self.lock();
         while state.waiting.len() >= ROOM && !state.stopped {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -43,7 +50,7 @@ impl Relay {
             return Err(Stopped);
         }
         let spare = state.spare.pop().unwrap_or_default();
-        state.waiting.push_back(std::mem::replace(bytes, spare));
+        state.waiting.push_back((form, std::mem::replace(bytes, spare)));
         self.changed.notify_all();
         Ok(())
     }
@@ -62,13 +69,17 @@ impl Relay {
 }
 
 impl Pieces for Relay {
-    fn next(&self, into: &mut Buffer) -> io::Result<()> {
+    fn comes(&self, number: usize) -> bool {
+        self.passing.get(number).copied().unwrap_or(false)
+    }
+
+    fn next(&self, into: &mut Buffer) -> io::Result<Form> {
         let mut state = self.lock();
         loop {
-            if let Some(piece) = state.waiting.pop_front() {
+            if let Some((form, piece)) = state.waiting.pop_front() {
                 state.spare.push(std::mem::replace(into, piece));
                 self.changed.notify_all();
-                return Ok(());
+                return Ok(form);
             }
             if state.ended {
                 return Err(io::Error::other("the fetch ended"));
@@ -84,25 +95,25 @@ mod tests {
 
     #[test]
     fn pieces_pass_in_order_and_either_side_can_end_it() {
-        let relay = Relay::default();
+        let relay = Relay { passing: vec![true; 100], state: Mutex::default(), changed: Condvar::new() };
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let mut bytes = Buffer::default();
                 for n in 0..100u8 {
                     bytes.clear();
                     bytes.push(&[n]);
-                    relay.push(&mut bytes).expect("taken");
+                    relay.push(Form::Packed, &mut bytes).expect("taken");
                 }
                 relay.end();
             });
             let mut bytes = Buffer::default();
             for n in 0..100u8 {
-                relay.next(&mut bytes).expect("given");
+                assert_eq!(relay.next(&mut bytes).expect("given"), Form::Packed);
                 assert_eq!(bytes.filled(), [n]);
             }
             assert!(relay.next(&mut bytes).is_err());
         });
         relay.stop();
-        assert_eq!(relay.push(&mut Buffer::default()), Err(Stopped));
+        assert_eq!(relay.push(Form::Raw, &mut Buffer::default()), Err(Stopped));
     }
 }

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use super::access;
+use super::cost;
 use super::deploy::Component;
 use super::fetch::{self, Supply, Told};
 use super::make::Made;
@@ -14,11 +15,11 @@ use super::room::{self, Need};
 use super::{Error, OnProgress, Site};
 use crate::archive::UnpackOptions;
 use crate::config::Verify;
-use crate::deploy::{Inventory, Receipt, ReceiptRecord, Rules, Sources, Staged, View, Way, Ways, foresee};
+use crate::deploy::{HeldPieces, Inventory, Receipt, ReceiptRecord, Rules, Sources, Staged, View, Way, Ways, foresee};
 use crate::model::{ComponentType, Entry, EntryKind, Index, MAX_HOLE_BYTES};
 use crate::records::Published;
 use crate::store::Store;
-use crate::transfer::{self, Fetched, Given};
+use crate::transfer::{self, Candidate, Cost, Fetched, Given, Means};
 
 /// Versions that are about to be made.
 pub(super) struct Staging<'a> {
@@ -39,6 +40,8 @@ pub(super) struct Prepared<'a> {
     pub sources: Sources,
     /// Of each entry of the index, whether its file is to be made.
     pub wanted: Vec<bool>,
+    /// The pieces of big files that lie in installed versions.
+    pub held: Arc<HeldPieces>,
     /// Whether an installed version is put right: nothing on this machine is believed then.
     pub repair: bool,
 }
@@ -74,7 +77,8 @@ impl<'a> Staging<'a> {
             let told = Told::new(published, progress);
             let (index, fetched) = staging.supply.index(published, &|bytes| told.tell(bytes))?;
             let repair = only.is_some() || own.is_some();
-            let (mut sources, mut wanted, mut needed) = (Sources::default(), Vec::new(), true);
+            let (mut sources, mut wanted, mut ways) = (Sources::default(), Vec::new(), None);
+            let mut held = HeldPieces::default();
             if let Some(index) = &index {
                 let (component, version) = (published.component(), published.version());
                 wanted = index.entries.iter().map(|item| only.is_none_or(|only| only(&item.entry))).collect();
@@ -82,19 +86,28 @@ impl<'a> Staging<'a> {
                 if let Some(own) = own {
                     sources = sources.with_own(view.layout().version(component, version), own, &index.entries);
                 }
-                let ways = foreseen(site, view, published, index, &sources, &wanted);
-                needs.push(Need::of_tree(&site.root, index, &ways));
-                needed = needs_package(site, &ways);
+                let foreseen = foreseen(site, view, published, index, &sources, &wanted);
+                needs.push(Need::of_tree(&site.root, index, &foreseen));
+                ways = Some(foreseen);
             }
-            let package = &published.manifest.package;
+            let needed = ways.as_ref().is_none_or(|ways| needs_package(site, ways));
             if needed && !staging.supply.has(published)? {
+                let mut cost = None;
+                if let (Some(index), Some(ways)) = (index.as_ref().filter(|index| !index.whole), &ways) {
+                    let pieces = cost::needed(site, index, ways);
+                    let bring = |other: &Published| staging.supply.index(other, &|_| {}).ok()?.0;
+                    held = cost::held(site, view, published, index, &pieces, &bring)?;
+                    cost = Some(staging.supply.choose(published, index, &pieces, &held.has())?.cost);
+                }
+                packages = packages.saturating_add(staging.room(published, index.as_ref(), cost.as_ref())?);
+                if let Some(cost) = &cost {
+                    told.expect(cost.bytes());
+                }
                 // All lines are there before the first byte of a package, so that their sum is right from the start.
                 told.index_is_there();
-                if !staging.streams_only(published, index.as_ref()) {
-                    packages = packages.saturating_add(store.unreserved(&package.checksum.value, package.size)?);
-                }
             }
-            let prepared = Prepared { index, fetched: Mutex::new(fetched), told, sources, wanted, repair };
+            let (fetched, held) = (Mutex::new(fetched), Arc::new(held));
+            let prepared = Prepared { index, fetched, told, sources, wanted, held, repair };
             staging.prepared.insert(published.component().clone(), prepared);
         }
         transfer::require_space(store, packages)?;
@@ -111,6 +124,16 @@ impl<'a> Staging<'a> {
     /// Whether the package is never whole on this machine.
     fn streams_only(&self, published: &Published, index: Option<&Index>) -> bool {
         !self.keeps() && self.streams(published, index).is_some()
+    }
+
+    /// How many more bytes the store has to have room for.
+    fn room(&self, published: &Published, index: Option<&Index>, cost: Option<&Cost>) -> Result<u64, Error> {
+        let package = &published.manifest.package;
+        match cost.and_then(Cost::taken) {
+            Some(Candidate { means: Means::Ranges, bytes, .. }) => Ok(if self.keeps() { *bytes } else { 0 }),
+            _ if self.streams_only(published, index) => Ok(0),
+            _ => Ok(self.store.unreserved(&package.checksum.value, package.size)?),
+        }
     }
 
     /// Makes one version in its staging directory. May be called for several at once; where `stop` says that another one
@@ -151,31 +174,46 @@ impl<'a> Staging<'a> {
     }
 }
 
-/// What a deploy of a version would fetch, by source, and how its files would come to be, as far as one can tell without
-/// writing: where its index is not in the store, all of it.
+/// What a deploy would do to have a version.
+pub(super) struct Expected {
+    /// What it would fetch, and the other ways to have it.
+    pub cost: Cost,
+    /// The bytes of it, by source.
+    pub given: Vec<Given>,
+    /// How the files would come to be.
+    pub ways: Ways,
+}
+
+/// What a deploy of a version would do, as far as one can tell without writing: where its index cannot be read, it would fetch
+/// all of it.
 pub(super) fn expected(
     site: &Site,
     view: Option<&View>,
     published: &Published,
     top: Option<&Path>,
-) -> Result<(Vec<Given>, Ways), Error> {
+) -> Result<Expected, Error> {
     let mut sum = Ways::default();
-    if let Some(view) = view
-        && let Some(index) = fetch::stored_index(site, published)?
-    {
+    let mut known = None;
+    let index = fetch::peek_index(site, published, top)?.filter(|index| !index.whole);
+    if let (Some(view), Some(index)) = (view, &index) {
         let (component, version) = (published.component(), published.version());
         let sources = Sources::find(view, &others(site), component, version, &index.entries)?;
-        let ways = foreseen(site, view, published, &index, &sources, &[]);
+        let ways = foreseen(site, view, published, index, &sources, &[]);
         for (item, way) in index.entries.iter().zip(&ways) {
             if let (EntryKind::File { size, .. }, Some(way)) = (&item.entry.kind, way) {
                 sum.add(*way, *size);
             }
         }
         if !needs_package(site, &ways) {
-            return Ok((Vec::new(), sum));
+            return Ok(Expected { cost: Cost::nothing(), given: Vec::new(), ways: sum });
         }
+        let needed = cost::needed(site, index, &ways);
+        let peek = |other: &Published| fetch::peek_index(site, other, top).ok().flatten();
+        let here = cost::held(site, view, published, index, &needed, &peek)?.has();
+        known = Some((index, needed, here));
     }
-    Ok((fetch::expected(site, published, top)?, sum))
+    let (cost, given) = fetch::expected(site, published, top, known)?;
+    Ok(Expected { cost, given, ways: sum })
 }
 
 /// Other roots whose files may be shared; what is no root is passed over.

@@ -32,11 +32,14 @@ pub struct Partial {
 }
 
 impl Partial {
-    pub(super) fn open(store: &Path, sha256: &Sha256, size: u64) -> Result<Self> {
+    fn open(store: &Path, sha256: &Sha256, size: u64, reserve: bool) -> Result<Self> {
         fsx::create_dir_all(&store.join(DIRECTORY))?;
         let path = place(store, sha256);
         let file = fsx::open_or_create(&path)?;
-        fsx::allocate(&file, &path, size)?;
+        match reserve {
+            true => fsx::allocate(&file, &path, size)?,
+            false => fsx::extend(&file, &path, size)?,
+        }
         Ok(Self { file, path, size })
     }
 
@@ -89,12 +92,12 @@ impl Reader {
         Ok(entries)
     }
 
-    /// How many bytes of a content of this length an earlier fetch has left, if they are what they should be.
-    pub fn left_behind(&self, sha256: &Sha256, size: u64) -> Result<u64> {
+    /// What of a content of this length an earlier fetch has left, if it is what it should be: stretches, in order.
+    pub fn left_behind(&self, sha256: &Sha256, size: u64) -> Result<Vec<Range<u64>>> {
         let path = place(self.directory(), sha256);
         match fsx::open(&path) {
-            Ok(file) => Ok(fsx::written(&file, &path, size)?.iter().map(|part| part.end - part.start).sum()),
-            Err(e) if e.is_not_found() => Ok(0),
+            Ok(file) => Ok(fsx::written(&file, &path, size)?),
+            Err(e) if e.is_not_found() => Ok(Vec::new()),
             Err(e) => Err(e.into()),
         }
     }
@@ -104,7 +107,13 @@ impl Store {
     /// The unfinished content of this digest and length: as a killed writer left it, or empty. The room for all of it is
     /// reserved, where the file system can do that.
     pub fn partial(&self, sha256: &Sha256, size: u64) -> Result<Partial> {
-        Partial::open(self.directory(), sha256, size)
+        Partial::open(self.directory(), sha256, size, true)
+    }
+
+    /// The same of which only some pieces will be written: no room is reserved, and the rest stays a hole. It is never
+    /// completed by who opened it so; like any unfinished content it goes with gc, unless a fetch of the whole goes on with it.
+    pub fn partial_unreserved(&self, sha256: &Sha256, size: u64) -> Result<Partial> {
+        Partial::open(self.directory(), sha256, size, false)
     }
 
     /// The caller has checked that the whole content has this digest: puts it under its name. Afterwards it is there and

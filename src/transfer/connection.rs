@@ -5,7 +5,7 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::engine::connect;
 use super::peer::Verdict;
@@ -58,11 +58,13 @@ fn request(shared: &Shared, source: &Source, id: u64, fresh: bool, buffer: &mut 
     let ends = layout.parts.get(run.start).zip(layout.parts.get(run.end - 1));
     let (start, end) = ends.map(|(first, last)| (first.offset, last.end())).ok_or(End::Gone)?;
     let range = (!layout.is_single()).then_some(start..end);
+    let asked_at = Instant::now();
     let asked = match fresh {
         true => source.target.read_fresh(&source.key, range),
         false => source.target.read(&source.key, range),
     };
     let mut reading = asked.map_err(|error| End::Failed(Why::refused(error, layout.size), Vec::new()))?;
+    shared.answered(id, asked_at.elapsed());
     if let Some(why) = length(reading.total, layout.size).filter(|_| !layout.is_single()) {
         return Err(End::Failed(why, evidence(&mut reading)));
     }
@@ -141,7 +143,8 @@ impl Stream<'_> {
         }
         self.brought += 1;
         match self.shared.deliver(self.id, number, buffer) {
-            Still::Wanted | Still::Had => Ok(()),
+            Still::Wanted => Ok(()),
+            Still::Had => Err(End::Had),
             Still::Gone => Err(End::Gone),
         }
     }

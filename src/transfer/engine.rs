@@ -16,10 +16,11 @@ use sha2::Digest as _;
 
 use super::connection;
 use super::peer::Peer;
-use super::plan::Layout;
-use super::shared::{Keep, Shared};
+use super::plan::{Layout, Origin, Part};
+use super::shared::{Keep, Machine, Shared};
+use super::speeds::Measured;
 use super::{Attempt, FetchError, Options, Source, Stopped};
-use crate::codec::Buffer;
+use crate::codec::{Buffer, Form};
 use crate::model::Sha256;
 use crate::store::Partial;
 
@@ -28,16 +29,16 @@ const LOCAL_START: Duration = Duration::from_secs(1);
 /// How long a source waits that was much slower than the best one at other times.
 const SLOW_START: Duration = Duration::from_secs(2);
 
-/// Takes the pieces, in order. It may keep the memory of a piece and leave other memory in its place.
-pub type Sink<'a> = dyn FnMut(&mut Buffer) -> Result<(), Stopped> + 'a;
+/// Takes the pieces that are needed, in order. It may keep the memory of a piece and leave other memory in its place.
+pub type Sink<'a> = dyn FnMut(Form, &mut Buffer) -> Result<(), Stopped> + 'a;
 
 /// What a run needs.
 pub(super) struct Run {
     /// The digest of the whole file.
     pub sha256: Sha256,
     pub layout: Layout,
-    /// Where pieces are kept, if they are.
-    pub partial: Option<Partial>,
+    /// What this machine may have of it.
+    pub machine: Machine,
     /// The sources, best tier first, each with its speed at other times.
     pub tiers: Vec<Vec<(Source, Option<f64>)>>,
     pub options: Options,
@@ -47,8 +48,8 @@ pub(super) struct Run {
 /// What a run did.
 #[derive(Debug)]
 pub(super) struct Done {
-    /// Each source, the good bytes it gave, and bytes a second, where that could be measured.
-    pub given: Vec<(Source, u64, Option<f64>)>,
+    /// Each source, and what was seen of it.
+    pub given: Vec<(Source, Measured)>,
     /// What failed and was made good.
     pub attempts: Vec<Attempt>,
     /// Bytes that were on this machine.
@@ -71,7 +72,7 @@ pub(super) fn connect(shared: &Arc<Shared>, peer: usize) -> io::Result<()> {
 
 /// Runs to the end, on this thread and others.
 pub(super) fn run(run: Run, sink: &mut Sink<'_>, told: &(dyn Fn(u64) + Sync)) -> Outcome {
-    let unchecked = match run.partial.as_ref().map(|partial| unchecked(&run.layout, partial)) {
+    let unchecked = match run.machine.partial.as_ref().map(|partial| unchecked(&run.layout, partial)) {
         None => Ok(BTreeSet::new()),
         Some(found) => found,
     };
@@ -80,7 +81,7 @@ pub(super) fn run(run: Run, sink: &mut Sink<'_>, told: &(dyn Fn(u64) + Sync)) ->
         Err(error) => (BTreeSet::new(), Some(error)),
     };
     let peers = peers(run.tiers, Instant::now());
-    let shared = Arc::new(Shared::new(run.sha256, run.layout, run.partial, &unchecked, peers, run.options, run.keep));
+    let shared = Arc::new(Shared::new(run.sha256, run.layout, run.machine, &unchecked, peers, run.options, run.keep));
     let result = match failure {
         Some(error) => Err(error),
         None => check_disk(&shared, unchecked).and_then(|()| in_order(&shared, run.sha256, sink, told)),
@@ -90,7 +91,7 @@ pub(super) fn run(run: Run, sink: &mut Sink<'_>, told: &(dyn Fn(u64) + Sync)) ->
     let liars = std::mem::take(&mut state.liars);
     state.tell_the_rest(Instant::now());
     let result = result.map(|()| Done {
-        given: state.peers.iter().map(|p| (p.source.clone(), p.given, p.whole_speed(shared.began))).collect(),
+        given: state.peers.iter().map(|peer| (peer.source.clone(), peer.seen(shared.began))).collect(),
         attempts: std::mem::take(&mut state.attempts),
         reused: state.reused,
     });
@@ -140,11 +141,12 @@ fn unchecked(layout: &Layout, partial: &Partial) -> Result<BTreeSet<usize>, Fetc
         let after = written.partition_point(|stretch| stretch.end <= start);
         written.get(after).is_some_and(|stretch| stretch.start <= start && end <= stretch.end)
     };
-    Ok((0..).zip(&layout.parts).filter(|(_, part)| within(part.offset, part.end())).map(|(number, _)| number).collect())
+    let left = |part: &Part| part.origin != Origin::Nowhere && within(part.offset, part.end());
+    Ok((0..).zip(&layout.parts).filter(|(_, part)| left(part)).map(|(number, _)| number).collect())
 }
 
 /// Starts to check what is on the disk, beside the fetching.
-fn check_disk(shared: &Arc<Shared>, unchecked: BTreeSet<usize>) -> Result<(), FetchError> {
+pub(super) fn check_disk(shared: &Arc<Shared>, unchecked: BTreeSet<usize>) -> Result<(), FetchError> {
     if unchecked.is_empty() {
         return Ok(());
     }
@@ -155,10 +157,12 @@ fn check_disk(shared: &Arc<Shared>, unchecked: BTreeSet<usize>) -> Result<(), Fe
             if shared.is_over() {
                 return;
             }
-            match shared.read_back(number, &mut buffer) {
-                Ok(good) => shared.checked(number, good.then_some(&mut buffer)),
+            let found = match shared.read_back(number, &mut buffer) {
+                Ok(true) => Some(Form::Packed),
+                Ok(false) => shared.made_here(number, &mut buffer).then_some(Form::Raw),
                 Err(error) => return shared.fail(error),
-            }
+            };
+            shared.checked(number, found, &mut buffer);
         }
     };
     std::thread::Builder::new().name("recheck".to_owned()).spawn(check).map(drop).map_err(FetchError::Thread)
@@ -172,14 +176,14 @@ fn in_order(
     told: &(dyn Fn(u64) + Sync),
 ) -> Result<(), FetchError> {
     let layout = &shared.layout;
-    // A single piece was checked by this digest.
-    let mut hasher = (!layout.is_single()).then(sha2::Sha256::new);
+    // A single piece was checked by this digest; and of some pieces there is no digest but their own.
+    let mut hasher = (!layout.is_single() && layout.is_all()).then(sha2::Sha256::new);
     let mut hash = |bytes: &[u8]| hasher.iter_mut().for_each(|hasher| hasher.update(bytes));
     let mut buffer = Buffer::default();
     hash(&layout.head);
-    while shared.take(&mut buffer, told, &|peer| connect(shared, peer))? {
+    while let Some(form) = shared.take(&mut buffer, told)? {
         hash(buffer.filled());
-        sink(&mut buffer).map_err(|Stopped| FetchError::Stopped)?;
+        sink(form, &mut buffer).map_err(|Stopped| FetchError::Stopped)?;
     }
     hash(&layout.tail);
     match hasher.map(|hasher| Sha256::from_bytes(hasher.finalize().into())) {

@@ -11,12 +11,14 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::engine::{self, Done, Run, Sink};
-use super::plan::Layout;
+use super::plan::{Layout, Origin};
+use super::shared::{Machine, Material};
 use super::speeds::Speeds;
-use super::{Attempt, FetchError, Why, rejected, whole};
+use super::{Attempt, FetchError, Link, Why, rejected, whole};
+use crate::codec::{Buffer, Form};
 use crate::fsx;
 use crate::model::{ByteSize, Index, Sha256};
-use crate::store::{Partial, Reader, Store};
+use crate::store::{Reader, Store};
 use crate::target::Target;
 
 /// The largest file that is held in memory as one piece.
@@ -31,6 +33,40 @@ pub struct Wanted {
     pub sha256: Sha256,
     /// Its length in bytes.
     pub size: u64,
+}
+
+/// Which pieces of a package are brought, and how.
+pub struct Pieces<'a> {
+    /// Its index.
+    pub index: &'a Index,
+    /// Of each piece, whether it is fetched; what is not is only brought where it is made from `material`.
+    pub fetched: Vec<bool>,
+    /// Of each piece, whether it is made from `material`. Where that turns out not to hold it, it is fetched.
+    pub made: Vec<bool>,
+    /// What lies on this machine.
+    pub material: Option<Arc<dyn Material>>,
+}
+
+impl<'a> Pieces<'a> {
+    /// All of a package, fetched.
+    pub fn all(index: &'a Index) -> Self {
+        Self { index, fetched: vec![true; index.pieces.len()], made: Vec::new(), material: None }
+    }
+
+    /// Whether a piece is brought at all.
+    pub fn brings(&self, number: usize) -> bool {
+        let says = |list: &[bool]| list.get(number).copied().unwrap_or(false);
+        says(&self.fetched) || says(&self.made)
+    }
+
+    fn layout(&self) -> Layout {
+        let says = |list: &[bool], number: usize| list.get(number).copied().unwrap_or(false);
+        Layout::selected(self.index, |number| match (says(&self.made, number), says(&self.fetched, number)) {
+            (true, _) => Origin::Here,
+            (false, true) => Origin::Source,
+            (false, false) => Origin::Nowhere,
+        })
+    }
 }
 
 /// Where a content may be had.
@@ -144,14 +180,14 @@ impl<'a> Fetcher<'a> {
         }
         let mut incoming = self.store.incoming()?;
         let mut failure = None;
-        let mut sink = |bytes: &mut crate::codec::Buffer| {
+        let mut sink = |_: Form, bytes: &mut Buffer| {
             incoming.add(bytes.filled()).map_err(|error| {
                 failure = Some(error);
                 Stopped
             })
         };
         let layout = Layout::single(wanted.sha256, wanted.size);
-        let fetched = self.run(wanted, layout, None, tiers, &mut sink, told);
+        let fetched = self.run(wanted, layout, Machine::default(), tiers, &mut sink, told);
         if let Some(error) = failure {
             return Err(error.into());
         }
@@ -160,8 +196,9 @@ impl<'a> Fetcher<'a> {
         Ok(fetched)
     }
 
-    /// Fetches a package in the pieces that its `index` names and hands them to `sink` in order, each checked by its
-    /// digest before; with `keep`, the package is in the store afterwards. Of what an earlier run left in the store no
+    /// Brings pieces of a package and hands them to `sink` in order, each checked by its digest before; with `keep`, the
+    /// package is in the store afterwards if all its pieces were fetched, and else these pieces are, as an unfinished
+    /// content with which another fetch goes on. Of what an earlier run left in the store no
     /// byte is fetched again that has its digest; a kill loses at most the piece that each connection was reading.
     ///
     /// `Ok` says that the whole package has the wanted sha256: until then `sink` has seen pieces of which the index, and
@@ -173,28 +210,34 @@ impl<'a> Fetcher<'a> {
     pub fn fetch_pieces(
         &self,
         wanted: &Wanted,
-        index: &Index,
+        pieces: &Pieces<'_>,
         tiers: &[Vec<Source>],
         keep: bool,
         sink: &mut Sink<'_>,
         told: &(dyn Fn(u64) + Sync),
     ) -> Result<Fetched, FetchError> {
         let (tiers, left_out) = self.usable(wanted, tiers)?;
-        let partial = match keep {
-            true => {
+        let layout = pieces.layout();
+        let partial = match (keep, layout.is_all()) {
+            (true, true) => {
                 require_space(self.store, self.store.unreserved(&wanted.sha256, wanted.size)?)?;
                 Some(self.store.partial(&wanted.sha256, wanted.size)?)
             }
-            false => None,
+            (true, false) => {
+                require_space(self.store, layout.to_fetch())?;
+                Some(self.store.partial_unreserved(&wanted.sha256, wanted.size)?)
+            }
+            (false, _) => None,
         };
-        with(self.run(wanted, Layout::of(index), partial, tiers, sink, told), left_out)
+        let machine = Machine { partial, material: pieces.material.clone() };
+        with(self.run(wanted, layout, machine, tiers, sink, told), left_out)
     }
 
     fn run(
         &self,
         wanted: &Wanted,
         layout: Layout,
-        partial: Option<Partial>,
+        machine: Machine,
         tiers: Vec<Vec<(Source, Option<f64>)>>,
         sink: &mut Sink<'_>,
         told: &(dyn Fn(u64) + Sync),
@@ -202,7 +245,7 @@ impl<'a> Fetcher<'a> {
         let (sha256, rejected) = (wanted.sha256, self.rejected.clone());
         // That evidence could not be kept must not keep the next source from being asked.
         let keep = Box::new(move |bytes: &[u8]| rejected::keep_bytes(&rejected, &sha256, bytes).ok().flatten());
-        let run = Run { sha256, layout, partial, tiers, options: self.options.clone(), keep };
+        let run = Run { sha256, layout, machine, tiers, options: self.options.clone(), keep };
         let outcome = engine::run(run, sink, told);
         self.leave_out(outcome.liars);
         let Done { given, attempts, reused } = match outcome.result {
@@ -213,14 +256,13 @@ impl<'a> Fetcher<'a> {
             }
             result => result?,
         };
-        if let Some(partial) = &outcome.shared.partial {
+        if let Some(partial) = outcome.shared.partial.as_ref().filter(|_| outcome.shared.layout.is_all()) {
             self.store.complete(partial, &sha256)?;
         }
-        let measured =
-            given.iter().filter_map(|(source, bytes, speed)| Some((source.name.as_str(), *bytes, (*speed)?)));
-        self.speeds.note(measured);
-        let given = given.into_iter().filter(|(_, bytes, _)| *bytes > 0);
-        let mut given: Vec<_> = given.map(|(source, bytes, _)| Given { name: source.name, bytes }).collect();
+        self.speeds.note(given.iter().map(|(source, measured)| (source.name.as_str(), *measured)));
+        let given = given.into_iter().filter(|(_, measured)| measured.bytes > 0);
+        let mut given: Vec<_> =
+            given.map(|(source, measured)| Given { name: source.name, bytes: measured.bytes }).collect();
         given.sort_by_key(|given| std::cmp::Reverse(given.bytes));
         Ok(Fetched { given, reused, failed: attempts })
     }
@@ -304,6 +346,26 @@ pub fn expected(store: &Reader, bytes: u64, tiers: &[Vec<Source>]) -> Vec<Given>
     given.first_mut().into_iter().for_each(|first| first.bytes += left);
     given.retain(|given| given.bytes > 0);
     given
+}
+
+/// What is known of the way to the sources of the first tier, as [`expected`] takes them: of one that nobody has asked yet,
+/// what is usual. `connections` go to each.
+pub fn link(store: &Reader, tiers: &[Vec<Source>], connections: usize) -> Link {
+    let Some(tier) = tiers.iter().find(|tier| !tier.is_empty()) else { return Link::USUAL };
+    let speeds = Speeds::of(store.directory());
+    let locals: Vec<_> = tier.iter().filter(|source| source.target.is_local()).collect();
+    let (asked, usual) = match locals.is_empty() {
+        true => (tier.iter().collect(), Link { connections: connections.max(1), ..Link::USUAL }),
+        false => (locals, Link::DISK),
+    };
+    let known: Vec<_> = asked.iter().map(|source| speeds.of_source(&source.name)).collect();
+    let round_trip = known.iter().filter_map(|known| known.round_trip).map(|time| time.as_secs_f64());
+    Link {
+        round_trip: round_trip.reduce(f64::min).unwrap_or(usual.round_trip),
+        speed: known.iter().map(|known| known.speed.map_or(usual.speed, |speed| speed as f64)).sum(),
+        connections: usual.connections * asked.len(),
+        ranges: known.iter().any(|known| !known.whole),
+    }
 }
 
 /// Asks whether the store's file system has room for so many more bytes.

@@ -5,12 +5,14 @@
 //! of a record is only read where the host's own configuration allows it; an upload says of each target what came of it.
 //! Must not know: records and references, roots, what is in a package.
 
+mod choice;
 mod claim;
 mod connection;
 mod consume;
 mod engine;
 mod error;
 mod fetch;
+mod peek;
 mod peer;
 mod plan;
 mod pulse;
@@ -27,8 +29,11 @@ mod together;
 mod upload;
 mod whole;
 
+pub use choice::{Candidate, Choice, Cost, Link, Means, Offer, Question, Span, choose};
 pub use engine::Sink;
 pub use error::{Attempt, FetchError, UploadError, Why};
-pub use fetch::{Fetched, Fetcher, Given, Options, Source, Stopped, Wanted, expected, require_space};
+pub use fetch::{Fetched, Fetcher, Given, Options, Pieces, Source, Stopped, Wanted, expected, link, require_space};
+pub use peek::peek;
+pub use shared::Material;
 pub use sources::{Anonymous, Refused, Targets, source};
 pub use upload::{Uploaded, upload};

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::claim::Claim;
+use super::speeds::Measured;
 use super::{Attempt, Source, Why, retry};
 use crate::target;
 
@@ -34,6 +35,8 @@ pub(super) struct Peer {
     pub not_before: Instant,
     /// How many connections are at work.
     pub busy: usize,
+    /// The shortest time it took to answer.
+    pub round_trip: Option<Duration>,
     /// Why it failed several times, if it has not given a good byte since.
     pub trouble: Option<Attempt>,
     tries: u32,
@@ -65,6 +68,7 @@ impl Peer {
             speed,
             not_before,
             busy: 0,
+            round_trip: None,
             trouble: None,
             tries: 0,
             failed_at: None,
@@ -76,6 +80,17 @@ impl Peer {
     /// Whether it has failed lately and has not given a good byte since.
     pub fn in_trouble(&self) -> bool {
         self.out || self.tries >= 2
+    }
+
+    /// It answered a request after so long.
+    pub fn answered(&mut self, after: Duration) {
+        self.round_trip = Some(self.round_trip.map_or(after, |known| known.min(after)));
+    }
+
+    /// What was seen of it in a run that began at `began`.
+    pub fn seen(&self, began: Instant) -> Measured {
+        let (bytes, round_trip, whole) = (self.given, self.round_trip, self.no_ranges);
+        Measured { bytes, speed: self.whole_speed(began), round_trip, whole }
     }
 
     /// A good piece came.

@@ -31,6 +31,19 @@ pub(super) struct Part {
     pub length: u64,
     /// What it must hash to.
     pub check: Check,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a piece comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It is fetched, unless an earlier run left it.
+    Source,
+    /// It is made from what lies on this machine; fetched where that is not what it was.
+    Here,
+    /// Nobody needs it.
+    Nowhere,
 }
 
 impl Part {
@@ -62,24 +75,25 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// A package by its index.
-    pub fn of(index: &Index) -> Self {
-        let part = |piece: &crate::model::Piece| Part {
+    /// A package by its index, whose pieces come from where `origin` says, by their number.
+    pub fn selected(index: &Index, origin: impl Fn(usize) -> Origin) -> Self {
+        let part = |(number, piece): (usize, &crate::model::Piece)| Part {
             offset: piece.offset,
             length: piece.length,
             check: Check::Blake3(piece.packed),
+            origin: origin(number),
         };
         Self {
             size: index.size,
             head: index.head.clone(),
-            parts: index.pieces.iter().map(part).collect(),
+            parts: index.pieces.iter().enumerate().map(part).collect(),
             tail: index.tail.clone(),
         }
     }
 
     /// A file that is one piece; of an empty one there is nothing to fetch.
     pub fn single(sha256: Sha256, size: u64) -> Self {
-        let part = Part { offset: 0, length: size, check: Check::Sha256(sha256) };
+        let part = Part { offset: 0, length: size, check: Check::Sha256(sha256), origin: Origin::Source };
         let parts = if size == 0 { Vec::new() } else { vec![part] };
         Self { size, head: Vec::new(), parts, tail: Vec::new() }
     }
@@ -87,6 +101,21 @@ impl Layout {
     /// Whether the file is one piece, whose length is known only after it has come.
     pub fn is_single(&self) -> bool {
         matches!(self.parts.as_slice(), [Part { check: Check::Sha256(_), .. }])
+    }
+
+    /// Whether every piece is to come from a source, so that the whole has a digest.
+    pub fn is_all(&self) -> bool {
+        self.parts.iter().all(|part| part.origin == Origin::Source)
+    }
+
+    /// The bytes that are to be fetched.
+    pub fn to_fetch(&self) -> u64 {
+        self.parts.iter().filter(|part| part.origin == Origin::Source).map(|part| part.length).sum()
+    }
+
+    /// How many pieces somebody needs.
+    pub fn needed(&self) -> usize {
+        self.parts.iter().filter(|part| part.origin != Origin::Nowhere).count()
     }
 
     /// The bytes of neighbouring pieces.
@@ -109,6 +138,11 @@ impl Work {
     /// Bytes left to hand out.
     pub fn bytes(&self, layout: &Layout) -> u64 {
         self.stretches.iter().map(|(start, end)| layout.bytes(&(*start..*end))).sum()
+    }
+
+    /// Whether nobody is fetching this missing piece.
+    pub fn has(&self, number: usize) -> bool {
+        self.stretches.range(..=number).next_back().is_some_and(|(_, end)| *end > number)
     }
 
     /// Adds what has to be fetched (again).
@@ -174,7 +208,7 @@ pub(super) mod tests {
         let mut parts = Vec::new();
         for length in lengths {
             let check = Check::Blake3(Blake3::of(&at.to_string().into_bytes()));
-            parts.push(Part { offset: at, length: *length, check });
+            parts.push(Part { offset: at, length: *length, check, origin: Origin::Source });
             at += length;
         }
         Layout { size: at + 2, head: vec![0; 3], parts, tail: vec![0; 2] }

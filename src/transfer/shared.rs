@@ -7,15 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::peer::{Peer, Verdict};
-use super::plan::{Layout, Work};
+use super::plan::{Layout, Origin, Work};
 use super::state::{Slot, State, Task};
 use super::throttle::Throttle;
 use super::{FetchError, Options, Source, Why};
-use crate::codec::Buffer;
+use crate::codec::{Buffer, Form};
 use crate::model::Sha256;
 use crate::store::Partial;
 
@@ -38,11 +38,28 @@ pub(super) type Keep = Box<dyn Fn(&[u8]) -> Option<PathBuf> + Send + Sync>;
 /// Starts a thread that is a connection to the source of this number.
 pub(super) type Spawn<'a> = &'a dyn Fn(usize) -> std::io::Result<()>;
 
+/// Gives pieces from what lies on this machine.
+pub trait Material: Send + Sync {
+    /// Puts a piece, as it lies in the tar stream, into `into`. `false` where what is there is not that piece, or cannot be
+    /// read: nothing else is ever given.
+    fn piece(&self, number: usize, into: &mut Buffer) -> bool;
+}
+
+/// What this machine may have of a file.
+#[derive(Default)]
+pub(super) struct Machine {
+    /// Where pieces are kept, if they are, and an earlier run may have left some.
+    pub partial: Option<Partial>,
+    /// What pieces are made from that need not be fetched.
+    pub material: Option<Arc<dyn Material>>,
+}
+
 /// One run, shared by its connections.
 pub(super) struct Shared {
     pub wanted: Sha256,
     pub layout: Layout,
     pub partial: Option<Partial>,
+    material: Option<Arc<dyn Material>>,
     pub options: Options,
     pub throttle: Option<Throttle>,
     pub keep: Keep,
@@ -56,7 +73,7 @@ impl Shared {
     pub fn new(
         wanted: Sha256,
         layout: Layout,
-        partial: Option<Partial>,
+        machine: Machine,
         unchecked: &BTreeSet<usize>,
         peers: Vec<Peer>,
         options: Options,
@@ -64,15 +81,17 @@ impl Shared {
     ) -> Self {
         let now = Instant::now();
         let mut work = Work::default();
-        let slots = (0..layout.parts.len()).map(|number| match unchecked.contains(&number) {
-            true => Slot::Unchecked,
-            false => {
+        let slots = layout.parts.iter().enumerate().map(|(number, part)| match part.origin {
+            Origin::Nowhere => Slot::Left,
+            _ if unchecked.contains(&number) => Slot::Unchecked,
+            Origin::Here => Slot::Here,
+            Origin::Source => {
                 work.add(number..number + 1);
                 Slot::Missing
             }
         });
         let slots = slots.collect();
-        let state = State {
+        let mut state = State {
             slots,
             work,
             claims: BTreeMap::new(),
@@ -90,11 +109,13 @@ impl Shared {
             over: false,
             failure: None,
         };
+        state.pass_over();
         let throttle = options.bandwidth.map(|bandwidth| Throttle::new(bandwidth.0));
         Self {
             wanted,
             layout,
-            partial,
+            partial: machine.partial,
+            material: machine.material,
             throttle,
             options,
             keep,
@@ -167,6 +188,10 @@ impl Shared {
             if part.end() <= self.limit(&state) {
                 break;
             }
+            // What was to be made on this machine could not be, and has gone by: who waits here begins anew.
+            if state.front < number && state.work.has(state.front) {
+                return Still::Had;
+            }
             // Only who reads the whole file gets here; that the consumer is slow is not its source's fault.
             if let Some(claim) = state.claims.get_mut(&id) {
                 claim.pulse.beat(Instant::now());
@@ -185,7 +210,7 @@ impl Shared {
                 return Still::Gone;
             }
             state = self.lock();
-            self.put(&mut state, number, bytes);
+            self.put(&mut state, number, Form::Packed, bytes);
         }
         let now = Instant::now();
         let state = &mut *state;
@@ -206,11 +231,15 @@ impl Shared {
     }
 
     /// A checked piece, on the disk where there is a partial file: stays in memory where the consumer needs it soon.
-    fn put(&self, state: &mut State, number: usize, bytes: &mut Buffer) {
+    fn put(&self, state: &mut State, number: usize, form: Form, bytes: &mut Buffer) {
         let near = self.layout.parts.get(number).is_some_and(|part| part.end() <= self.window(state));
         let spare = if near { state.spare.pop().unwrap_or_default() } else { Buffer::default() };
         if let Some(slot) = state.slots.get_mut(number) {
-            *slot = if near { Slot::Ready(std::mem::replace(bytes, spare)) } else { Slot::Stored };
+            *slot = match (near, form) {
+                (true, _) => Slot::Ready(form, std::mem::replace(bytes, spare)),
+                (false, Form::Packed) => Slot::Stored,
+                (false, Form::Raw) => Slot::Here,
+            };
         }
         state.done += self.layout.parts.get(number).map_or(0, |part| part.length);
         self.changed.notify_all();
@@ -248,6 +277,15 @@ impl Shared {
         verdict
     }
 
+    /// The source of a task began to answer after so long.
+    pub fn answered(&self, id: u64, after: Duration) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        if let Some(peer) = state.claims.get(&id).and_then(|claim| state.peers.get_mut(claim.peer)) {
+            peer.answered(after);
+        }
+    }
+
     /// The source of a task reads whole files only.
     pub fn knows_no_ranges(&self, id: u64) {
         let mut state = self.lock();
@@ -269,17 +307,25 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// A piece that was on the disk was looked at.
-    pub fn checked(&self, number: usize, bytes: Option<&mut Buffer>) {
+    /// A piece that was on the disk was looked at, and is in `bytes` in the form in which it was found.
+    pub fn checked(&self, number: usize, found: Option<Form>, bytes: &mut Buffer) {
         let mut state = self.lock();
-        match bytes {
-            Some(bytes) => {
-                state.reused += self.layout.parts.get(number).map_or(0, |part| part.length);
-                self.put(&mut state, number, bytes);
+        match found {
+            Some(form) => {
+                if form == Form::Packed {
+                    state.reused += self.layout.parts.get(number).map_or(0, |part| part.length);
+                }
+                self.put(&mut state, number, form, bytes);
             }
             None => state.missing(number),
         }
         self.changed.notify_all();
+    }
+
+    /// Makes a piece from what lies on this machine; `false` where that cannot be.
+    pub fn made_here(&self, number: usize, into: &mut Buffer) -> bool {
+        let here = self.layout.parts.get(number).is_some_and(|part| part.origin == Origin::Here);
+        here && self.material.as_ref().is_some_and(|material| material.piece(number, into))
     }
 
     /// Whether the run has ended.
@@ -289,7 +335,7 @@ impl Shared {
 
     /// Starts threads where sources have stalled, or more of them have to be asked.
     pub fn supervise(&self, state: &mut State, now: Instant, spawn: Spawn<'_>) {
-        for peer in state.supervise(&self.options, self.layout.parts.len(), now) {
+        for peer in state.supervise(&self.options, self.layout.needed(), now) {
             if let Err(error) = spawn(peer) {
                 state.failure.get_or_insert(FetchError::Thread(error));
             }

@@ -11,7 +11,7 @@ use super::claim::{self, Claim};
 use super::peer::{Peer, Verdict, passes, worth_telling};
 use super::plan::{Layout, Work, run_bytes};
 use super::{Attempt, FetchError, Options, Why};
-use crate::codec::Buffer;
+use crate::codec::{Buffer, Form};
 
 /// How long nothing at all may come from the better tiers before the next one joins.
 const TIER_PATIENCE: Duration = Duration::from_secs(10);
@@ -28,9 +28,13 @@ pub(super) enum Slot {
     /// Being written or read.
     Busy,
     /// Checked and in memory.
-    Ready(Buffer),
+    Ready(Form, Buffer),
     /// Checked and on the disk.
     Stored,
+    /// Made from what lies on this machine when its turn comes, and checked then.
+    Here,
+    /// Not needed.
+    Left,
     /// With the consumer.
     Taken,
 }
@@ -120,6 +124,24 @@ impl State {
             peer.busy = peer.busy.saturating_sub(1);
         }
         Some(claim)
+    }
+
+    /// Goes on to the first piece from `front` on that somebody needs.
+    pub fn pass_over(&mut self) {
+        while matches!(self.slots.get(self.front), Some(Slot::Left)) {
+            self.front += 1;
+        }
+    }
+
+    /// Something on this machine is not what it was: all that was to be made from such is looked at beside the fetching, so
+    /// that the rest is not found wrong one by one. Which pieces that is.
+    pub fn distrust(&mut self) -> BTreeSet<usize> {
+        let here = self.slots.iter_mut().enumerate().filter(|(_, slot)| matches!(slot, Slot::Here));
+        here.map(|(number, slot)| {
+            *slot = Slot::Unchecked;
+            number
+        })
+        .collect()
     }
 
     pub fn missing(&mut self, number: usize) {

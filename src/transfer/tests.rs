@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::engine::{self, Outcome, Run};
-use super::plan::{Check, Layout, Part};
+use super::plan::{Check, Layout, Origin, Part};
+use super::shared::{Machine, Material};
 use super::{FetchError, Options, Source, Stopped, Why, whole};
-use crate::codec::Buffer;
+use crate::codec::{Buffer, Form};
 use crate::model::{Blake3, ByteSize, Place, Sha256};
 use crate::store::Store;
 use crate::target::{self, Doing, Fault, Listed, Parcel, Placed, Reading, Target, Wanted};
@@ -195,7 +196,12 @@ fn layout(bytes: &[u8]) -> Layout {
     let body = &bytes[3..bytes.len() - 2];
     let mut at = 3;
     let parts = body.chunks(PIECE).map(|piece| {
-        let part = Part { offset: at, length: piece.len() as u64, check: Check::Blake3(Blake3::of(piece)) };
+        let part = Part {
+            offset: at,
+            length: piece.len() as u64,
+            check: Check::Blake3(Blake3::of(piece)),
+            origin: Origin::Source,
+        };
         at = part.end();
         part
     });
@@ -235,7 +241,10 @@ fn fetch(bytes: &[u8], tiers: &[&[&Arc<Fake>]], options: Options, store: Option<
     let run = Run {
         sha256,
         layout: layout(bytes),
-        partial: store.map(|store| store.partial(&sha256, bytes.len() as u64).expect("made")),
+        machine: Machine {
+            partial: store.map(|store| store.partial(&sha256, bytes.len() as u64).expect("made")),
+            material: None,
+        },
         tiers: tiers.iter().map(|tier| tier.iter().map(source).collect()).collect(),
         options,
         keep: Box::new(|_| None),
@@ -244,7 +253,7 @@ fn fetch(bytes: &[u8], tiers: &[&[&Arc<Fake>]], options: Options, store: Option<
     let told = AtomicU64::new(0);
     let outcome = engine::run(
         run,
-        &mut |piece: &mut Buffer| {
+        &mut |_, piece: &mut Buffer| {
             out.extend_from_slice(piece.filled());
             Ok(())
         },
@@ -262,7 +271,7 @@ fn fetch(bytes: &[u8], tiers: &[&[&Arc<Fake>]], options: Options, store: Option<
 
 fn given(outcome: &Outcome, name: &str) -> u64 {
     let done = outcome.result.as_ref().expect("fetched");
-    done.given.iter().filter(|(source, ..)| source.name == name).map(|(_, bytes, _)| *bytes).sum()
+    done.given.iter().filter(|(source, ..)| source.name == name).map(|(_, measured)| measured.bytes).sum()
 }
 
 fn whys(outcome: &Outcome) -> Vec<String> {
@@ -512,13 +521,13 @@ fn a_consumer_that_takes_no_more_ends_the_run() {
     let run = Run {
         sha256: Sha256::of(&bytes),
         layout: layout(&bytes),
-        partial: None,
+        machine: Machine::default(),
         tiers: vec![vec![(Source { name: "good".to_owned(), target, key: String::new() }, None)]],
         options: options(),
         keep: Box::new(|_| None),
     };
     let mut taken = 0;
-    let mut sink = |_: &mut Buffer| {
+    let mut sink = |_: Form, _: &mut Buffer| {
         taken += 1;
         if taken < 5 { Ok(()) } else { Err(Stopped) }
     };
@@ -534,12 +543,12 @@ fn pieces_that_make_another_package_are_refused() {
     let run = Run {
         sha256: Sha256::of(b"another"),
         layout: layout(&bytes),
-        partial: None,
+        machine: Machine::default(),
         tiers: vec![vec![(Source { name: "good".to_owned(), target, key: String::new() }, None)]],
         options: options(),
         keep: Box::new(|_| None),
     };
-    let outcome = engine::run(run, &mut |_| Ok(()), &|_| {});
+    let outcome = engine::run(run, &mut |_, _| Ok(()), &|_| {});
     assert!(matches!(outcome.result, Err(FetchError::Disagree { .. })), "{:?}", outcome.result);
 }
 
@@ -612,6 +621,86 @@ proptest! {
                 prop_assert!(!attempts.iter().any(|attempt| matches!(attempt.why, Why::LeftOut)));
             }
             Err(other) => prop_assert!(false, "{other:?}"),
+        }
+    }
+}
+
+/// Pieces that lie on this machine; the damaged ones do not any more.
+struct Here {
+    pieces: Vec<Vec<u8>>,
+    damaged: Vec<bool>,
+}
+
+impl Material for Here {
+    fn piece(&self, number: usize, into: &mut Buffer) -> bool {
+        into.clear();
+        into.push(&self.pieces[number]);
+        !self.damaged[number]
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn some_pieces_come_in_order_whatever_is_here_and_what_is_damaged_is_fetched(
+        pieces in prop::collection::vec((0u8..3, any::<bool>(), any::<bool>()), 1..40),
+        keeps in any::<bool>(),
+        whole in any::<bool>(),
+    ) {
+        let bytes = content(pieces.len());
+        let mut layout = layout(&bytes);
+        let origin = |number: usize| match pieces.get(number).map_or(0, |piece| piece.0) {
+            0 => Origin::Source,
+            1 => Origin::Here,
+            _ => Origin::Nowhere,
+        };
+        layout.parts.iter_mut().enumerate().for_each(|(number, part)| part.origin = origin(number));
+        let raw: Vec<Vec<u8>> =
+            layout.parts.iter().map(|part| bytes[part.offset as usize..part.end() as usize].to_vec()).collect();
+        let damaged: Vec<bool> = pieces.iter().map(|piece| piece.1).collect();
+        let sha256 = Sha256::of(&bytes);
+        let (_dir, store) = store();
+        let partial = || store.partial_unreserved(&sha256, bytes.len() as u64).expect("made");
+        // An earlier run left some.
+        let left = |number: usize| keeps && pieces[number].2;
+        for (number, part) in layout.parts.iter().enumerate().filter(|(number, _)| left(*number)) {
+            partial().write(part.offset, &raw[number]).expect("written");
+        }
+        let source = fake("one", &bytes, move |_, _| if whole { Act::Whole } else { Act::Well });
+        let target: Arc<dyn Target> = source.clone();
+        let expected: Vec<usize> = (0..raw.len()).filter(|number| origin(*number) != Origin::Nowhere).collect();
+        let must_come = |number: usize| match origin(number) {
+            Origin::Source => !left(number),
+            Origin::Here => damaged[number] && !left(number),
+            Origin::Nowhere => false,
+        };
+        let must: u64 = (0..raw.len()).filter(|number| must_come(*number)).map(|number| raw[number].len() as u64).sum();
+        let run = Run {
+            sha256,
+            layout,
+            machine: Machine {
+                partial: keeps.then(partial),
+                material: Some(Arc::new(Here { pieces: raw.clone(), damaged: damaged.clone() })),
+            },
+            tiers: vec![vec![(Source { name: "one".to_owned(), target, key: String::new() }, None)]],
+            options: options(),
+            keep: Box::new(|_| None),
+        };
+        let mut came = Vec::new();
+        let mut sink = |form: Form, piece: &mut Buffer| {
+            came.push((form, piece.filled().to_vec()));
+            Ok(())
+        };
+        let outcome = engine::run(run, &mut sink, &|_| {});
+        prop_assert!(outcome.result.is_ok(), "{:?}", outcome.result);
+        prop_assert_eq!(came.len(), expected.len());
+        for ((form, found), number) in came.iter().zip(expected) {
+            prop_assert!(*found == raw[number], "piece {}", number);
+            prop_assert!(*form == Form::Packed || origin(number) == Origin::Here && !damaged[number]);
+        }
+        prop_assert_eq!(given(&outcome, "one"), must);
+        if !whole {
+            prop_assert_eq!(source.given.load(Ordering::SeqCst), must, "nothing else is asked for");
         }
     }
 }

@@ -177,7 +177,9 @@ fn list_show_promote_and_diff() {
     assert_snapshot!(env.shown(&env.ok(&["env", "diff", "prod", "staging"])), @r"
     `prod` (serial 1, commit <hex>) -> `staging` (serial 1, commit <hex>)
     config: 1 -> 2
+      to fetch: 102 B as the whole package (0.0 s)
     model: 1.0.0 -> 1.0.1
+      to fetch: 610 B as the whole package (0.0 s)
     ");
     let only = env.json(&["env", "promote", "staging", "prod", "model"]);
     assert_eq!((&only["serial"], &only["changes"][0]["to"]["version"]), (&json!(2), &json!("1.0.1")));
@@ -195,7 +197,9 @@ fn list_show_promote_and_diff() {
     assert_snapshot!(env.shown(&env.ok(&["env", "diff", "prod", "--at", &first])), @r"
     `prod` (serial 1, commit <hex>) -> `prod` (serial 3, commit <hex>)
     config: 1 -> 2
+      to fetch: 102 B as the whole package (0.0 s)
     model: 1.0.0 -> 1.0.1
+      to fetch: 610 B as the whole package (0.0 s)
     ");
     assert_eq!(env.json(&["env", "show", "prod", "--at", &first])["serial"], 1);
     // What cannot be deployed is seen.
@@ -275,7 +279,9 @@ fn deploy_brings_the_root_to_exactly_what_is_named() {
     assert_snapshot!(env.shown(&env.ok(&["env", "diff", "prod"])), @r"
     `<dir>/root`, where nothing is deployed, -> `prod` (serial 1, commit <hex>)
     config: (none) -> 1
+      to fetch: nothing, all of it is on this machine
     model: (none) -> 1.0.0
+      to fetch: nothing, all of it is on this machine
     ");
     env.ok(&["deploy", "--env", "prod"]);
     assert_eq!(current(&env), pair("1.0.0", "1"));

@@ -181,7 +181,7 @@ fn a_store_on_a_full_disk() {
     let ran = on_small_disk(&env, script).expect("as before");
     assert_eq!(ran.status, Some(1), "{ran:?}");
     assert_snapshot!(without_random(&env.shown(&ran.stderr)), @r"
-    error: not enough room for the store `<dir>/small/store`: 2.9 MiB to fetch, 1016.0 KiB free, 1.9 MiB missing
+    error: not enough room for the store `<dir>/small/store`: 2.9 MiB to fetch, 1012.0 KiB free, 1.9 MiB missing
 
     hint: free some with `deploy-tool store gc`, or use a store on another disk with `--store`
     ");

@@ -56,6 +56,7 @@ mod publish_git;
 mod publish_many;
 mod races;
 mod random;
+mod ranges;
 #[path = "../shared/raw_tar.rs"]
 mod raw_tar;
 mod reader;

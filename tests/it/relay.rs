@@ -13,9 +13,12 @@ struct Shared {
     to: u16,
     /// Bytes a second towards the client, over all connections.
     pace: Option<u64>,
+    /// How long what a client says takes to the server.
+    round_trip: Duration,
     /// When the next byte towards the client may pass.
     next: Mutex<Instant>,
     passed: AtomicU64,
+    down: AtomicU64,
     after: u64,
     then: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     stopped: AtomicBool,
@@ -31,12 +34,27 @@ impl Relay {
     /// In front of `to`: `pace` bytes a second towards clients where one is given, and `then` as soon as more than `after`
     /// bytes have passed, in either direction.
     pub fn start(to: u16, pace: Option<u64>, after: u64, then: impl FnOnce() + Send + 'static) -> Self {
+        Self::with(to, pace, Duration::ZERO, after, then)
+    }
+
+    /// In front of `to`: `pace` bytes a second towards clients where one is given, and a request is that much longer on its way.
+    pub fn shaped(to: u16, pace: Option<u64>, round_trip: Duration) -> Self {
+        Self::with(to, pace, round_trip, u64::MAX, || {})
+    }
+
+    fn with(
+        to: u16,
+        pace: Option<u64>,
+        round_trip: Duration,
+        after: u64,
+        then: impl FnOnce() + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let next = Mutex::new(Instant::now());
-        let (passed, stopped) = (AtomicU64::new(0), AtomicBool::new(false));
-        let shared =
-            Arc::new(Shared { to, pace, next, passed, after, then: Mutex::new(Some(Box::new(then))), stopped });
+        let (passed, down, stopped) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+        let then: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(Some(Box::new(then)));
+        let shared = Arc::new(Shared { to, pace, round_trip, next, passed, down, after, then, stopped });
         let of_listener = shared.clone();
         spawn(move || {
             for client in listener.incoming().flatten() {
@@ -48,11 +66,16 @@ impl Relay {
                 let both = client.try_clone().and_then(|client| Ok((client, server.try_clone()?)));
                 let (client_out, server_out) = both.expect("handles");
                 let (up, down) = (of_listener.clone(), of_listener.clone());
-                spawn(move || up.copy(client, server_out, None));
-                spawn(move || down.copy(server, client_out, down.pace));
+                spawn(move || up.copy(client, server_out, false));
+                spawn(move || down.copy(server, client_out, true));
             }
         });
         Self { port, shared }
+    }
+
+    /// Bytes that have passed towards clients.
+    pub fn down(&self) -> u64 {
+        self.shared.down.load(Ordering::Relaxed)
     }
 
     /// Bytes that have passed, in both directions.
@@ -69,11 +92,16 @@ impl Drop for Relay {
 }
 
 impl Shared {
-    fn copy(&self, mut from: TcpStream, mut to: TcpStream, pace: Option<u64>) {
+    fn copy(&self, mut from: TcpStream, mut to: TcpStream, down: bool) {
         let mut buffer = vec![0; 64 << 10];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
-            if let Some(pace) = pace {
-                self.wait(count as u64, pace);
+            match (down, self.pace) {
+                (true, Some(pace)) => self.wait(count as u64, pace),
+                (true, None) => {}
+                (false, _) => sleep(self.round_trip),
+            }
+            if down {
+                self.down.fetch_add(count as u64, Ordering::Relaxed);
             }
             if to.write_all(&buffer[..count]).is_err() {
                 break;

@@ -194,7 +194,7 @@ fn a_reviewer_is_told_what_changes() {
 
     </details>
 
-    - A host fetches: 1.2 KiB
+    - A host fetches: 1.2 KiB, the whole package
     - Needs: nothing
     - Needed by: nothing
     - Lies at: `near` (`file://<dir>/targets/near/model/1.0.1/model-1.0.1.tar.gz`), `far` (`file://<dir>/targets/far/model/1.0.1/model-1.0.1.tar.gz`)

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{Receiver, Sender};
 
-use super::cut::{BIG, Cutter, group_bytes};
+use super::cut::{BIG, Cutter, PLACE_BYTES, group_bytes, place};
 use super::walk::Walker;
 use super::work::{Content, Job, Slot};
 use super::{PackOptions, full_path};
@@ -39,6 +39,8 @@ pub(super) struct Planner<'a> {
     lead: usize,
     group: Vec<Entry>,
     bytes: u64,
+    /// Where the last entry of the group lies.
+    place: Vec<u8>,
     cutter: Option<Cutter>,
 }
 
@@ -62,6 +64,7 @@ impl<'a> Planner<'a> {
             lead: 0,
             group: Vec::new(),
             bytes: 0,
+            place: Vec::new(),
             cutter: None,
         }
     }
@@ -73,6 +76,11 @@ impl<'a> Planner<'a> {
                 EntryKind::File { size, .. } => size,
                 _ => 0,
             };
+            let place = place(&entry.path);
+            if self.bytes >= PLACE_BYTES && self.place != place {
+                self.end_group(0)?;
+            }
+            self.place = place;
             self.bytes += header_bytes(&entry);
             if size > BIG {
                 // The header ends this group; the file's bytes are pieces of their own; its padding opens the next.

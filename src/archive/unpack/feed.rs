@@ -12,17 +12,20 @@ use super::pieces::Wanted;
 use super::{Source, UnpackOptions};
 use crate::archive::error::UnpackError;
 use crate::archive::tar::TarError;
-use crate::codec::Buffer;
+use crate::codec::{Buffer, Form};
 use crate::model::{Index, Sha256};
 
 /// Pieces that come from elsewhere, while they are fetched for example: in order, each checked by its digest before.
 pub trait Pieces: Sync {
-    /// Waits for the next piece and puts it into `into`, whose memory it may take in exchange.
+    /// Whether the piece of this number is one of those that come.
+    fn comes(&self, number: usize) -> bool;
+
+    /// Waits for the next piece and puts it into `into`, whose memory it may take in exchange; says in which form it is.
     ///
     /// # Errors
     ///
     /// No more will come.
-    fn next(&self, into: &mut Buffer) -> std::io::Result<()>;
+    fn next(&self, into: &mut Buffer) -> std::io::Result<Form>;
 }
 
 /// Hands out pieces in order.
@@ -82,9 +85,13 @@ impl<'a> Feed<'a> {
     }
 
     /// Reads the next piece; `None` behind the last. A file that need not be hashed is read by several at once.
-    pub fn next(&self, packed: &mut Buffer) -> Result<Option<usize>, UnpackError> {
+    pub fn next(&self, packed: &mut Buffer) -> Result<Option<(usize, Form)>, UnpackError> {
         let mut state = lock(&self.state);
-        while self.wanted.is_some_and(|wanted| state.next < self.index.pieces.len() && !wanted.piece(state.next)) {
+        let passed_over = |number| {
+            self.wanted.is_some_and(|wanted| !wanted.piece(number))
+                || self.pieces.is_some_and(|pieces| !pieces.comes(number))
+        };
+        while state.next < self.index.pieces.len() && passed_over(state.next) {
             state.next += 1;
         }
         let number = state.next;
@@ -93,8 +100,8 @@ impl<'a> Feed<'a> {
         let length = piece.length as usize;
         if let Some(pieces) = self.pieces {
             // With the lock: who has a piece must not wait for one before it that nobody has.
-            pieces.next(packed).map_err(read_error)?;
-            return Ok(Some(number));
+            let form = pieces.next(packed).map_err(read_error)?;
+            return Ok(Some((number, form)));
         }
         packed.clear();
         let room = packed.room(length);
@@ -106,7 +113,7 @@ impl<'a> Feed<'a> {
             _ => self.read(&mut state, piece.offset, room)?,
         }
         packed.grow(length);
-        Ok(Some(number))
+        Ok(Some((number, Form::Packed)))
     }
 
     /// Reads what is next in order, and hashes it.

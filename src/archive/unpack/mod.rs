@@ -27,7 +27,7 @@ use joined::Joined;
 pub use source::Source;
 use source::Tally;
 use stream::{Limits, Target};
-pub use tree::Tree;
+pub use tree::{Tree, needed};
 
 /// What the whole package must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use super::feed::{Feed, lock};
 use super::stream::compare;
 use crate::archive::error::UnpackError;
 use crate::archive::tar::{BLOCK, TarError, next_member, only_zeros};
-use crate::codec::{self, Buffer};
+use crate::codec::{self, Buffer, Form};
 use crate::fsx::Hand;
 use crate::model::{Blake3, EntryKind, Index};
 
@@ -31,17 +31,27 @@ pub(super) struct Wanted<'a> {
 
 impl<'a> Wanted<'a> {
     pub fn new(index: &'a Index, have: &'a [bool], options: &UnpackOptions<'_>) -> Self {
-        let all = have.is_empty() || options.whole || options.expected.is_some();
-        let mut wanted = Self { index, have, pieces: vec![all; index.pieces.len()] };
-        if !all {
-            wanted.mark();
+        match have.is_empty() || options.whole || options.expected.is_some() {
+            true => Self { index, have, pieces: vec![true; index.pieces.len()] },
+            false => Self::some(index, have),
         }
+    }
+
+    /// The pieces that hold something of a file that is not there.
+    pub fn some(index: &'a Index, have: &'a [bool]) -> Self {
+        let mut wanted = Self { index, have, pieces: vec![false; index.pieces.len()] };
+        wanted.mark();
         wanted
     }
 
     /// Whether an entry's file has to be made.
     fn file(&self, number: usize) -> bool {
         !self.have.get(number).copied().unwrap_or(false)
+    }
+
+    /// Of each piece, whether it is needed.
+    pub fn into_pieces(self) -> Vec<bool> {
+        self.pieces
     }
 
     pub fn piece(&self, number: usize) -> bool {
@@ -175,7 +185,7 @@ impl Job<'_> {
             codec::decoder(self.index.compression).map_err(|source| UnpackError::Codec { piece: 0, source })?;
         let (mut packed, mut raw, mut hand) = (Buffer::default(), Buffer::default(), self.deposit.hand());
         while !self.failed.load(Ordering::Relaxed) {
-            let Some(number) = self.feed.next(&mut packed)? else { break };
+            let Some((number, form)) = self.feed.next(&mut packed)? else { break };
             if !self.wanted.piece(number) {
                 continue;
             }
@@ -188,13 +198,13 @@ impl Job<'_> {
             let codec_error = |source| UnpackError::Codec { piece: number, source };
             let length = piece.tar_length as usize;
             let bytes = match &mut decoder {
-                Some(decoder) => {
+                Some(decoder) if form == Form::Packed => {
                     raw.clear();
                     decoder.decode(&mut packed, raw.room(length)).map_err(codec_error)?;
                     raw.grow(length);
                     raw.filled()
                 }
-                None => packed.filled(),
+                _ => packed.filled(),
             };
             if bytes.len() != length {
                 return Err(UnpackError::Size { expected: piece.tar_length, found: bytes.len() as u64 });

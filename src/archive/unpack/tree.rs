@@ -12,6 +12,15 @@ use crate::archive::error::UnpackError;
 use crate::archive::pack::NORMALIZED_MTIME;
 use crate::model::{Compression, Entry, EntryKind, Index, TreePath};
 
+/// Of each piece of `index`, whether something in it is needed where `have` says of each entry whether its file is there;
+/// with `whole`, all are. What cannot be taken apart is needed whole.
+pub fn needed(index: &Index, have: &[bool], whole: bool) -> Vec<bool> {
+    if whole || index.whole {
+        return vec![true; index.pieces.len()];
+    }
+    pieces::Wanted::some(index, have).into_pieces()
+}
+
 /// A tree being made. Between [`Tree::begin`] and [`Tree::fill`] somebody else may put files into it, and says which.
 pub struct Tree<'a> {
     index: &'a Index,
@@ -48,18 +57,22 @@ impl<'a> Tree<'a> {
         pieces::unpack(feed, &wanted, &self.deposit, self.options)
     }
 
-    /// The same with the pieces of a package that come from elsewhere, in the order of the index and checked; `expected` of
-    /// the options is for who gives them to check.
+    /// The same with the pieces of a package that come from elsewhere, in the order of the index and checked: all that are
+    /// needed at least. `expected` of the options is for who gives them to check.
     ///
     /// # Errors
     ///
-    /// As [`Tree::fill`]; [`UnpackError::Whole`].
+    /// As [`Tree::fill`]; [`UnpackError::Whole`]; [`UnpackError::NoPiece`].
     pub fn fill_pieces(&self, pieces: &dyn Pieces, compression: Compression, have: &[bool]) -> Result<(), UnpackError> {
         same_compression(self.index, compression)?;
         if self.index.whole {
             return Err(UnpackError::Whole);
         }
         let wanted = pieces::Wanted::new(self.index, have, self.options);
+        if let Some(piece) = (0..self.index.pieces.len()).find(|number| wanted.piece(*number) && !pieces.comes(*number))
+        {
+            return Err(UnpackError::NoPiece { piece });
+        }
         pieces::unpack(Feed::checked(pieces, self.index), &wanted, &self.deposit, self.options)
     }
 

@@ -16,6 +16,7 @@ use crate::fsx;
 use crate::model::ByteSize;
 use crate::ops::Site;
 use crate::ops::deploy::{self, Follow, How, What};
+use crate::transfer::{Candidate, Cost, Means};
 
 pub(super) fn run(mut site: Site, args: &Deploy, lines: &Lines, output: &Output) -> Result<(), Failure> {
     let here = settings::working_directory()?;
@@ -79,6 +80,32 @@ pub(super) fn ways(ways: &Ways) -> Option<String> {
     Some(say("deploy.ways", &[("ways", each.collect::<Vec<_>>().join(", "))]))
 }
 
+/// What is fetched, and by which way.
+fn way(candidate: &Candidate) -> String {
+    let (key, from) = match &candidate.means {
+        Means::Here => ("cost.here", String::new()),
+        Means::Whole => ("cost.whole", String::new()),
+        Means::Ranges => ("cost.ranges", String::new()),
+        Means::Delta { from } => ("cost.delta", from.to_string()),
+    };
+    let args = [
+        ("bytes", ByteSize(candidate.bytes).to_string()),
+        ("requests", candidate.requests.to_string()),
+        ("seconds", format!("{:.1}", candidate.seconds)),
+        ("from", from),
+    ];
+    say(key, &args)
+}
+
+/// The way that is taken, and the others.
+pub(super) fn fetched(cost: &Cost) -> String {
+    let taken = cost.taken().map(way).unwrap_or_default();
+    let others = cost.candidates.iter().enumerate().filter(|(number, _)| *number != cost.chosen);
+    let others: Vec<_> = others.map(|(_, other)| way(other)).collect();
+    let key = if others.is_empty() { "cost.only" } else { "cost.taken" };
+    say(key, &[("taken", taken), ("others", others.join("; "))])
+}
+
 /// The lines about a deploy: a line a component, then the release.
 pub(super) fn text(report: &deploy::Report) -> String {
     let mut lines = Vec::new();
@@ -102,6 +129,7 @@ pub(super) fn text(report: &deploy::Report) -> String {
         ];
         lines.push(say(key, &args));
         lines.extend(ways(&component.ways));
+        lines.extend(component.cost.as_ref().filter(|_| report.change.dry_run).map(fetched));
         if component.sources.len() > 1 {
             let each = component.sources.iter().map(|given| format!("`{}` {}", given.name, ByteSize(given.bytes)));
             lines.push(say("deploy.by-source", &[("sources", each.collect::<Vec<_>>().join(", "))]));

@@ -1,6 +1,6 @@
 //! `env list|show|diff|set|promote`
 
-use super::{propose, trust};
+use super::{deploy, propose, trust};
 use crate::cli::args::EnvCommands;
 use crate::cli::explain;
 use crate::cli::failure::Failure;
@@ -102,7 +102,8 @@ fn changes(changes: &[Difference]) -> String {
             ("was", digest(&change.from)),
             ("is", digest(&change.to)),
         ];
-        say(key, &args)
+        let costs = change.cost.as_ref().map(deploy::fetched);
+        std::iter::once(say(key, &args)).chain(costs).collect::<Vec<_>>().join("\n")
     };
     changes.iter().map(line).collect::<Vec<_>>().join("\n")
 }

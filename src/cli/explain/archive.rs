@@ -66,6 +66,7 @@ impl Explain for UnpackError {
                 Phrase::refused("archive.compression").with("index", index.name()).with("package", package.name())
             }
             UnpackError::Whole => Phrase::refused("archive.whole"),
+            UnpackError::NoPiece { piece } => Phrase::failed("archive.no-piece").with("piece", piece),
             UnpackError::TooMuch { limit } => Phrase::refused("archive.too-much").with("limit", limit),
             UnpackError::Holes { path, found, limit } => Phrase::refused("archive.holes")
                 .with("path", path)

@@ -2,14 +2,17 @@
 
 mod edit;
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::resolve::published;
-use super::{Error, Site, record};
+use super::{Error, Site, cost, fetch, record, stage};
 use crate::deploy::Set;
 use crate::fsx;
 use crate::model::{ComponentType, Environment, EnvironmentName, Sha256, Version};
-use crate::records::{Error as RecordsError, Snapshot};
+use crate::records::{Error as RecordsError, Published, Snapshot};
+use crate::transfer::Cost;
 
 pub use edit::{Edit, Edited, promote, set};
 
@@ -131,7 +134,7 @@ pub struct Side {
 }
 
 /// A component that is not the same on both sides.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Difference {
     /// The component.
     #[serde(rename = "type")]
@@ -140,6 +143,9 @@ pub struct Difference {
     pub from: Option<Side>,
     /// What the second side has.
     pub to: Option<Side>,
+    /// What it costs a host that has the first to come to have the second; absent where that cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
 }
 
 /// What differs between two sides.
@@ -167,13 +173,33 @@ pub fn diff(
 ) -> Result<Diff, Error> {
     let repository = record::existing(site)?;
     let now = repository.snapshot(None)?;
+    let of_root = to.is_none() && at.is_none();
     let ((from, before), (to, after)) = match (to, at) {
         (None, None) => (root(site)?, environment(&now, name)?),
         (to, at) => (environment(&repository.snapshot(at)?, name)?, environment(&now, to.unwrap_or(name))?),
     };
-    let changes = differences(&before, &after);
+    let mut changes = differences(&before, &after);
+    let top = Some(repository.root());
+    changes.iter_mut().for_each(|change| change.cost = costs(site, &now, top, of_root, change));
     let same = before.keys().chain(after.keys().filter(|c| !before.contains_key(*c))).count() - changes.len();
     Ok(Diff { from, to, changes, same })
+}
+
+/// What a change costs: this root, by what lies in it; else a host that has the version before. What cannot be read is not
+/// told: the versions differ all the same.
+fn costs(site: &Site, records: &Snapshot<'_>, top: Option<&Path>, of_root: bool, change: &Difference) -> Option<Cost> {
+    let recorded = |side: &Side| {
+        let published = records.get(&change.component, &side.version).ok().flatten()?;
+        side.sha256.is_none_or(|sha256| sha256 == published.package_sha256()).then_some(published)
+    };
+    let published = recorded(change.to.as_ref()?)?;
+    if of_root {
+        let view = fsx::inspect_followed(&site.root).ok()?.is_some().then(|| site.view()).transpose().ok()?;
+        return Some(stage::expected(site, view.as_ref(), &published, top).ok()?.cost);
+    }
+    let index = |published: &Published| fetch::peek_index(site, published, top).ok().flatten();
+    let was = change.from.as_ref().and_then(recorded).and_then(|published| index(&published));
+    Some(cost::between(&published, was.as_ref(), index(&published).as_ref()))
 }
 
 fn differences(before: &Sides, after: &Sides) -> Vec<Difference> {
@@ -186,7 +212,12 @@ fn differences(before: &Sides, after: &Sides) -> Vec<Difference> {
     let pairs = components.into_iter().map(|component| (component, before.get(component), after.get(component)));
     let differ = pairs.filter(|(_, from, to)| !matches!((from, to), (Some(from), Some(to)) if same(from, to)));
     differ
-        .map(|(component, from, to)| Difference { component: component.clone(), from: from.cloned(), to: to.cloned() })
+        .map(|(component, from, to)| Difference {
+            component: component.clone(),
+            from: from.cloned(),
+            to: to.cloned(),
+            cost: None,
+        })
         .collect()
 }
 

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::forge::{self, Dependent, Description, Files, Seen, Subject, Text};
-use crate::model::{ComponentType, Entry, EntryKind, Environment, EnvironmentName, Index, Pin, Version};
+use crate::model::{ComponentType, Environment, EnvironmentName, Index, Pin, Version};
 use crate::ops::dependencies::satisfies;
 use crate::ops::diff::{self, Change, File};
-use crate::ops::{Error, Site, fetch, trust};
+use crate::ops::{Error, Site, cost, fetch, trust};
 use crate::records::{Published, Repository, Snapshot};
+use crate::transfer::{Candidate, Means};
 
 /// What a commit for review is about.
 #[derive(Debug, Clone, Copy)]
@@ -115,7 +116,7 @@ impl Teller<'_, '_> {
         Ok(forge::Change {
             component: component.clone(),
             files: was.as_ref().zip(is.as_ref()).map(|(was, is)| files(was, is)),
-            fetch: published.map(|published| bytes(published, was.as_ref(), is.as_ref())),
+            fetch: published.map(|published| fetched(published, was.as_ref(), is.as_ref())).unwrap_or_default(),
             needs: published.map(|published| published.manifest.dependencies.clone()).unwrap_or_default(),
             dependents: beside.iter().filter_map(needs).collect(),
             places: places.map(|location| (location.name.clone(), location.place.shown())).collect(),
@@ -142,19 +143,22 @@ impl End {
     }
 }
 
-/// The bytes that a host fetches which has the files of `was`: where it has all of `is`, the package is not needed.
-fn bytes(published: &Published, was: Option<&Index>, is: Option<&Index>) -> u64 {
-    let manifest = &published.manifest;
-    let index = manifest.index.as_ref().map_or(0, |index| index.size);
-    let content = |entry: &Entry| match entry.kind {
-        EntryKind::File { size, digest } if size > 0 => Some((size, digest)),
-        _ => None,
+/// What a host fetches that has the version of `was`, by each way there is, the one that is taken first; the index always.
+fn fetched(published: &Published, was: Option<&Index>, is: Option<&Index>) -> Vec<(forge::Way, u64)> {
+    let index = published.manifest.index.as_ref().map_or(0, |index| index.size);
+    let cost = cost::between(published, was, is);
+    let way = |candidate: &Candidate| {
+        let way = match &candidate.means {
+            Means::Here => forge::Way::Nothing,
+            Means::Whole => forge::Way::Whole,
+            Means::Ranges => forge::Way::Missing,
+            Means::Delta { from } => forge::Way::Delta(from.clone()),
+        };
+        (way, index.saturating_add(candidate.bytes))
     };
-    let contents = |index: &Index| index.entries.iter().filter_map(|e| content(&e.entry)).collect::<BTreeSet<_>>();
-    match was.zip(is) {
-        Some((was, is)) if contents(is).is_subset(&contents(was)) => index,
-        _ => index.saturating_add(manifest.package.size),
-    }
+    let others =
+        cost.candidates.iter().enumerate().filter(|(number, _)| *number != cost.chosen).map(|(_, other)| other);
+    cost.taken().into_iter().chain(others).map(way).collect()
 }
 
 fn files(was: &Index, is: &Index) -> Files {
