@@ -29,6 +29,7 @@ pub use index::{
     INDEX_FORMAT, Index, IndexEntry, IndexError, IndexParts, MAX_ENDS_BYTES, MAX_ENTRIES, MAX_HEADER_BYTES,
     MAX_HOLE_BYTES, MAX_INDEX_BYTES, MAX_PIECE_BYTES, Piece,
 };
+pub(crate) use index::{Name, bytes_of, spell};
 pub use manifest::{
     Checksum, ChecksumAlgorithm, Choice, Compression, Dependency, IndexRef, Manifest, ManifestComponent,
     ManifestPackage, Metadata, Platform, SCHEMA, SchemaError, SourceState,
