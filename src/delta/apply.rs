@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::source::open_beneath;
-use super::{ApplyError, Bytes, Header, HeaderError, Job, Out, Segment, With, job};
+use super::{ApplyError, Bytes, Header, Job, Out, Segment, With, job};
 use crate::fsx::{self, Action, Dir, Hand};
 use crate::model::{Blake3, EntryKind};
 
@@ -46,8 +46,10 @@ pub fn apply(
 ) -> Result<Applied, ApplyError> {
     header.check(out.index())?;
     all_are_made(header, out)?;
+    let begun = out.begun()?;
     out.empty_files()?;
     let work = Work {
+        begun,
         header,
         delta,
         base,
@@ -94,6 +96,8 @@ struct Work<'a, B: ?Sized> {
     base: &'a Dir,
     out: &'a Out<'a>,
     options: &'a ApplyOptions<'a>,
+    /// Of each entry, whether an earlier run made its file.
+    begun: Vec<bool>,
     next: AtomicUsize,
     bytes: AtomicU64,
     resumed: AtomicU64,
@@ -132,7 +136,8 @@ impl<B: Bytes + ?Sized> Work<'_, B> {
             if !job.to.iter().any(|segment| self.out.wants(segment.file)) {
                 continue;
             }
-            if self.out.has(&mut hand, &job.to, &job.raw) {
+            let begun = |segment: &Segment| self.begun.get(segment.file as usize).copied().unwrap_or(false);
+            if job.to.iter().all(begun) && self.out.has(&mut hand, &job.to, &job.raw) {
                 self.resumed.fetch_add(job.raw_bytes(), Ordering::Relaxed);
             } else {
                 self.job(number, job, &mut room, &mut old_hand)?;

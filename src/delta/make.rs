@@ -58,7 +58,7 @@ pub enum Made {
 }
 
 /// zstd's level where none is asked for.
-const LEVEL: i32 = 9;
+const LEVEL: i32 = 5;
 
 /// Makes the delta from `base` to `target` and writes it to `out`. `spool` is an empty file of the caller's at `place`,
 /// which holds the packed jobs meanwhile.

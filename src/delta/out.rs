@@ -47,7 +47,22 @@ impl<'a> Out<'a> {
         self.wanted.get(entry as usize).copied().unwrap_or(false)
     }
 
-    /// Whether all of these segments that are wanted hold bytes with this digest already: from a run that was killed.
+    /// Of each entry, whether it is wanted and something has its name already.
+    pub(super) fn begun(&self) -> Result<Vec<bool>, ApplyError> {
+        let mut hand = self.hand();
+        let mut begun = vec![false; self.index.entries.len()];
+        for (number, item) in self.index.entries.iter().enumerate().filter(|(number, _)| self.wants(*number as u32)) {
+            let (dir, name) = hand.place(item.entry.path.as_bytes())?;
+            match dir.inspect(name.as_ref(), false) {
+                Ok(_) => begun[number] = true,
+                Err(e) if e.is_not_found() => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Ok(begun)
+    }
+
+    /// Whether these segments hold bytes with this digest already: from a run that was killed.
     pub(super) fn has(&self, hand: &mut Hand<'_>, segments: &[Segment], raw: &Blake3) -> bool {
         let mut hasher = blake3::Hasher::new();
         let mut buffer = Vec::new();
@@ -117,7 +132,11 @@ impl<'a> Out<'a> {
     fn finish(&self, hand: &mut Hand<'_>, entry: &Entry) -> Result<(), ApplyError> {
         let EntryKind::File { size, digest } = entry.kind else { return Ok(()) };
         let (dir, name) = hand.place(entry.path.as_bytes())?;
-        let mut file = dir.open_unshared(name)?;
+        // It may be sealed already, by a run that was killed.
+        let mut file = dir.open_file(name.as_ref(), false)?;
+        if dir.inspect_open(&file, name)?.links > 1 {
+            return Err(FsError::new(Action::Write, dir.path().join(name), std::io::ErrorKind::AlreadyExists).into());
+        }
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; READ.min(size as usize + 1)];
         loop {
