@@ -8,6 +8,7 @@ pub mod adopt;
 pub mod change;
 mod choose;
 mod commit;
+pub mod delta;
 mod dependencies;
 pub mod deploy;
 pub mod diff;

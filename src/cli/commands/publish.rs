@@ -12,12 +12,13 @@ use crate::cli::settings;
 use crate::cli::words::{Phrase, say};
 use crate::model::{ByteSize, Place, Reference, Selector};
 use crate::ops::Site;
+use crate::ops::delta::State;
 use crate::ops::publish::{self, What};
 
 pub(super) fn run(site: Site, args: &Publish, lines: &Lines, output: &Output) -> Result<(), Failure> {
     let site = trust::with_key(propose::site(site, &args.propose), args.sign.as_deref())?;
-    let report =
-        publish::publish(&site, &what(&args.what)?, &args.to, args.dry.dry_run, &|progress| lines.tell(progress))?;
+    let (what, from) = (what(&args.what)?, args.delta_from.as_ref());
+    let report = publish::publish(&site, &what, &args.to, from, args.dry.dry_run, &|progress| lines.tell(progress))?;
     warnings(&report, output);
     propose::warn(report.proposed.as_ref(), output);
     output.report(&report, text);
@@ -67,6 +68,16 @@ pub(super) fn text(report: &publish::Report) -> String {
             other => other.as_ref().map(Place::shown).unwrap_or_default(),
         };
         lines.push(say(key, &[("name", target.name.clone()), ("path", path)]));
+    }
+    if let Some(delta) = &report.delta {
+        let key = match delta.state {
+            State::Made => "publish.delta-made",
+            State::Planned => "publish.delta-would",
+            State::WasThere => "publish.delta-had",
+            State::TooLarge => "publish.delta-dropped",
+        };
+        let size = delta.size.map(|size| ByteSize(size).to_string()).unwrap_or_default();
+        lines.push(say(key, &[("from", delta.from.to_string()), ("file", delta.file.clone()), ("size", size)]));
     }
     if let Some(key) = &report.signed_by {
         lines.push(say("publish.signed", &[("key", key.to_string())]));

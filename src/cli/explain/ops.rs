@@ -67,6 +67,10 @@ impl Explain for Error {
             Error::Io(error) => error.explain(),
             Error::Request(error) => error.explain(),
             Error::Pack(error) => error.explain(),
+            Error::Delta { what, source } => Phrase::failed("ops.delta").with("what", what).with("reason", source),
+            Error::NoDeltaBase { component, version } => {
+                Phrase::not_found("ops.no-delta-base").with("component", component).with("version", version)
+            }
             Error::Store(error) => error.explain(),
             Error::Target(error) => error.explain(),
             Error::Fetch(error) => error.explain(),

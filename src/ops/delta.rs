@@ -1,0 +1,215 @@
+//! Deltas between published versions: what `publish --delta-from` makes besides.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use super::publish::Local;
+use super::{Error, OnProgress, Phase, Progress, Site, fetch};
+use crate::archive::{self, Source, UnpackOptions};
+use crate::delta::{self, Made, MakeOptions};
+use crate::fsx;
+use crate::model::{
+    Checksum, ComponentType, EnvironmentName, Index, MAX_HOLE_BYTES, Manifest, RecordDelta, Reference, Selector,
+    Sha256, Version,
+};
+use crate::records::Published;
+use crate::store::Store;
+
+/// A delta of a larger share of the full package, in percent, is not kept: who lacks more than that fetches all of it.
+const MOST_PERCENT: u64 = 60;
+
+/// Which version a delta leads from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum From {
+    /// The highest that is lower, not withdrawn and published.
+    Previous,
+    /// This one.
+    Version(Version),
+    /// What this environment has.
+    CurrentOf(EnvironmentName),
+}
+
+impl FromStr for From {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.strip_prefix("current-of-")) {
+            ("previous", _) => Ok(Self::Previous),
+            (_, Some(name)) => name.parse().map(Self::CurrentOf).map_err(|e| format!("{e}")),
+            _ => text.parse().map(Self::Version).map_err(|e| format!("{e}")),
+        }
+    }
+}
+
+/// A delta in the store.
+#[derive(Debug, Clone)]
+pub(super) struct Delta {
+    /// What the record says of it.
+    pub record: RecordDelta,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// What became of a delta.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// The version it leads from.
+    pub from: Version,
+    /// Its file name.
+    pub file: String,
+    /// Its length in bytes; absent where it was only planned. Of one that was not kept, what there was of it.
+    pub size: Option<u64>,
+    /// Why it is or is not there.
+    pub state: State,
+}
+
+/// Why a delta is or is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It was made.
+    Made,
+    /// It would be made.
+    Planned,
+    /// The record lists it already.
+    WasThere,
+    /// It would be more than 60 % of the full package.
+    TooLarge,
+}
+
+/// The name of the delta file.
+pub(super) fn file_name(component: &ComponentType, version: &Version, from: &Version) -> String {
+    format!("{component}-{version}.from-{from}.delta.zst")
+}
+
+/// The version that a delta to `version` leads from; its content must differ.
+///
+/// # Errors
+///
+/// There is none.
+pub(super) fn base(site: &Site, from: &From, component: &ComponentType, version: &Version) -> Result<Published, Error> {
+    let none = || Error::NoDeltaBase { component: component.clone(), version: version.clone() };
+    if site.own_repository && !site.has_repository()? {
+        return Err(none());
+    }
+    let repository = site.repository()?;
+    let snapshot = repository.snapshot(None)?;
+    let wanted = match from {
+        From::Version(wanted) => wanted.clone(),
+        From::Previous => {
+            let mut found = None;
+            for lower in snapshot.versions(component)?.into_iter().rev().filter(|other| other < version) {
+                if !snapshot.is_yanked(component, &lower)? {
+                    found = Some(lower);
+                    break;
+                }
+            }
+            found.ok_or_else(none)?
+        }
+        From::CurrentOf(name) => {
+            let environment = snapshot.environment(name)?.ok_or_else(none)?.environment;
+            environment.components.get(component).map(|pin| pin.version.clone()).ok_or_else(none)?
+        }
+    };
+    if wanted == *version {
+        return Err(none());
+    }
+    Ok(snapshot.resolve(&Reference { component: component.clone(), selector: Selector::Exact(wanted) })?)
+}
+
+/// Makes the delta from `base` to the version in `local`, into the store.
+pub(super) fn make(
+    site: &Site,
+    store: &Store,
+    base: &Published,
+    local: &Local,
+    progress: OnProgress<'_>,
+) -> Result<(Outcome, Option<Delta>), Error> {
+    let (component, version) = (&local.manifest.component.kind, &local.manifest.component.version);
+    let repository = site.repository()?;
+    let rejected = store.directory().join("rejected");
+    fetch::bring(site, store, base, Some(repository.root()), &rejected, progress)?;
+    let scratch = store.scratch()?;
+    let in_store = |digest: Sha256| {
+        let damaged = || Error::StoreDamaged { what: fetch::what(base), path: store.directory().into() };
+        store.path(&digest)?.ok_or_else(damaged)
+    };
+    let base_index = base.manifest.index.as_ref().map(|index| in_store(index.checksum.value)).transpose()?;
+    let old = Unpacked::new(
+        &base.manifest,
+        &in_store(base.package_sha256())?,
+        base_index.as_deref(),
+        scratch.path().join("base"),
+    )?;
+    let new = Unpacked::new(&local.manifest, &local.package, local.index.as_deref(), scratch.path().join("target"))?;
+    let package = local.manifest.package.size;
+    let told = |done, total| progress(Progress { component, phase: Phase::Pack, done, total: Some(total) });
+    let options = MakeOptions {
+        base: base.version(),
+        target: version,
+        level: None,
+        limit: package / 100 * MOST_PERCENT + package % 100 * MOST_PERCENT / 100,
+        threads: site.config.pack.threads.unwrap_or(0),
+        progress: &told,
+    };
+    let place = scratch.path().join("spool");
+    let spool = fsx::create_new(&place)?;
+    let mut incoming = store.incoming()?;
+    let made = delta::make(old.tree(), new.tree(), &options, (&spool, &place), &mut incoming);
+    let made = made.map_err(|source| Error::Delta { what: format!("{component}@{version}"), source })?;
+    let file = file_name(component, version, base.version());
+    let outcome = |size, state| Outcome { from: base.version().clone(), file: file.clone(), size: Some(size), state };
+    match made {
+        Made::TooLarge { size } => Ok((outcome(size, State::TooLarge), None)),
+        Made::Delta { header, .. } => {
+            let (sha256, size) = incoming.commit()?;
+            let record = RecordDelta {
+                from: base.version().clone(),
+                tree: header.base().tree,
+                file: file.clone(),
+                size,
+                checksum: Checksum { value: sha256, ..local.manifest.package.checksum.clone() },
+                extra: Default::default(),
+            };
+            Ok((outcome(size, State::Made), Some(Delta { record, path: in_store(sha256)? })))
+        }
+    }
+}
+
+/// A package taken apart.
+struct Unpacked {
+    dir: fsx::Dir,
+    index: Index,
+}
+
+impl Unpacked {
+    fn new(manifest: &Manifest, package: &Path, index: Option<&Path>, into: PathBuf) -> Result<Self, Error> {
+        let what = || format!("{}@{}", manifest.component.kind, manifest.component.version);
+        let failed = |source| Error::Unpack { what: what(), package: package.to_owned(), source: Box::new(source) };
+        let file = fsx::open(package)?;
+        let compression = manifest.package.algorithm;
+        let index = match index {
+            Some(path) => Index::parse(&fsx::read(path)?).map_err(|source| Error::Index { what: what(), source })?,
+            None => archive::index_foreign(&file, compression).map_err(failed)?,
+        };
+        fsx::create_dir(&into)?;
+        let options = UnpackOptions {
+            threads: 0,
+            keep_write_bits: true,
+            mode_mask: None,
+            expected: None,
+            max_bytes: None,
+            max_holes: MAX_HOLE_BYTES,
+            whole: false,
+            progress: &|_| {},
+        };
+        archive::unpack(Source::File(&file), compression, Some(&index), &into, &options).map_err(failed).map(drop)?;
+        Ok(Self { dir: fsx::Dir::open(&into)?, index })
+    }
+
+    fn tree(&self) -> delta::Tree<'_> {
+        delta::Tree { dir: &self.dir, index: &self.index, follow: false }
+    }
+}
