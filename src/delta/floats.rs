@@ -81,8 +81,10 @@ fn split_by<const N: usize>(raw: &[u8], out: &mut [u8], number: impl Fn([u8; N],
 fn join_by<const N: usize>(planes: &[u8], out: &mut [u8], number: impl Fn([u8; N], usize) -> [u8; N]) {
     let numbers = out.as_chunks_mut::<N>().0;
     let count = numbers.len();
+    // As slices of one known length: then no access is checked.
+    let planes: [&[u8]; N] = std::array::from_fn(|place| &planes[place * count..][..count]);
     for (at, bytes) in numbers.iter_mut().enumerate() {
-        *bytes = number(std::array::from_fn(|place| planes[place * count + at]), at);
+        *bytes = number(std::array::from_fn(|place| planes[place][at]), at);
     }
 }
 

@@ -79,6 +79,27 @@ pub enum State {
     TooLarge,
 }
 
+/// Why a delta was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum NotMade {
+    /// Something failed.
+    #[error("delta to {what}: {source}")]
+    Failed {
+        /// The component and version it leads to.
+        what: String,
+        /// Why.
+        source: delta::MakeError,
+    },
+    /// There is no version that it could lead from.
+    #[error("no other version of {component} to make a delta to {version} from")]
+    NoBase {
+        /// The component.
+        component: ComponentType,
+        /// The version it would lead to.
+        version: Version,
+    },
+}
+
 /// The name of the delta file.
 pub(super) fn file_name(component: &ComponentType, version: &Version, from: &Version) -> String {
     format!("{component}-{version}.from-{from}.delta.zst")
@@ -90,9 +111,9 @@ pub(super) fn file_name(component: &ComponentType, version: &Version, from: &Ver
 ///
 /// There is none.
 pub(super) fn base(site: &Site, from: &From, component: &ComponentType, version: &Version) -> Result<Published, Error> {
-    let none = || Error::NoDeltaBase { component: component.clone(), version: version.clone() };
+    let none = || NotMade::NoBase { component: component.clone(), version: version.clone() };
     if site.own_repository && !site.has_repository()? {
-        return Err(none());
+        return Err(none().into());
     }
     let repository = site.repository()?;
     let snapshot = repository.snapshot(None)?;
@@ -114,7 +135,7 @@ pub(super) fn base(site: &Site, from: &From, component: &ComponentType, version:
         }
     };
     if wanted == *version {
-        return Err(none());
+        return Err(none().into());
     }
     Ok(snapshot.resolve(&Reference { component: component.clone(), selector: Selector::Exact(wanted) })?)
 }
@@ -158,7 +179,7 @@ pub(super) fn make(
     let spool = fsx::create_new(&place)?;
     let mut incoming = store.incoming()?;
     let made = delta::make(old.tree(), new.tree(), &options, (&spool, &place), &mut incoming);
-    let made = made.map_err(|source| Error::Delta { what: format!("{component}@{version}"), source })?;
+    let made = made.map_err(|source| NotMade::Failed { what: format!("{component}@{version}"), source })?;
     let file = file_name(component, version, base.version());
     let outcome = |size, state| Outcome { from: base.version().clone(), file: file.clone(), size: Some(size), state };
     match made {

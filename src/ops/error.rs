@@ -8,7 +8,7 @@ use super::dependencies::{Remedy, Unmet};
 use super::release::Fallen;
 use super::status::Hold;
 use crate::model::{ComponentType, EnvironmentName, IndexError, SchemaError, Version};
-use crate::{archive, delta, deploy, fsx, records, store, target, transfer};
+use crate::{archive, deploy, fsx, records, store, target, transfer};
 
 /// A failed operation.
 #[derive(Debug, thiserror::Error)]
@@ -29,22 +29,9 @@ pub enum Error {
     /// Packing failed.
     #[error(transparent)]
     Pack(#[from] archive::PackError),
-    /// A delta could not be made.
-    #[error("delta to {what}: {source}")]
-    Delta {
-        /// The component and version it leads to.
-        what: String,
-        /// Why.
-        source: delta::MakeError,
-    },
-    /// There is no version that a delta could lead from.
-    #[error("no other version of {component} to make a delta to {version} from")]
-    NoDeltaBase {
-        /// The component.
-        component: ComponentType,
-        /// The version it would lead to.
-        version: Version,
-    },
+    /// A delta was not made.
+    #[error(transparent)]
+    Delta(#[from] super::delta::NotMade),
     /// Unpacking or checking a package failed.
     #[error("package `{}` of {what}: {source}", package.display())]
     Unpack {

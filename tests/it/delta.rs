@@ -15,10 +15,21 @@ use super::env::Env;
 const FILE: &str = "model-1.0.1.from-1.0.0.delta.zst";
 const RECORD: &str = "records/packages/model/1.0.1/record.json";
 
+/// Bytes without repetitions (xorshift64, Marsaglia 2003).
+fn noise(mut state: u64) -> Vec<u8> {
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.wrapping_mul(0x2545_f491_4f6c_dd1d).to_be_bytes()[0]
+    };
+    (0..300_000).map(|_| next()).collect()
+}
+
 /// Two versions of a model with a file that does not compress and changes in one place; the second is only packed.
 fn two() -> Env {
     let env = Env::with_model();
-    let mut weights: Vec<u8> = (0..300_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let mut weights = noise(1);
     fs::write(env.path("project/models/bert/weights.bin"), &weights).expect("written");
     env.publish("1.0.0");
     weights[1000] ^= 1;
@@ -40,7 +51,7 @@ fn head(env: &Env) -> String {
 fn a_delta_lies_beside_the_package_and_makes_its_changed_files() {
     let env = two();
     let out = env.ok(&["publish", "model@1.0.1", "--delta-from", "previous"]);
-    assert!(out.contains("delta from 1.0.0: "), "{out}");
+    assert!(out.contains("\ndelta from 1.0.0: "), "{out}");
     let deltas = deltas(&env);
     assert_eq!((deltas.len(), deltas[0]["from"].as_str(), deltas[0]["file"].as_str()), (1, Some("1.0.0"), Some(FILE)));
     for target in ["near", "far"] {
@@ -98,8 +109,7 @@ fn a_dry_run_makes_none_and_a_published_version_gets_one_later() {
 #[test]
 fn a_delta_that_is_no_use_is_dropped_and_a_base_that_is_not_there_is_said() {
     let env = two();
-    let other: Vec<u8> = (0..300_000u32).map(|n| (n.wrapping_mul(2_246_822_519) >> 11) as u8).collect();
-    fs::write(env.path("project/models/bert/weights.bin"), other).expect("written");
+    fs::write(env.path("project/models/bert/weights.bin"), noise(2)).expect("written");
     env.ok(&["pack", "--type", "model", "--version", "1.0.1"]);
     let out = env.ok(&["publish", "model@1.0.1", "--delta-from", "previous"]);
     assert!(out.contains("no delta from 1.0.0: it would have more than 60 %"), "{out}");
