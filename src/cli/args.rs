@@ -133,6 +133,8 @@ pub(super) struct Pack {
     pub dereference: bool,
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    #[arg(long, value_name = "previous|VERSION|current-of-ENV|DIR", conflicts_with = "index_only")]
+    pub delta_from: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use super::publish::Local;
 use super::{Error, OnProgress, Phase, Progress, Site, fetch};
-use crate::archive::{self, Source, UnpackOptions};
+use crate::archive::{self, Mtime, PackOptions, Source, UnpackOptions};
 use crate::delta::{self, Made, MakeOptions};
 use crate::fsx;
 use crate::model::{
-    Checksum, ComponentType, EnvironmentName, Index, MAX_HOLE_BYTES, Manifest, RecordDelta, Reference, Selector,
-    Sha256, Version,
+    Checksum, Choice, ComponentType, Compression, EnvironmentName, Index, MAX_HOLE_BYTES, Manifest, RecordDelta,
+    Reference, Selector, Sha256, Version,
 };
 use crate::records::Published;
 use crate::store::Store;
@@ -40,6 +40,33 @@ impl FromStr for From {
             (_, Some(name)) => name.parse().map(Self::CurrentOf).map_err(|e| format!("{e}")),
             _ => text.parse().map(Self::Version).map_err(|e| format!("{e}")),
         }
+    }
+}
+
+/// What a delta leads from.
+#[derive(Debug)]
+pub(super) enum Base {
+    /// A published version.
+    Published(Box<Published>),
+    /// A directory that holds this version: an installed one.
+    Directory(PathBuf, Version),
+}
+
+impl Base {
+    /// The version.
+    pub fn version(&self) -> &Version {
+        match self {
+            Self::Published(published) => published.version(),
+            Self::Directory(_, version) => version,
+        }
+    }
+
+    /// The directory, whose own name is the version; a link to it is followed.
+    pub fn directory(path: &Path) -> Result<Self, Error> {
+        let real = fsx::canonical(path)?;
+        let name = real.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
+        let version = name.ok_or_else(|| NotMade::NoVersion { path: path.to_owned() })?;
+        Ok(Self::Directory(real, version))
     }
 }
 
@@ -90,6 +117,12 @@ pub enum NotMade {
         /// Why.
         source: delta::MakeError,
     },
+    /// A directory whose name is no version.
+    #[error("`{}` is not named by a version", path.display())]
+    NoVersion {
+        /// The directory.
+        path: PathBuf,
+    },
     /// There is no version that it could lead from.
     #[error("no other version of {component} to make a delta to {version} from")]
     NoBase {
@@ -105,12 +138,23 @@ pub(super) fn file_name(component: &ComponentType, version: &Version, from: &Ver
     format!("{component}-{version}.from-{from}.delta.zst")
 }
 
+/// What is known of a delta before it is made.
+pub(super) fn planned(
+    from: &Version,
+    listed: Option<&RecordDelta>,
+    (component, version): (&ComponentType, &Version),
+) -> Outcome {
+    let state = if listed.is_some() { State::WasThere } else { State::Planned };
+    let file = file_name(component, version, from);
+    Outcome { from: from.clone(), file, size: listed.map(|delta| delta.size), state }
+}
+
 /// The version that a delta to `version` leads from; its content must differ.
 ///
 /// # Errors
 ///
 /// There is none.
-pub(super) fn base(site: &Site, from: &From, component: &ComponentType, version: &Version) -> Result<Published, Error> {
+pub(super) fn base(site: &Site, from: &From, component: &ComponentType, version: &Version) -> Result<Base, Error> {
     let none = || NotMade::NoBase { component: component.clone(), version: version.clone() };
     if site.own_repository && !site.has_repository()? {
         return Err(none().into());
@@ -137,33 +181,35 @@ pub(super) fn base(site: &Site, from: &From, component: &ComponentType, version:
     if wanted == *version {
         return Err(none().into());
     }
-    Ok(snapshot.resolve(&Reference { component: component.clone(), selector: Selector::Exact(wanted) })?)
+    let reference = Reference { component: component.clone(), selector: Selector::Exact(wanted) };
+    Ok(Base::Published(Box::new(snapshot.resolve(&reference)?)))
 }
 
 /// Makes the delta from `base` to the version in `local`, into the store.
 pub(super) fn make(
     site: &Site,
     store: &Store,
-    base: &Published,
+    base: &Base,
     local: &Local,
     progress: OnProgress<'_>,
 ) -> Result<(Outcome, Option<Delta>), Error> {
     let (component, version) = (&local.manifest.component.kind, &local.manifest.component.version);
-    let repository = site.repository()?;
-    let rejected = store.directory().join("rejected");
-    fetch::bring(site, store, base, Some(repository.root()), &rejected, progress)?;
     let scratch = store.scratch()?;
     let in_store = |digest: Sha256| {
-        let damaged = || Error::StoreDamaged { what: fetch::what(base), path: store.directory().into() };
+        let damaged = || Error::StoreDamaged { what: format!("{component}@{version}"), path: store.directory().into() };
         store.path(&digest)?.ok_or_else(damaged)
     };
-    let base_index = base.manifest.index.as_ref().map(|index| in_store(index.checksum.value)).transpose()?;
-    let old = Unpacked::new(
-        &base.manifest,
-        &in_store(base.package_sha256())?,
-        base_index.as_deref(),
-        scratch.path().join("base"),
-    )?;
+    let old = match base {
+        Base::Directory(path, _) => Unpacked::installed(path)?,
+        Base::Published(base) => {
+            let repository = site.repository()?;
+            let rejected = store.directory().join("rejected");
+            fetch::bring(site, store, base, Some(repository.root()), &rejected, progress)?;
+            let index = base.manifest.index.as_ref().map(|index| in_store(index.checksum.value)).transpose()?;
+            let package = in_store(base.package_sha256())?;
+            Unpacked::new(&base.manifest, &package, index.as_deref(), scratch.path().join("base"))?
+        }
+    };
     let new = Unpacked::new(&local.manifest, &local.package, local.index.as_deref(), scratch.path().join("target"))?;
     let package = local.manifest.package.size;
     let told = |done, total| progress(Progress { component, phase: Phase::Pack, done, total: Some(total) });
@@ -199,6 +245,24 @@ pub(super) fn make(
     }
 }
 
+/// Those deltas of a packed version that `pack` made and no record lists yet.
+pub(super) fn packed(
+    store: &Store,
+    component: &ComponentType,
+    version: &Version,
+    listed: &[RecordDelta],
+) -> Result<Vec<Delta>, Error> {
+    let mut found = Vec::new();
+    for record in store.packed(component, version)?.map(|note| note.deltas).unwrap_or_default() {
+        if let Some(path) = store.path(&record.checksum.value)?
+            && !listed.iter().any(|listed| listed.from == record.from)
+        {
+            found.push(Delta { record, path });
+        }
+    }
+    Ok(found)
+}
+
 /// A package taken apart.
 struct Unpacked {
     dir: fsx::Dir,
@@ -228,6 +292,22 @@ impl Unpacked {
         };
         archive::unpack(Source::File(&file), compression, Some(&index), &into, &options).map_err(failed).map(drop)?;
         Ok(Self { dir: fsx::Dir::open(&into)?, index })
+    }
+
+    /// A directory as it is; reading it through says what is in it.
+    fn installed(path: &Path) -> Result<Self, Error> {
+        let options = PackOptions {
+            source: path,
+            excludes: &[],
+            dereference: false,
+            mtime: Mtime::Normalize,
+            compression: Choice::Fixed(Compression::None),
+            level: None,
+            threads: 0,
+            progress: &|_| {},
+        };
+        let index = archive::pack(&options, std::io::sink())?.index;
+        Ok(Self { dir: fsx::Dir::open(path)?, index })
     }
 
     fn tree(&self) -> delta::Tree<'_> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub(super) use local::Local;
+pub(super) use local::packed;
 use local::{from_file, from_store, manifest};
 
 use super::choose::{self, Chosen};
@@ -17,8 +18,8 @@ use super::{Error, OnProgress, Site, delta, fetch, trust, upload};
 use crate::archive;
 use crate::fsx;
 use crate::model::{
-    Act, ComponentType, EntryKind, Index, Lack, Location, Manifest, Place, Record, RecordComponent, RecordDelta,
-    RecordManifest, RecordPackage, Sha256, Version,
+    Act, ComponentType, EntryKind, Index, Lack, Location, Manifest, Place, Record, RecordComponent, RecordManifest,
+    RecordPackage, Sha256, Version,
 };
 use crate::records::{Published, SignedFile, publish_change};
 use crate::store::Store;
@@ -135,7 +136,7 @@ pub fn publish(
     let base = delta_from.map(|from| delta::base(site, from, &component, &version)).transpose()?;
     let listed = |from: &Version| stands.as_ref()?.record.deltas.iter().find(|delta| delta.from == *from);
     let outcome =
-        base.as_ref().map(|base| planned_delta(base.version(), listed(base.version()), (&component, &version)));
+        base.as_ref().map(|base| delta::planned(base.version(), listed(base.version()), (&component, &version)));
     let has_delta = outcome.as_ref().is_none_or(|outcome| outcome.state == delta::State::WasThere);
     let mut report = Report {
         component,
@@ -169,7 +170,12 @@ pub fn publish(
         (None, What::Packed(component, version)) => from_store(&store, component, version, bytes, manifest)?,
         (None, What::File(path)) => from_file(&store, path, bytes, manifest)?,
     };
+    if let What::Packed(component, version) = what {
+        let listed = stands.as_ref().map(|published| published.record.deltas.as_slice()).unwrap_or_default();
+        local.deltas = delta::packed(&store, component, version, listed)?;
+    }
     if let Some(base) = base.filter(|_| !has_delta) {
+        local.deltas.retain(|delta| delta.record.from != *base.version());
         let (outcome, made) = delta::make(site, &store, &base, &local, progress)?;
         report.delta = Some(outcome);
         local.deltas.extend(made);
@@ -317,17 +323,6 @@ fn record(
         record.deltas.extend(local.deltas.iter().map(|delta| delta.record.clone()));
     }
     record
-}
-
-/// What is known of a delta before it is made.
-fn planned_delta(
-    from: &Version,
-    listed: Option<&RecordDelta>,
-    (component, version): (&ComponentType, &Version),
-) -> delta::Outcome {
-    let state = if listed.is_some() { delta::State::WasThere } else { delta::State::Planned };
-    let file = delta::file_name(component, version, from);
-    delta::Outcome { from: from.clone(), file, size: listed.map(|delta| delta.size), state }
 }
 
 fn holds(published: &Published, target: &str) -> bool {

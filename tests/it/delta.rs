@@ -120,3 +120,34 @@ fn a_delta_that_is_no_use_is_dropped_and_a_base_that_is_not_there_is_said() {
     env.fails(3, &["publish", "model@1.0.1", "--delta-from", "current-of-nowhere"]);
     env.fails(2, &["publish", "model@1.0.1", "--delta-from", "a b"]);
 }
+
+#[test]
+fn what_pack_made_is_published_and_collected_by_nobody_before() {
+    let env = two();
+    env.ok(&["deploy", "model@1.0.0"]);
+    let installed = env.path("root/components/model/current");
+    let out = env.ok(&[
+        "pack",
+        "--type",
+        "model",
+        "--version",
+        "1.0.1",
+        "--delta-from",
+        &installed.display().to_string(),
+        "--dry-run",
+    ]);
+    assert!(out.contains("a delta from 1.0.0 would be made"), "{out}");
+    assert!(!env.path("project/dist").join(FILE).exists());
+    for from in [installed.display().to_string(), "previous".to_owned(), "1.0.0".to_owned()] {
+        let out = env.ok(&["pack", "--type", "model", "--version", "1.0.1", "--delta-from", &from]);
+        assert!(out.contains("\ndelta from 1.0.0: "), "{from}: {out}");
+    }
+    let made = fs::read(env.path("project/dist").join(FILE)).expect("made");
+    env.ok(&["store", "gc", "--max-size", "0"]);
+    let said = env.json(&["publish", "model@1.0.1"]);
+    assert_eq!(said.get("delta"), None, "none was asked for");
+    assert_eq!(deltas(&env).len(), 1);
+    assert_eq!(fs::read(env.path("targets/far/model/1.0.1").join(FILE)).expect("there"), made);
+    env.fails(2, &["pack", "--type", "model", "--version", "1.0.2", "--delta-from", "./models"]);
+    env.fails(3, &["pack", "--type", "model", "--version", "1.0.0", "--delta-from", "previous"]);
+}

@@ -71,6 +71,7 @@ impl Explain for Error {
             Error::Delta(NotMade::Failed { what, source }) => {
                 Phrase::failed("ops.delta").with("what", what).with("reason", source)
             }
+            Error::Delta(NotMade::NoVersion { path }) => Phrase::usage("ops.no-delta-version").path("path", path),
             Error::Delta(NotMade::NoBase { component, version }) => {
                 Phrase::not_found("ops.no-delta-base").with("component", component).with("version", version)
             }

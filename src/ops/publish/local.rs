@@ -54,6 +54,12 @@ fn not_packed(store: &Reader, component: &ComponentType, version: &Version) -> E
     Error::NotPacked { component: component.clone(), version: version.clone(), store: store.directory().into() }
 }
 
+/// What `pack` just left in the store.
+pub(in crate::ops) fn packed(store: &Store, component: &ComponentType, version: &Version) -> Result<Local, Error> {
+    let (bytes, manifest) = manifest(store, &What::Packed(component.clone(), version.clone()))?;
+    from_store(store, component, version, bytes, manifest)
+}
+
 pub(super) fn from_store(
     store: &Store,
     component: &ComponentType,
