@@ -221,7 +221,8 @@ fn check_job(number: usize, job: &Job, olds: &[OldFile]) -> Result<(), HeaderErr
     }
     for segment in &job.from {
         let end = segment.offset.checked_add(segment.length);
-        if !olds.get(segment.file as usize).is_some_and(|old| end.is_some_and(|end| end <= old.size)) {
+        let old = olds.get(segment.file as usize);
+        if old.is_none_or(|old| end.is_none_or(|end| end > old.size)) {
             return wrong("it reads what is not in an old file");
         }
     }

@@ -14,18 +14,17 @@ const TABLE_LESS: u32 = 2;
 
 /// Packs `raw`, new bytes, against `old`, as `with` says.
 pub(super) fn pack(raw: &[u8], old: &[u8], with: With, level: i32) -> Result<Vec<u8>, String> {
-    let mut planes = Vec::new();
     match with {
         With::Copy => Ok(Vec::new()),
         With::Prefix => compress(raw, old, level),
         With::Plain => compress(raw, &[], level),
         With::Split(width) => {
-            planes.resize(raw.len(), 0);
+            let mut planes = vec![0; raw.len()];
             split(raw, width, &mut planes);
             compress(&planes, &[], FLOAT_LEVEL)
         }
         With::Diff(width) => {
-            planes.resize(raw.len(), 0);
+            let mut planes = vec![0; raw.len()];
             split_differences(raw, old, width, &mut planes);
             compress(&planes, &[], FLOAT_LEVEL)
         }

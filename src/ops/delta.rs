@@ -61,11 +61,14 @@ impl Base {
         }
     }
 
-    /// The directory, whose own name is the version; a link to it is followed.
-    pub fn directory(path: &Path) -> Result<Self, Error> {
+    /// The directory of an installed version of `component`, or a link to it: `…/<type>/<version>`.
+    pub fn directory(path: &Path, component: &ComponentType) -> Result<Self, Error> {
         let real = fsx::canonical(path)?;
-        let name = real.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
-        let version = name.ok_or_else(|| NotMade::NoVersion { path: path.to_owned() })?;
+        let mut names = real.iter().rev().filter_map(|name| name.to_str());
+        let (name, above) = (names.next(), names.next());
+        let version = name.filter(|_| above == Some(component.as_str())).and_then(|name| name.parse().ok());
+        let not = || NotMade::NotInstalled { component: component.clone(), path: path.to_owned() };
+        let version = version.ok_or_else(not)?;
         Ok(Self::Directory(real, version))
     }
 }
@@ -117,9 +120,11 @@ pub enum NotMade {
         /// Why.
         source: delta::MakeError,
     },
-    /// A directory whose name is no version.
-    #[error("`{}` is not named by a version", path.display())]
-    NoVersion {
+    /// A directory that is none of an installed version.
+    #[error("`{}` is no installed version of {component}", path.display())]
+    NotInstalled {
+        /// The component.
+        component: ComponentType,
         /// The directory.
         path: PathBuf,
     },

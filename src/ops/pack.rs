@@ -95,7 +95,7 @@ pub fn pack(
 ) -> Result<Report, Error> {
     let component = &request.component;
     let base = match &request.delta_from {
-        Some(DeltaFrom::Directory(path)) => Some(delta::Base::directory(path)?),
+        Some(DeltaFrom::Directory(path)) => Some(delta::Base::directory(path, component)?),
         Some(DeltaFrom::Records(from)) => Some(delta::base(site, from, component, version)?),
         None => None,
     };

@@ -71,7 +71,9 @@ impl Explain for Error {
             Error::Delta(NotMade::Failed { what, source }) => {
                 Phrase::failed("ops.delta").with("what", what).with("reason", source)
             }
-            Error::Delta(NotMade::NoVersion { path }) => Phrase::usage("ops.no-delta-version").path("path", path),
+            Error::Delta(NotMade::NotInstalled { component, path }) => {
+                Phrase::usage("ops.delta-not-installed").with("component", component).path("path", path)
+            }
             Error::Delta(NotMade::NoBase { component, version }) => {
                 Phrase::not_found("ops.no-delta-base").with("component", component).with("version", version)
             }
