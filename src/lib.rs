@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | 0 | [`model`], [`config`] | values and the configuration's schema: no files, no network, no clock |
 //! | 1 | [`fsx`], [`codec`], [`process`], [`net`] | the only user of `std::fs`; one file per compression; running the user's programs; HTTP |
-//! | 2 | [`archive`], [`store`], [`target`], [`records`], [`trust`], [`forge`] | trees and packages, the cache, places, the git repository, signatures, requests |
+//! | 2 | [`archive`], [`delta`], [`store`], [`target`], [`records`], [`trust`], [`forge`] | trees and packages, from one version to the next, the cache, places, the git repository, signatures, requests |
 //! | 3 | [`transfer`], [`deploy`] | moving bytes; the root on this host |
 //! | 4 | [`ops`] | one file per thing a user does; returns a typed report, never prints |
 //! | 5 | [`cli`] | arguments, words, exit status: the only room that knows the terminal and the environment |
@@ -20,6 +20,7 @@ pub mod archive;
 pub mod cli;
 pub mod codec;
 pub mod config;
+pub mod delta;
 pub mod deploy;
 pub mod forge;
 pub mod fsx;

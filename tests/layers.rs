@@ -21,7 +21,7 @@ const LAYERS: [&[&str]; 7] = [
     &["model"],
     &["config"],
     &["fsx", "codec", "process", "net"],
-    &["archive", "store", "target", "records", "trust", "forge"],
+    &["archive", "delta", "store", "target", "records", "trust", "forge"],
     &["transfer", "deploy"],
     &["ops"],
     &["cli"],

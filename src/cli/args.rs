@@ -134,6 +134,8 @@ pub(super) struct Pack {
     pub dereference: bool,
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    #[arg(long, value_name = "previous|VERSION|current-of-ENV|DIR", conflicts_with = "index_only")]
+    pub delta_from: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -146,6 +148,8 @@ pub(super) struct Publish {
     pub what: String,
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub to: Vec<String>,
+    #[arg(long, value_name = "previous|VERSION|current-of-ENV")]
+    pub delta_from: Option<crate::ops::delta::From>,
     // With `=`, so that what stands behind it is never taken for a key.
     #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub sign: Option<String>,

@@ -114,6 +114,22 @@ impl Dir {
         file.map(File::from).map_err(|e| self.error(Action::Create, Path::new(name), e))
     }
 
+    /// Opens the file `name`, which is there, for reading and writing; a link is refused.
+    ///
+    /// # Errors
+    ///
+    /// The file has another name: what is written here would be seen there.
+    pub fn open_unshared(&self, name: &OsStr) -> Result<File> {
+        fault::point_in(Action::Write, &self.path, name)?;
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let opened = rustix::fs::openat(&self.fd, name, flags, Mode::empty());
+        let file = opened.map(File::from).map_err(|e| self.error(Action::Write, Path::new(name), e))?;
+        match self.inspect_open(&file, name)?.links {
+            0 | 1 => Ok(file),
+            _ => Err(self.error(Action::Write, Path::new(name), Errno::MLINK)),
+        }
+    }
+
     /// Writes `bytes` at `offset` of `file`, which is `name` in this directory.
     pub fn write_at(&self, file: &File, name: &OsStr, bytes: &[u8], offset: u64) -> Result<()> {
         use std::os::unix::fs::FileExt as _;

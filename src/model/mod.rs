@@ -31,6 +31,7 @@ pub use index::{
     INDEX_FORMAT, Index, IndexEntry, IndexError, IndexParts, MAX_ENDS_BYTES, MAX_ENTRIES, MAX_HEADER_BYTES,
     MAX_HOLE_BYTES, MAX_INDEX_BYTES, MAX_PIECE_BYTES, Piece,
 };
+pub(crate) use index::{Name, bytes_of, spell};
 pub use manifest::{
     Checksum, ChecksumAlgorithm, Choice, Compression, Dependency, IndexRef, Manifest, ManifestComponent,
     ManifestPackage, Metadata, Platform, SCHEMA, SchemaError, SourceState,
@@ -41,7 +42,7 @@ pub use pattern::matches_pattern;
 pub use policy::{Act, Lack, Owners, Policy, Role, Rule, Signer, Verdict, judge, names as policy_names};
 pub use record::{
     AzurePlace, BosPlace, FilesystemPlace, GcsPlace, HttpPlace, Location, OciPlace, Place, Record, RecordComponent,
-    RecordManifest, RecordPackage, S3Place, Yank,
+    RecordDelta, RecordManifest, RecordPackage, S3Place, Yank,
 };
 pub use reference::{Reference, ReferenceError, Selector};
 pub use shape::{Shape, ShapeError};

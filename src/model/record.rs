@@ -7,6 +7,7 @@
 //!   "manifest": {"sha256"},                      pins the committed manifest.json; absent in the seed's own form
 //!   "package": {"file", "size", "checksum"},     absent in the seed's own form
 //!   "locations": [{"name", "type", …what access needs, never a secret}],
+//!   "deltas": [{"from", "tree", "file", "size", "checksum"}],   ways from other versions; absent where there is none
 //!   "published_at": …,
 //!   "schema": 1                                  optional; absent means 1
 //! }
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::manifest::parse;
-use super::{Checksum, ComponentType, SchemaError, Sha256, Timestamp, Version};
+use super::{Blake3, Checksum, ComponentType, SchemaError, Sha256, Timestamp, Version};
 
 /// Where the package of one version lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -33,6 +34,9 @@ pub struct Record {
     pub package: Option<RecordPackage>,
     /// The places it lies at.
     pub locations: Vec<Location>,
+    /// Ways to it from other versions; each lies beside the package at some of these places. Nobody needs them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deltas: Vec<RecordDelta>,
     /// When it was first published.
     pub published_at: Timestamp,
     /// The major number of the format; absent means 1.
@@ -80,6 +84,24 @@ pub struct RecordPackage {
     pub size: u64,
     /// The archive's sha256.
     pub checksum: Checksum,
+}
+
+/// One of `deltas` of a record: what makes the version of another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RecordDelta {
+    /// The version it leads from.
+    pub from: Version,
+    /// That version's tree digest.
+    pub tree: Blake3,
+    /// The delta's file name.
+    pub file: String,
+    /// The delta's length in bytes.
+    pub size: u64,
+    /// The delta's sha256.
+    pub checksum: Checksum,
+    /// Fields this build does not know, kept as they are.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 /// One place a package lies at.

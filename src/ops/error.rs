@@ -29,6 +29,9 @@ pub enum Error {
     /// Packing failed.
     #[error(transparent)]
     Pack(#[from] archive::PackError),
+    /// A delta was not made.
+    #[error(transparent)]
+    Delta(#[from] super::delta::NotMade),
     /// Unpacking or checking a package failed.
     #[error("package `{}` of {what}: {source}", package.display())]
     Unpack {

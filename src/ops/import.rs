@@ -290,6 +290,7 @@ fn record(candidate: &Candidate, location: Location) -> Record {
             checksum: package.checksum.clone(),
         }),
         locations: vec![location],
+        deltas: Vec::new(),
         published_at: component.created_at,
         schema: None,
         extra: Default::default(),

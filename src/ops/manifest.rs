@@ -43,7 +43,8 @@ impl Content<'_> {
         let (package, index) = (self.package.0, self.index.0);
         let kind = self.kind;
         let manifest = store.put_bytes(&to_canonical_json(&self.manifest(site, version, created_at)))?;
-        let note = Note { manifest, package, index: Some(index), at: site.caller.now, published: None };
+        let note =
+            Note { manifest, package, index: Some(index), deltas: Vec::new(), at: site.caller.now, published: None };
         store.record_packed(kind, version, &note)?;
         Ok(manifest)
     }

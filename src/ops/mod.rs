@@ -10,6 +10,7 @@ pub mod check;
 mod choose;
 mod commit;
 mod cost;
+pub mod delta;
 mod dependencies;
 pub mod deploy;
 pub mod diff;

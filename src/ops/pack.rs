@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::manifest::Content;
-use super::{Error, OnProgress, Phase, Progress, Site};
+use super::{Error, OnProgress, Phase, Progress, Site, delta, publish};
 use crate::archive::{self, Mtime, PackError, PackOptions, Trap};
 use crate::config::{self, Component};
 use crate::fsx;
 use crate::model::{Blake3, Choice, ComponentType, Compression, Sha256, Sha256Hasher, Timestamp, Version};
 use crate::records::source_state;
-use crate::store::Store;
+use crate::store::{Packed, Store};
 
 /// What to pack, and how; what is `None` is as configured.
 #[derive(Debug, Clone)]
@@ -31,6 +31,17 @@ pub struct Request {
     pub dereference: bool,
     /// How many threads; `None` means as configured.
     pub threads: Option<usize>,
+    /// What a delta is made from besides.
+    pub delta_from: Option<DeltaFrom>,
+}
+
+/// What `pack` makes a delta from.
+#[derive(Debug, Clone)]
+pub enum DeltaFrom {
+    /// A published version.
+    Records(delta::From),
+    /// An installed version's directory, absolute.
+    Directory(PathBuf),
 }
 
 /// What `pack` made.
@@ -59,6 +70,9 @@ pub struct Report {
     pub excluded: u64,
     /// The manifest in the output directory; absent for a dry run.
     pub manifest: Option<PathBuf>,
+    /// What became of the delta, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delta: Option<delta::Outcome>,
     /// What may not work where it is deployed.
     #[serde(skip)]
     pub warnings: Vec<Trap>,
@@ -80,10 +94,16 @@ pub fn pack(
     progress: OnProgress<'_>,
 ) -> Result<Report, Error> {
     let component = &request.component;
+    let base = match &request.delta_from {
+        Some(DeltaFrom::Directory(path)) => Some(delta::Base::directory(path, component)?),
+        Some(DeltaFrom::Records(from)) => Some(delta::base(site, from, component, version)?),
+        None => None,
+    };
     if dry_run {
         let mut hasher = Sha256Hasher::default();
         let packed = measure(site, request, &mut hasher, progress)?;
-        return Ok(report(component, version, hasher.digest().0, packed, None));
+        let planned = base.map(|base| delta::planned(base.version(), None, (component, version)));
+        return Ok(Report { delta: planned, ..report(component, version, hasher.digest().0, packed, None) });
     }
     let tree = Tree::new(site, request)?;
     let store = site.store()?;
@@ -104,7 +124,32 @@ pub fn pack(
     };
     place(&stored.index.0, &index_name(component, version))?;
     let manifest = place(&manifest, &manifest_name(component, version))?;
-    Ok(report(component, version, stored.package.0, stored.packed, Some((file, manifest))))
+    let delta = match base {
+        Some(base) => Some(with_delta(site, &store, &base, (component, version), progress)?),
+        None => None,
+    };
+    if let Some((outcome, Some(made))) = &delta {
+        place(&made.record.checksum.value, &outcome.file)?;
+    }
+    let outcome = delta.map(|(outcome, _)| outcome);
+    let report = report(component, version, stored.package.0, stored.packed, Some((file, manifest)));
+    Ok(Report { delta: outcome, ..report })
+}
+
+/// Makes a delta to what was packed, and notes it, so that `publish` takes it along.
+fn with_delta(
+    site: &Site,
+    store: &Store,
+    base: &delta::Base,
+    (component, version): (&ComponentType, &Version),
+    progress: OnProgress<'_>,
+) -> Result<(delta::Outcome, Option<delta::Delta>), Error> {
+    let local = publish::packed(store, component, version)?;
+    let (outcome, made) = delta::make(site, store, base, &local, progress)?;
+    if let (Some(made), Some(note)) = (&made, store.packed(component, version)?) {
+        store.record_packed(component, version, &Packed { deltas: vec![made.record.clone()], ..note })?;
+    }
+    Ok((outcome, made))
 }
 
 /// Packs a tree into `out`, which keeps nothing: for what it would become.
@@ -246,6 +291,7 @@ fn report(
         bytes: packed.bytes,
         excluded: packed.excluded,
         manifest,
+        delta: None,
         warnings: packed.warnings,
         dry_run,
     }
@@ -275,6 +321,7 @@ impl Request {
             exclude: Vec::new(),
             dereference: false,
             threads: None,
+            delta_from: None,
         }
     }
 }

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub(super) use local::Local;
+pub(super) use local::packed;
 use local::{from_file, from_store, manifest};
 
 use super::choose::{self, Chosen};
 use super::commit::{anew, commit};
 use super::request::{About, Desk, Proposed, Scope};
-use super::{Error, OnProgress, Site, fetch, trust, upload};
+use super::{Error, OnProgress, Site, delta, fetch, trust, upload};
 use crate::archive;
 use crate::fsx;
 use crate::model::{
@@ -66,6 +67,9 @@ pub struct Report {
     pub size: u64,
     /// The targets, in the order they were named.
     pub targets: Vec<Target>,
+    /// What became of the delta, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delta: Option<delta::Outcome>,
     /// The commit that holds the record.
     pub commit: Option<String>,
     /// The branch it is on.
@@ -88,7 +92,9 @@ pub struct Report {
 /// `publish`: copies package, index and manifest to the targets (`to`, or the configured ones) at once, checks each copy, and
 /// commits manifest and record once enough targets hold them.
 ///
-/// The same content again is no error: what is missing is added, and nothing is committed where nothing is.
+/// The same content again is no error: what is missing is added, and nothing is committed where nothing is. `delta_from`
+/// asks for a delta from another version besides, which lies beside the package and stands in the record; one that is too large
+/// to be of use is left out.
 ///
 /// # Errors
 ///
@@ -97,6 +103,7 @@ pub fn publish(
     site: &Site,
     what: &What,
     to: &[String],
+    delta_from: Option<&delta::From>,
     dry_run: bool,
     progress: OnProgress<'_>,
 ) -> Result<Report, Error> {
@@ -131,16 +138,22 @@ fn once(site: &Site, what: &What, to: &[String], dry_run: bool, progress: OnProg
     };
     let stands = before.clone().or(proposed.filter(|proposed| same_content(proposed, &manifest).is_ok()));
     let package = &stands.as_ref().map_or(&manifest, |published| &published.manifest).package;
+    let base = delta_from.map(|from| delta::base(site, from, &component, &version)).transpose()?;
+    let listed = |from: &Version| stands.as_ref()?.record.deltas.iter().find(|delta| delta.from == *from);
+    let outcome =
+        base.as_ref().map(|base| delta::planned(base.version(), listed(base.version()), (&component, &version)));
+    let has_delta = outcome.as_ref().is_none_or(|outcome| outcome.state == delta::State::WasThere);
     let mut report = Report {
         component,
         version,
+        delta: outcome,
         package: package.checksum.value,
         size: package.size,
         targets: Vec::new(),
         commit: None,
         branch,
         proposed: None,
-        unchanged: before.as_ref().is_some_and(|p| targets.iter().all(|target| holds(p, target.name()))),
+        unchanged: has_delta && before.as_ref().is_some_and(|p| targets.iter().all(|target| holds(p, target.name()))),
         signed_by: None,
         missing: Vec::new(),
         dry_run,
@@ -157,11 +170,21 @@ fn once(site: &Site, what: &What, to: &[String], dry_run: bool, progress: OnProg
         return Ok(report);
     }
     let store = site.store()?;
-    let local = match (&stands, what) {
+    let mut local = match (&stands, what) {
         (Some(published), _) => committed(site, &store, published, progress)?,
         (None, What::Packed(component, version)) => from_store(&store, component, version, bytes, manifest)?,
         (None, What::File(path)) => from_file(&store, path, bytes, manifest)?,
     };
+    if let What::Packed(component, version) = what {
+        let listed = stands.as_ref().map(|published| published.record.deltas.as_slice()).unwrap_or_default();
+        local.deltas = delta::packed(&store, component, version, listed)?;
+    }
+    if let Some(base) = base.filter(|_| !has_delta) {
+        local.deltas.retain(|delta| delta.record.from != *base.version());
+        let (outcome, made) = delta::make(site, &store, &base, &local, progress)?;
+        report.delta = Some(outcome);
+        local.deltas.extend(made);
+    }
     let repository = site.repository()?;
     let known = before.as_ref().map(|published| published.signatures.as_slice()).unwrap_or_default();
     // Before a byte is uploaded: the key may be a token that nobody touches, or of somebody who may not publish this.
@@ -241,6 +264,7 @@ fn committed(site: &Site, store: &Store, published: &Published, progress: OnProg
         bytes: published.manifest_bytes.clone(),
         package: path(&published.package_sha256())?,
         index: published.manifest.index.as_ref().map(|index| path(&index.checksum.value)).transpose()?,
+        deltas: Vec::new(),
     })
 }
 
@@ -288,6 +312,7 @@ fn record(
             checksum: package.checksum.clone(),
         }),
         locations: Vec::new(),
+        deltas: Vec::new(),
         published_at: site.caller.now,
         schema: None,
         extra: Default::default(),
@@ -298,6 +323,9 @@ fn record(
         if !record.locations.contains(&location) {
             record.locations.push(location);
         }
+    }
+    if uploaded.iter().any(|uploaded| uploaded.outcome.is_ok()) {
+        record.deltas.extend(local.deltas.iter().map(|delta| delta.record.clone()));
     }
     record
 }

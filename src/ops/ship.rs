@@ -83,7 +83,7 @@ fn one(
         if !unchanged {
             pack::name(site, &store, &stored, &version, created_at)?;
             let what = publish::What::Packed(kind.clone(), version.clone());
-            published.push(publish::publish(site, &what, &[], false, progress)?);
+            published.push(publish::publish(site, &what, &[], None, false, progress)?);
         }
         (version, unchanged, stored.packed.warnings)
     };

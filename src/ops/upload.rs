@@ -4,6 +4,7 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use super::delta::Delta;
 use super::publish::{Local, check};
 use super::{Error, OnProgress, Phase, Progress, Site};
 use crate::model::Sha256;
@@ -31,6 +32,10 @@ pub(super) fn upload(
     let package_file = Disk::open(&local.package)?;
     let size = bytes.len() as u64;
     let mut beside = vec![Upload { file: "manifest.json", content: &manifest_file, sha256: manifest_sha256, size }];
+    let delta_files = local.deltas.iter().map(|delta| Disk::open(&delta.path)).collect::<Result<Vec<_>, _>>()?;
+    for (Delta { record, .. }, content) in local.deltas.iter().zip(&delta_files) {
+        beside.push(Upload { file: &record.file, content, sha256: record.checksum.value, size: record.size });
+    }
     if let (Some(index), Some(content)) = (&manifest.index, &index_file) {
         beside.push(Upload { file: &index.file, content, sha256: index.checksum.value, size: index.size });
     }

@@ -72,7 +72,7 @@ impl Change {
 /// # Errors
 ///
 /// A record that does not agree with its manifest, or a change of what never changes once published: with `before`, only
-/// locations and unknown fields (deltas) may be added to the record.
+/// locations, deltas and unknown fields may be added to the record.
 pub fn publish_change(
     manifest_bytes: &[u8],
     record: &Record,
@@ -132,8 +132,10 @@ fn is_trailer(line: &str) -> bool {
 pub(super) fn only_adds(before: &Record, after: &Record) -> bool {
     let mut stripped = after.clone();
     stripped.locations.clone_from(&before.locations);
+    stripped.deltas.clone_from(&before.deltas);
     stripped.extra.retain(|key, _| before.extra.contains_key(key));
-    stripped == *before && before.locations.iter().all(|old| after.locations.contains(old))
+    let keeps = before.deltas.iter().all(|old| after.deltas.contains(old));
+    stripped == *before && keeps && before.locations.iter().all(|old| after.locations.contains(old))
 }
 
 /// The change that withdraws a version. Manifest and record stay as they are.

@@ -54,7 +54,11 @@ impl Exclusive {
         let mut done = Collected { files: 0, bytes: 0 };
         let mut directories = BTreeSet::<PathBuf>::new();
         for (path, size) in contents.chain(leftovers) {
-            if fsx::remove_file_opt(&path)? {
+            let is_tree = fsx::inspect(&path)?.is_some_and(|stat| stat.kind == fsx::FileKind::Directory);
+            if is_tree {
+                fsx::remove_tree(&path)?;
+            }
+            if is_tree || fsx::remove_file_opt(&path)? {
                 done.files += 1;
                 done.bytes += size;
                 directories.extend(path.parent().map(Path::to_owned));

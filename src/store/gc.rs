@@ -103,7 +103,7 @@ impl Reader {
     fn leftovers(&self) -> Result<Vec<Leftover>> {
         let tmp = self.directory().join("tmp");
         let mut leftovers = Vec::new();
-        for file in fsx::list(&tmp)?.into_iter().filter(|e| e.kind == FileKind::File) {
+        for file in fsx::list(&tmp)?.into_iter().filter(|e| matches!(e.kind, FileKind::File | FileKind::Directory)) {
             let path = tmp.join(file.name);
             if let Some(stat) = fsx::inspect(&path)? {
                 leftovers.push(Leftover { path, size: stat.size });

@@ -31,6 +31,7 @@ mod look;
 mod packed;
 mod partial;
 mod reader;
+mod scratch;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -45,5 +46,6 @@ pub use look::Look;
 pub use packed::Packed;
 pub use partial::Partial;
 pub use reader::{Entry, Held, Reader};
+pub use scratch::Scratch;
 pub use shared::Store;
 pub use verify::{Corrupt, Damage, Verified};

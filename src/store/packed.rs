@@ -2,10 +2,10 @@
 //! it alone until then.
 //!
 //! ```text
-//! {"manifest": "<sha256>", "package": "<sha256>", "index": "<sha256>", "at": …, "published": …}
+//! {"manifest": "<sha256>", "package": "<sha256>", "index": "<sha256>", "deltas": […], "at": …, "published": …}
 //! ```
 //!
-//! `index` and `published` are absent where there is none; a note with `published` holds nothing any more, and gc removes
+//! `index`, `deltas` (as in a record) and `published` are absent where there is none; a note with `published` holds nothing any more, and gc removes
 //! it with its package. Replaced whole: a crash leaves the old note or the new one.
 
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, Result};
 use crate::fsx::{self, FileKind};
-use crate::model::{ComponentType, Sha256, Timestamp, Version, to_canonical_json};
+use crate::model::{ComponentType, RecordDelta, Sha256, Timestamp, Version, to_canonical_json};
 
 /// What `pack` made of one version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct Packed {
     /// The index's digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<Sha256>,
+    /// Ways to it from other versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deltas: Vec<RecordDelta>,
     /// When it was packed.
     pub at: Timestamp,
     /// When it was published; until then gc keeps all of it.
@@ -36,7 +39,8 @@ pub struct Packed {
 impl Packed {
     /// The digests this note names.
     pub(super) fn contents(&self) -> impl Iterator<Item = Sha256> {
-        [Some(self.manifest), Some(self.package), self.index].into_iter().flatten()
+        let deltas = self.deltas.iter().map(|delta| delta.checksum.value);
+        [Some(self.manifest), Some(self.package), self.index].into_iter().flatten().chain(deltas)
     }
 }
 

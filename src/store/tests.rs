@@ -195,7 +195,7 @@ fn gc_removes_the_longest_unused_and_never_what_is_held() {
     };
     let (package, asked, oldest, old, new) = (put(0, 1), put(1, 2), put(2, 3), put(3, 4), put(4, 5));
     let manifest = put(5, 0);
-    let note = Packed { manifest, package, index: None, at: at(1), published: None };
+    let note = Packed { manifest, package, index: None, deltas: Vec::new(), at: at(1), published: None };
     store.record_packed(&kind, &version, &note).expect("noted");
     drop(store);
 
@@ -237,7 +237,14 @@ fn gc_refuses_to_guess_what_a_broken_note_holds() {
     let (_dir, store) = store();
     let (kind, version) = model("1.0.0");
     let digest = store.put_bytes(b"abc").expect("put");
-    let note = Packed { manifest: digest, package: digest, index: Some(digest), at: at(1), published: None };
+    let note = Packed {
+        manifest: digest,
+        package: digest,
+        index: Some(digest),
+        deltas: Vec::new(),
+        at: at(1),
+        published: None,
+    };
     store.record_packed(&kind, &version, &note).expect("noted");
     assert_eq!(store.packed(&kind, &version).expect("readable"), Some(note));
     fsx::write_atomic(&store.directory().join("packed/model/1.0.0.json"), b"{").expect("written");

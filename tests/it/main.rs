@@ -12,6 +12,7 @@ mod contract;
 mod contract_on_servers;
 mod crash;
 mod crash_publish;
+mod delta;
 mod deploy_url;
 mod docs;
 mod doctor;

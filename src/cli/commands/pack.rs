@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::publish;
 use crate::cli::args::Pack;
 use crate::cli::explain::Explain;
 use crate::cli::failure::Failure;
@@ -15,7 +16,17 @@ use crate::ops::{Site, adopt, pack};
 pub(super) fn run(site: &Site, args: &Pack, lines: &Lines, output: &Output) -> Result<(), Failure> {
     let here = settings::working_directory()?;
     let source = args.dir.as_ref().map(|dir| (here.join(dir).components().collect(), dir.display().to_string()));
+    // A directory has a slash in its name, or is there.
+    let delta_from = args.delta_from.as_deref().map(|text| {
+        let path: PathBuf = here.join(text).components().collect();
+        let is_there = crate::fsx::inspect_followed(&path)?.is_some();
+        match text.parse() {
+            Ok(from) if !is_there => Ok(pack::DeltaFrom::Records(from)),
+            _ => Ok::<_, crate::fsx::Error>(pack::DeltaFrom::Directory(path)),
+        }
+    });
     let request = pack::Request {
+        delta_from: delta_from.transpose()?,
         component: args.component.clone(),
         source,
         compression: args.compression,
@@ -55,7 +66,9 @@ fn text(report: &pack::Report) -> String {
         ("tree", report.tree.to_string()),
         ("file", report.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default()),
     ];
-    say(if report.dry_run { "pack.would" } else { "pack.done" }, &args)
+    let said = say(if report.dry_run { "pack.would" } else { "pack.done" }, &args);
+    let delta = report.delta.as_ref().map(publish::delta);
+    [Some(said), delta].into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
 fn adopted(report: &adopt::Report) -> String {

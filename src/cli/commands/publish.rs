@@ -12,12 +12,13 @@ use crate::cli::settings;
 use crate::cli::words::{Phrase, say};
 use crate::model::{ByteSize, Place, Reference, Selector};
 use crate::ops::Site;
+use crate::ops::delta::{Outcome, State};
 use crate::ops::publish::{self, What};
 
 pub(super) fn run(site: Site, args: &Publish, lines: &Lines, output: &Output) -> Result<(), Failure> {
     let site = trust::with_key(propose::site(site, &args.propose), args.sign.as_deref())?;
-    let report =
-        publish::publish(&site, &what(&args.what)?, &args.to, args.dry.dry_run, &|progress| lines.tell(progress))?;
+    let (what, from) = (what(&args.what)?, args.delta_from.as_ref());
+    let report = publish::publish(&site, &what, &args.to, from, args.dry.dry_run, &|progress| lines.tell(progress))?;
     warnings(&report, output);
     propose::warn(report.proposed.as_ref(), output);
     output.report(&report, text);
@@ -52,6 +53,18 @@ pub(super) fn warnings(report: &publish::Report, output: &Output) {
     trust::tell_missing(&report.missing, output);
 }
 
+/// The line about a delta.
+pub(super) fn delta(delta: &Outcome) -> String {
+    let key = match delta.state {
+        State::Made => "publish.delta-made",
+        State::Planned => "publish.delta-would",
+        State::WasThere => "publish.delta-had",
+        State::TooLarge => "publish.delta-dropped",
+    };
+    let size = delta.size.map(|size| ByteSize(size).to_string()).unwrap_or_default();
+    say(key, &[("from", delta.from.to_string()), ("file", delta.file.clone()), ("size", size)])
+}
+
 /// The lines about one published version.
 pub(super) fn text(report: &publish::Report) -> String {
     let mut lines = Vec::new();
@@ -68,6 +81,7 @@ pub(super) fn text(report: &publish::Report) -> String {
         };
         lines.push(say(key, &[("name", target.name.clone()), ("path", path)]));
     }
+    lines.extend(report.delta.as_ref().map(delta));
     if let Some(key) = &report.signed_by {
         lines.push(say("publish.signed", &[("key", key.to_string())]));
     }

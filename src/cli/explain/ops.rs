@@ -8,6 +8,7 @@ use crate::cli::words::say;
 use crate::deploy::Set;
 use crate::model::{ByteSize, Version};
 use crate::ops::change::Moved;
+use crate::ops::delta::NotMade;
 use crate::ops::doctor::Broken;
 use crate::ops::{Error, NoAccess, Remedy, Unmet};
 use crate::transfer::Refused;
@@ -67,6 +68,15 @@ impl Explain for Error {
             Error::Io(error) => error.explain(),
             Error::Request(error) => error.explain(),
             Error::Pack(error) => error.explain(),
+            Error::Delta(NotMade::Failed { what, source }) => {
+                Phrase::failed("ops.delta").with("what", what).with("reason", source)
+            }
+            Error::Delta(NotMade::NotInstalled { component, path }) => {
+                Phrase::usage("ops.delta-not-installed").with("component", component).path("path", path)
+            }
+            Error::Delta(NotMade::NoBase { component, version }) => {
+                Phrase::not_found("ops.no-delta-base").with("component", component).with("version", version)
+            }
             Error::Store(error) => error.explain(),
             Error::Target(error) => error.explain(),
             Error::Fetch(error) => error.explain(),

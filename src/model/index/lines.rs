@@ -139,9 +139,11 @@ impl Index {
     }
 }
 
-type Name<'a> = (Option<Cow<'a, str>>, Option<Cow<'a, str>>);
+/// A name as a line spells it: as text, or in hexadecimal.
+pub(crate) type Name<'a> = (Option<Cow<'a, str>>, Option<Cow<'a, str>>);
 
-fn spell(bytes: &[u8]) -> Name<'_> {
+/// The spelling of a name: text where it is UTF-8.
+pub(crate) fn spell(bytes: &[u8]) -> Name<'_> {
     match std::str::from_utf8(bytes) {
         Ok(text) => (Some(text.into()), None),
         Err(_) => (None, Some(to_hex(bytes).into())),
@@ -161,7 +163,7 @@ pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// The bytes of a name in its one spelling.
-fn bytes_of(name: Name<'_>) -> Option<Vec<u8>> {
+pub(crate) fn bytes_of(name: Name<'_>) -> Option<Vec<u8>> {
     match name {
         (Some(text), None) => Some(text.into_owned().into_bytes()),
         (None, Some(hex)) => from_hex(&hex).filter(|bytes| std::str::from_utf8(bytes).is_err()),

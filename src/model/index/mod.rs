@@ -18,6 +18,8 @@
 mod lines;
 mod read;
 
+pub(crate) use lines::{Name, bytes_of, spell};
+
 use super::shape::is_plain_walk;
 use super::{Blake3, Compression, Entry, EntryKind, ShapeError, TreeHasher, TreePath};
 

@@ -6,6 +6,7 @@ use super::What;
 use crate::fsx;
 use crate::model::{ComponentType, Compression, Manifest, Sha256, Version};
 use crate::ops::Error;
+use crate::ops::delta::Delta;
 use crate::store::{Reader, Store};
 
 /// A version in the store, with the bytes of its manifest.
@@ -14,6 +15,8 @@ pub(in crate::ops) struct Local {
     pub bytes: Vec<u8>,
     pub package: PathBuf,
     pub index: Option<PathBuf>,
+    /// Ways to it from other versions.
+    pub deltas: Vec<Delta>,
 }
 
 /// The manifest of what is to be published: from the store's note, or beside the package file
@@ -51,6 +54,12 @@ fn not_packed(store: &Reader, component: &ComponentType, version: &Version) -> E
     Error::NotPacked { component: component.clone(), version: version.clone(), store: store.directory().into() }
 }
 
+/// What `pack` just left in the store.
+pub(in crate::ops) fn packed(store: &Store, component: &ComponentType, version: &Version) -> Result<Local, Error> {
+    let (bytes, manifest) = manifest(store, &What::Packed(component.clone(), version.clone()))?;
+    from_store(store, component, version, bytes, manifest)
+}
+
 pub(super) fn from_store(
     store: &Store,
     component: &ComponentType,
@@ -61,7 +70,7 @@ pub(super) fn from_store(
     let path = |digest: &Sha256| store.path(digest)?.ok_or_else(|| not_packed(store, component, version));
     let package = path(&manifest.package.checksum.value)?;
     let index = manifest.index.as_ref().map(|index| path(&index.checksum.value)).transpose()?;
-    Ok(Local { manifest, bytes, package, index })
+    Ok(Local { manifest, bytes, package, index, deltas: Vec::new() })
 }
 
 /// Takes a package file and its index into the store.
@@ -82,7 +91,7 @@ pub(super) fn from_file(store: &Store, package: &Path, bytes: Vec<u8>, manifest:
     let taken = take(package, &manifest.package.checksum.value, manifest.package.size)?;
     let index = manifest.index.as_ref().map(|index| take(&dir.join(&index.file), &index.checksum.value, index.size));
     let index = index.transpose()?;
-    Ok(Local { manifest, bytes, package: taken, index })
+    Ok(Local { manifest, bytes, package: taken, index, deltas: Vec::new() })
 }
 
 fn read_manifest(path: &Path) -> Result<(Vec<u8>, Manifest), Error> {

@@ -110,7 +110,11 @@ fn media_type_of_package(file: &str) -> String {
 }
 
 fn media_type_beside(file: &str) -> String {
-    let kind = if file.ends_with(".json") { "manifest.v1+json" } else { "index.v1+zstd" };
+    let kind = match file {
+        file if file.ends_with(".json") => "manifest.v1+json",
+        file if file.ends_with(".delta.zst") => "delta.v1+zstd",
+        _ => "index.v1+zstd",
+    };
     format!("application/vnd.deploy-tool.{kind}")
 }
 

@@ -1,0 +1,193 @@
+//! Why a delta could not be made, read or applied.
+
+use std::io;
+
+use crate::fsx;
+use crate::model::{Blake3, PathError, TreePath};
+
+/// Why bytes are not the header of a delta.
+#[derive(Debug, thiserror::Error)]
+pub enum HeaderError {
+    /// It does not begin as a delta does.
+    #[error("it does not begin as a delta does")]
+    Foreign,
+    /// Written by a newer tool.
+    #[error("delta format {found} is newer than {}, the newest this build reads", super::DELTA_FORMAT)]
+    Newer {
+        /// The number in the file.
+        found: u32,
+    },
+    /// Not zstd, or cut off.
+    #[error("its header is not zstd, or cut short: {0}")]
+    Zstd(#[source] io::Error),
+    /// A line is not JSON of the right form, or too long.
+    #[error("line {line} of its header: {reason}")]
+    Line {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A path that is none.
+    #[error("line {line} of its header: {reason}")]
+    Path {
+        /// The line, from 1.
+        line: usize,
+        /// Why it is none.
+        reason: PathError,
+    },
+    /// More of something than the limit.
+    #[error("{found} {what}, more than {limit}")]
+    Limit {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much there is.
+        found: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// A job that makes no sense by itself.
+    #[error("job {job}: {what}")]
+    Job {
+        /// The job, from 0.
+        job: usize,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The jobs do not end where the file ends.
+    #[error("its jobs end at byte {end} of {size}")]
+    Tiling {
+        /// Where they end.
+        end: u64,
+        /// The length of the file.
+        size: u64,
+    },
+    /// It leads to another tree than the one that is wanted.
+    #[error("it leads to the tree {found}, not {expected}")]
+    OtherTarget {
+        /// The tree that is wanted.
+        expected: Blake3,
+        /// The tree it leads to.
+        found: Blake3,
+    },
+    /// The segments of a file do not tile it.
+    #[error("its jobs do not make all of `{path}`, or some of it twice")]
+    Untiled {
+        /// The file.
+        path: TreePath,
+    },
+    /// A job makes part of an entry that is no file or not there.
+    #[error("job {job} makes part of entry {entry}, which is no file")]
+    NoFile {
+        /// The job, from 0.
+        job: usize,
+        /// The entry.
+        entry: u64,
+    },
+}
+
+/// Why a delta was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum MakeError {
+    /// A file could not be read, or the delta not be written.
+    #[error(transparent)]
+    Fs(#[from] fsx::Error),
+    /// The delta could not be written.
+    #[error("cannot write the delta: {0}")]
+    Write(#[source] io::Error),
+    /// A file is not as its index says.
+    #[error("`{path}` is not as the index of its tree says")]
+    Changed {
+        /// The file.
+        path: TreePath,
+    },
+    /// The compressor failed.
+    #[error("cannot compress: {0}")]
+    Encode(String),
+    /// What was packed does not give back what went in.
+    #[error("job {job} does not give back what went into it")]
+    Unfaithful {
+        /// The job, from 0.
+        job: usize,
+    },
+    /// There is more of something than a delta may have.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// No threads could be started.
+    #[error("cannot start threads: {0}")]
+    Threads(String),
+}
+
+/// Why a delta was not applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// It does not fit the tree that is wanted.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// A wanted file that the delta does not make: the base should have it, and has not.
+    #[error("the delta does not make `{path}`: it is in the version it was made from")]
+    NotMade {
+        /// The file.
+        path: TreePath,
+    },
+    /// The delta's bytes could not be read.
+    #[error("cannot read the delta: {0}")]
+    Read(#[source] io::Error),
+    /// A job's bytes in the delta are not what its header says.
+    #[error("job {job} of the delta ({length} bytes) has BLAKE3 {found}, not {expected}")]
+    Packed {
+        /// The job, from 0.
+        job: usize,
+        /// Its length in the delta, in bytes.
+        length: u64,
+        /// What it should hash to.
+        expected: Blake3,
+        /// What it hashes to.
+        found: Blake3,
+    },
+    /// An old file could not be read.
+    #[error("`{path}` of the version the delta was made from: {source}")]
+    Old {
+        /// The old file.
+        path: TreePath,
+        /// Why it could not be read.
+        source: fsx::Error,
+    },
+    /// An old file is not what the delta was made from.
+    #[error("`{path}` is not as it was in the version the delta was made from")]
+    BaseChanged {
+        /// The old file.
+        path: TreePath,
+    },
+    /// A job does not decode to what its header says.
+    #[error("job {job} of the delta does not make the bytes it should: {reason}")]
+    Job {
+        /// The job, from 0.
+        job: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file that was made is not what the target's index says.
+    #[error("`{path}` was made with BLAKE3 {found}, not {expected}")]
+    File {
+        /// The file.
+        path: TreePath,
+        /// What the index says.
+        expected: Blake3,
+        /// What was made.
+        found: Blake3,
+    },
+    /// A new file could not be written.
+    #[error(transparent)]
+    Fs(#[from] fsx::Error),
+    /// Another step of the same work failed.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl ApplyError {
+    /// Whether another way to the same files may go well: the delta or its base is bad, not this machine.
+    pub fn another_way(&self) -> bool {
+        !matches!(self, Self::Fs(_) | Self::Stopped)
+    }
+}
