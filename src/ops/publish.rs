@@ -108,10 +108,17 @@ pub fn publish(
     progress: OnProgress<'_>,
 ) -> Result<Report, Error> {
     // Somebody may publish the same content at the same moment.
-    anew(|| once(site, what, to, dry_run, progress))
+    anew(|| once(site, what, to, delta_from, dry_run, progress))
 }
 
-fn once(site: &Site, what: &What, to: &[String], dry_run: bool, progress: OnProgress<'_>) -> Result<Report, Error> {
+fn once(
+    site: &Site,
+    what: &What,
+    to: &[String],
+    delta_from: Option<&delta::From>,
+    dry_run: bool,
+    progress: OnProgress<'_>,
+) -> Result<Report, Error> {
     let desk = Desk::of(site, dry_run)?;
     let desk = desk.as_ref();
     let site = desk.map_or(site, |desk| &desk.site);

@@ -103,7 +103,8 @@ fn archive(store: &Store, published: &Published, file: &str, found: &mut Vec<Fin
     let Some(reference) = &published.manifest.index else { return Ok(()) };
     let Some(index) = store.path(&reference.checksum.value)? else { return Ok(()) };
     let (manifest, bytes) = (published.manifest.clone(), published.manifest_bytes.clone());
-    if let Err(error) = publish::check(store, &Local { manifest, bytes, package, index: Some(index) }) {
+    let local = Local { manifest, bytes, package, index: Some(index), deltas: Vec::new() };
+    if let Err(error) = publish::check(store, &local) {
         let why = Fact::Error(Box::new(error));
         let manifest = file.replace("record.json", "manifest.json");
         found.push(Finding::error("index-differs", &manifest, published.line_of_index()).fact("reason", why));
