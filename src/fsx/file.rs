@@ -204,14 +204,24 @@ pub fn write_unflushed(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Replaces `path` with `bytes`: after a crash it holds the old bytes or the new ones, whole; after `Ok` the new
 /// ones, even after a power cut (file and directory are flushed).
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, |temporary| write_new(temporary, bytes))?;
+    flush_dir(path.parent().unwrap_or(Path::new("/")))
+}
+
+/// Replaces `path` with `bytes` and flushes nothing: whoever reads it meanwhile sees the old bytes or the new ones, whole; after
+/// a power cut it may hold anything. For what is no loss.
+pub fn write_hint(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, |temporary| write_unflushed(temporary, bytes))
+}
+
+fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let temporary = beside(path);
     remove_file_opt(&temporary)?;
-    let result = write_new(&temporary, bytes).and_then(|()| super::rename(&temporary, path));
+    let result = write(&temporary).and_then(|()| super::rename(&temporary, path));
     if result.is_err() {
         let _ = remove_file(&temporary);
     }
-    result?;
-    flush_dir(path.parent().unwrap_or(Path::new("/")))
+    result
 }
 
 /// A temporary name beside `path` that no other thread of this process is given.

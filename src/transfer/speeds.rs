@@ -123,7 +123,7 @@ impl Speeds {
         }
         if let Ok(bytes) = serde_json::to_vec(&file) {
             // A store that takes no more files takes no hints either.
-            let _ = fsx::write_atomic(&self.path, &bytes);
+            let _ = fsx::write_hint(&self.path, &bytes);
         }
     }
 }

@@ -47,7 +47,7 @@ impl Version {
         env.model_in_place();
         env.publish("0.9.0");
         env.ok(&["deploy", "model@0.9.0", "--store", "../old-store"]);
-        // A small piece, and two that are each more than the first request to a server asks for.
+        // A small piece, and several of about half a megabyte.
         fs::remove_dir_all(env.path("project/models")).expect("removed");
         let mut noise = vec![0; 5_000_000];
         blake3::Hasher::new().finalize_xof().fill(&mut noise);

@@ -190,7 +190,7 @@ fn a_file_that_is_not_what_its_manifest_says_is_refused() {
     env.write("project/dist/model-1.0.0.manifest.json", manifest.replace(&old, &new));
     let said = env.fails(4, &["publish", file]);
     assert_snapshot!(env.shown(&said), @r"
-    error: cannot use the package `<dir>/store/sha256/cd/<hex>` of model@1.0.0: `bert/pytorch_model.bin` in the package is refused: its content has digest <hex>, not <hex>
+    error: cannot use the package `<dir>/store/sha256/cd/<hex>` of model@1.0.0: piece 0 of the package (304640 bytes at 0) is refused: its digest is <hex>, not <hex>
 
     hint: nothing was changed; publish the content again under a new version, or restore the package
     ");
