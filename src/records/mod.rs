@@ -3,7 +3,7 @@
 //! ```text
 //! <directory>/                                    "records" unless configured; "." is the top of the repository
 //!   packages/<type>/<version>/manifest.json       immutable
-//!   packages/<type>/<version>/record.json         locations may be added, nothing else changes
+//!   packages/<type>/<version>/record.json         locations and deltas may be added, nothing else changes
 //!   packages/<type>/<version>/yanked.json         present when withdrawn
 //!   environments/<name>.json                      which version of each component belongs there
 //!   policy.json                                   who may do what
