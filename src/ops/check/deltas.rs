@@ -20,7 +20,7 @@ pub(super) fn check(
 ) -> Result<(), Error> {
     for (number, delta) in published.record.deltas.iter().enumerate() {
         let line = published.line_of_delta(number);
-        let about = |rule| Finding::error(rule, file, line).with("path", &delta.file);
+        let about = |finding: Finding| finding.with("path", &delta.file);
         let pinned = (delta.checksum.value, delta.size);
         let wanted = target::Wanted { file: &delta.file, sha256: pinned.0 };
         let (tiers, refused) = fetch::sources(site, published, wanted, Some(repository.root()))?;
@@ -29,14 +29,15 @@ pub(super) fn check(
             match bring(store, &source, pinned) {
                 Ok(came) if came == pinned => is_there = true,
                 Ok((other, _)) => {
-                    let differs = about("location-differs").with("name", &source.name);
+                    let differs = about(Finding::error("location-differs", file, line)).with("name", &source.name);
                     found.push(differs.with("found", other).with("pinned", pinned.0));
                     unread = true;
                 }
                 // A location that was added later need not have it.
                 Err(Error::Target(error)) if error.is_missing() => {}
                 Err(error) => {
-                    let unreadable = about("location-unreadable").with("name", &source.name);
+                    let unreadable =
+                        about(Finding::error("location-unreadable", file, line)).with("name", &source.name);
                     found.push(unreadable.fact("reason", Fact::Error(Box::new(error))));
                     unread = true;
                 }
@@ -44,9 +45,9 @@ pub(super) fn check(
         }
         if is_there {
             let wrong = leads_elsewhere(store, published, delta)?;
-            found.extend(wrong.map(|reason| about("delta-differs").with("reason", reason)));
+            found.extend(wrong.map(|reason| about(Finding::error("delta-differs", file, line)).with("reason", reason)));
         } else if !unread {
-            found.push(about("delta-unreadable"));
+            found.push(about(Finding::error("delta-unreadable", file, line)));
         }
     }
     Ok(())

@@ -22,13 +22,13 @@ pub(super) fn check(
     let mut bases = BTreeSet::new();
     for (number, delta) in record.deltas.iter().enumerate() {
         let number = number.to_string();
-        let finding = |rule, member| Finding::error(rule, path, line_of(bytes, &["deltas", &number, member]));
+        let line = |member| line_of(bytes, &["deltas", &number, member]);
         if !is_file_name(&delta.file) {
-            found.push(finding("file-name", "file").with("name", &delta.file));
+            found.push(Finding::error("file-name", path, line("file")).with("name", &delta.file));
         } else if !files.insert(&delta.file) {
-            found.push(finding("delta-twice", "file").with("what", &delta.file));
+            found.push(Finding::error("delta-twice", path, line("file")).with("what", &delta.file));
         } else if !bases.insert(&delta.from) {
-            found.push(finding("delta-twice", "from").with("what", &delta.from));
+            found.push(Finding::error("delta-twice", path, line("from")).with("what", &delta.from));
         }
         let base = match delta.from == *version {
             true => None,
@@ -36,9 +36,10 @@ pub(super) fn check(
         };
         let from = format!("{component}@{}", delta.from);
         match base.map(|base| base.manifest.package.tree) {
-            None => found.push(finding("delta-from", "from").with("from", from)),
+            None => found.push(Finding::error("delta-from", path, line("from")).with("from", from)),
             Some(Some(tree)) if tree != delta.tree => {
-                found.push(finding("delta-tree", "tree").with("from", from).with("recorded", tree));
+                let finding = Finding::error("delta-tree", path, line("tree"));
+                found.push(finding.with("from", from).with("recorded", tree));
             }
             Some(_) => {}
         }
