@@ -28,7 +28,7 @@ use super::change::Change;
 use super::checkout::{Checkout, Pending, Staged, short};
 use super::error::{Context as _, Doing, Error, FileAt};
 use super::index::wait_for;
-use super::remote::{Depth, Git, signed};
+use super::remote::{Depth, signed};
 use super::repository::{Repository, tip};
 use super::unfinished::Note;
 use crate::fsx;
@@ -177,7 +177,7 @@ impl Repository {
         let tree = update.create_updated(&self.git, base).during(Doing::Commit, &self.root)?;
         let config = self.git.config().and_then(|mut config| config.snapshot()).during(Doing::Read, &self.root)?;
         if config.get_bool("commit.gpgsign").unwrap_or(false) {
-            let git = Git { top: &self.root, dir: self.git.path(), environment: &self.environment };
+            let git = self.user_git();
             return Ok(signed(&git, who, &change.message, tree, parent)?);
         }
         let commit = || {

@@ -3,7 +3,7 @@
 //! ```text
 //! <directory>/                                    "records" unless configured; "." is the top of the repository
 //!   packages/<type>/<version>/manifest.json       immutable
-//!   packages/<type>/<version>/record.json         locations may be added, nothing else changes
+//!   packages/<type>/<version>/record.json         locations and deltas may be added, nothing else changes
 //!   packages/<type>/<version>/yanked.json         present when withdrawn
 //!   environments/<name>.json                      which version of each component belongs there
 //!   policy.json                                   who may do what
@@ -64,7 +64,7 @@ pub use error::{Doing, Error, FileAt, Match};
 pub use heartbeat::{HeartbeatFile, heartbeat_change};
 pub use policy::PolicyFile;
 pub use published::{Published, read_file};
-pub use remote::{Origin, RemoteError, Seen, pause};
+pub use remote::{Git, Origin, RemoteError, Said, Seen, pause};
 pub use repository::{DEFAULT_DIRECTORY, Repository, is_branch_name};
 pub use schema::schemas;
 pub use signatures::{SignatureFile, Signed, SignedFile};

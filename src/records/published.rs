@@ -56,6 +56,11 @@ impl Published {
         line_of(&self.record_bytes, &["locations", &number.to_string()])
     }
 
+    /// The line of the record, from 1, on which a delta begins that has this number, from 0.
+    pub fn line_of_delta(&self, number: usize) -> usize {
+        line_of(&self.record_bytes, &["deltas", &number.to_string()])
+    }
+
     /// The line of the manifest, from 1, on which it speaks of its index.
     pub fn line_of_index(&self) -> usize {
         line_of(&self.manifest_bytes, &["index"])

@@ -67,6 +67,42 @@ fn every_configuration_in_the_documents_is_read_without_a_word() {
     assert_eq!(kinds, ["Azure", "Bos", "Filesystem", "Gcs", "Http", "Oci", "S3"], "every kind of target is shown");
 }
 
+/// The calls of the program in a text: lines of blocks, and what stands between backquotes. Without what the shell does
+/// besides, and without those that leave something out.
+fn calls(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let start = |line: &&str| line.starts_with("deploy-tool ");
+        let bare = line.trim_start().trim_start_matches("- ").trim_start_matches("run: ").trim_start_matches("$ ");
+        found.extend(Some(bare).filter(start));
+        found.extend(line.split('`').skip(1).step_by(2).filter(start));
+    }
+    let ends = [" && ", " || ", " | ", " > ", " >> ", " #"];
+    let cut = |call: &str| ends.iter().fold(call, |call, end| call.split(end).next().unwrap_or_default()).to_owned();
+    found.into_iter().map(cut).filter(|call| !call.contains(['…', '<', '|']) && !call.contains(" ..")).collect()
+}
+
+#[test]
+fn every_command_in_the_documents_is_one() {
+    let env = Env::new();
+    env.git("", &["init", "-q", "here"]);
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = fs::read_dir(top.join("docs")).expect("listed").map(|entry| entry.expect("an entry").path());
+    let mut count = 0;
+    for path in docs.filter(|path| path.is_file()).chain([top.join("README.md")]) {
+        for call in calls(&fs::read_to_string(&path).expect("read")) {
+            // Everything that stands before is read first, and refused where it is not known.
+            let script = format!("{} --help", call.replacen("deploy-tool", PROGRAM, 1));
+            let output =
+                env.hermetic("sh").args(["-c", &script]).current_dir(env.path("here")).output().expect("it runs");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{}: `{call}`: {said}", path.display());
+            count += 1;
+        }
+    }
+    assert!(count > 60, "only {count} were found");
+}
+
 /// The units in `docs/systemd/`, by name: what they start before, and what they start, with `%i` for `prod`.
 fn units() -> Vec<(String, Vec<String>, Vec<String>)> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/systemd");

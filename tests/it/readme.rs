@@ -135,6 +135,32 @@ fn every_command_does_and_prints_what_the_readme_says() {
     assert!(compared > 15, "only {compared} commands were found");
 }
 
+/// The commands that help lists.
+fn commands(env: &Env, args: &[&str]) -> Vec<String> {
+    let help = env.ok(&[args, &["--help"]].concat());
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    lines.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_command_is_named() {
+    let env = Env::new();
+    let listed: Vec<Vec<&str>> = blocks(include_str!("../../README.md"))
+        .into_iter()
+        .find(|(_, lines)| lines.first().is_some_and(|line| line.starts_with("init ")))
+        .map(|(_, lines)| lines.into_iter().map(|line| line.split_whitespace().collect()).collect())
+        .expect("a list of commands");
+    let (mut plain, mut groups) = (Vec::new(), Vec::new());
+    for command in commands(&env, &[]) {
+        match commands(&env, &[&command]) {
+            below if below.is_empty() => plain.push(command),
+            below => groups.push([vec![command], below].concat()),
+        }
+    }
+    assert!(groups.len() >= 5, "{groups:?}");
+    assert_eq!(listed, [vec![plain], groups].concat());
+}
+
 #[test]
 fn the_example_answers_the_same_before_packing_and_shipped() {
     let mut stranger = Stranger::new();

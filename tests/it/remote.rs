@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -227,6 +229,25 @@ fn a_branch_of_its_own_and_a_refusing_server() {
     env.ok(&["deploy", "model@1.0.1", "--at", "release/1.0.1"]);
 }
 
+#[test]
+fn a_lock_is_somebody_who_is_faster_and_a_branch_in_the_way_is_not() {
+    let env = with_remote(FILE);
+    publish(&env, "1.0.0");
+    change(&env, "1.0.1");
+    env.ok(&["pack", "--type", "model", "--version", "1.0.1"]);
+    let lock = env.write("shared.git/refs/heads/main.lock", "");
+    let mut publisher = env.command(&["publish", "model@1.0.1"]);
+    let mut publisher = publisher.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(publisher.try_wait().expect("asked").is_none(), "it goes on trying");
+    fs::remove_file(lock).expect("removed");
+    assert!(publisher.wait().expect("it ends").success());
+    assert_eq!(subjects(&env), ["publish: model 1.0.1", "publish: model 1.0.0"]);
+    // `main/next` cannot be as long as `main` is.
+    let said = env.fails(4, &["env", "set", "model@1.0.1", "--env", "prod", "--branch", "main/next"]);
+    assert!(said.contains("'refs/heads/main' exists; cannot create"), "{said}");
+}
+
 fn executable(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("set");
@@ -298,10 +319,21 @@ fn a_commit_is_signed_where_git_is_told_to() {
         env.git("shared.git", &["log", "--format=%G? %s", "main"]),
         "G publish: model 1.0.1\nG publish: model 1.0.0\n"
     );
-    // In a work tree, too.
-    env.git("", &["config", "--global", "commit.gpgsign", "true"]);
+    // Whatever is committed, and in a work tree, too.
+    let sign = ["record", "heartbeat", "--sign", &key.display().to_string()].map(str::to_owned);
+    let all = [
+        &["env", "set", "model@1.0.1", "--env", "prod"][..],
+        &["record", "yank", "model@1.0.0", "--reason", "old"],
+        &sign.each_ref().map(String::as_str),
+    ];
+    all.into_iter().for_each(|args| drop(env.ok(args)));
     env.ok(&["publish", "model@1.0.0", "--records", "../records"]);
     assert_eq!(env.git("records", &["log", "-1", "--format=%G? %s"]), "G publish: model 1.0.0\n");
+    all[1..].iter().for_each(|args| drop(env.ok(&[args, &["--records", "../records"][..]].concat())));
+    for (repository, count) in [("shared.git", 5), ("records", 3)] {
+        let signed = env.git(repository, &["log", "--format=%G?", "-n", &count.to_string(), "main"]);
+        assert_eq!(signed, "G\n".repeat(count), "{repository}");
+    }
     assert_eq!(env.git("records", &["status", "--porcelain"]), "");
     // One that cannot be signed is not made.
     fs::remove_file(&key).expect("removed");

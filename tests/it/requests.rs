@@ -628,7 +628,10 @@ fn a_repository_that_no_request_can_be_made_at() {
     fs::remove_dir_all(env.path("host")).expect("removed");
     env.configure("records:", "records: {repository: ../records}");
     let said = env.fails(1, &SET);
-    assert!(said.contains("git said") && said.contains("does not appear to be a git repository"), "{said}");
+    assert!(
+        said.contains("cannot ask the remote") && said.contains("does not appear to be a git repository"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -27,14 +27,14 @@ impl Explain for RequestError {
                 Phrase::conflict("request.taken").with("branch", branch).with("commit", commit)
             }
             RequestError::Contended { branch } => Phrase::conflict("request.contended").with("branch", branch),
-            RequestError::Git { doing, remote, output } => Phrase::failed(match doing {
+            RequestError::Git { doing, remote, reason } => Phrase::failed(match doing {
                 Doing::Ask => "request.git-ask",
                 Doing::Fetch => "request.git-fetch",
                 Doing::Push => "request.git-push",
             })
             .with("remote", remote)
-            .with("output", output),
-            RequestError::NoGit(error) => Phrase::failed("request.no-git").with("reason", &error.source),
+            .with("reason", reason),
+            RequestError::NoGit(error) => error.explain(),
             RequestError::Forge(error) => error.explain(),
         }
     }

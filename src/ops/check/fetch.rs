@@ -3,7 +3,7 @@
 
 use std::io::Read as _;
 
-use super::{Fact, Finding};
+use super::{Fact, Finding, deltas};
 use crate::fsx;
 use crate::model::{Record, Sha256};
 use crate::ops::publish::{self, Local};
@@ -37,6 +37,7 @@ pub(super) fn check(
             location(site, &store, repository, (&published, number), &file, found)?;
         }
         archive(&store, &published, &file, found)?;
+        deltas::check(site, (&store, repository), &published, &file, found)?;
     }
     Ok(())
 }
@@ -84,7 +85,7 @@ fn location(
 }
 
 /// Reads the whole file, and takes it into the store where it is the right one. No more is read than one byte too many.
-fn bring(store: &Store, source: &Source, (sha256, size): (Sha256, u64)) -> Result<(Sha256, u64), Error> {
+pub(super) fn bring(store: &Store, source: &Source, (sha256, size): (Sha256, u64)) -> Result<(Sha256, u64), Error> {
     let reading = source.target.read(&source.key, None)?;
     let mut incoming = store.incoming()?;
     let mut body = reading.body.take(size.saturating_add(1));

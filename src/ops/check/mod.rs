@@ -1,8 +1,9 @@
 //! `record check`: what a request to merge brings into the records, and whether it may.
 //!
 //! Joins the rules of the records with signatures and the policy (`trust`), and where it is asked for with what lies at the
-//! targets (`fetch`). The policy is that of BASE, never the one that the request brings; keys come from the configuration.
+//! targets (`fetch`, `deltas`). The policy is that of BASE, never the one that the request brings; keys come from the configuration.
 
+mod deltas;
 mod fetch;
 
 use super::trust;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::forge;
-use crate::process;
+use crate::records::RemoteError;
 
 /// What git was asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,18 +70,18 @@ pub enum RequestError {
         branch: String,
     },
     /// git did not do it.
-    #[error("git said: {output}")]
+    #[error("`{remote}`: {reason}")]
     Git {
         /// What it was asked to do.
         doing: Doing,
         /// The remote.
         remote: String,
-        /// The end of what it said, without logins.
-        output: String,
+        /// What it said, without logins.
+        reason: String,
     },
     /// git cannot be run.
     #[error(transparent)]
-    NoGit(#[from] process::Error),
+    NoGit(#[from] RemoteError),
     /// The forge could not be asked, or refused.
     #[error(transparent)]
     Forge(#[from] forge::Error),

@@ -128,7 +128,7 @@ impl Desk {
         let hosting = forge::hosting(&url, settings).map_err(RequestError::from)?;
         let configured = settings.and_then(|settings| settings.token.as_ref());
         let token = hosting.as_ref().and_then(|hosting| Token::find(hosting, configured, &site.ambient));
-        let remote = Remote::new(repository.root(), name, &site.ambient);
+        let remote = Remote::new(&repository, name);
         let base = match branch {
             Some(branch) => branch,
             None if site.origin.is_some() => repository.target_branch()?,
@@ -263,9 +263,9 @@ impl Desk {
     fn push(&self, made: &str, branch: &str, there: Option<&str>, text: &Text) -> Result<Option<String>, Error> {
         let options = self.options(text);
         let cuts = self.site.origin.as_ref().map(|origin| origin.cuts()).transpose()?.flatten();
-        let remote = self.remote.with(cuts);
-        let pushed = match remote.push(made, branch, there, &options)? {
-            Push::NoOptions => remote.push(made, branch, there, &[])?,
+        let push = |options: &[String]| self.remote.push(made, branch, there, options, cuts.clone());
+        let pushed = match push(&options)? {
+            Push::NoOptions => push(&[])?,
             other => other,
         };
         Ok(match pushed {

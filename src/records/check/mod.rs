@@ -12,6 +12,7 @@
 //! | `changes`, `place` | what differs, level by level; what belongs at a path |
 //! | `form` | what every file has to be: expected, a plain file, of its schema, canonical, without secrets |
 //! | `versions` | what never changes once published; digests and names agree; requirements can be met |
+//! | `deltas` | lead from other recorded versions |
 //! | `environments` | pins lead to records, serial numbers rise |
 //! | `secrets` | what looks like a password, a key or a token |
 //! | `lines`, `finding` | where something stands; what was found |
@@ -21,6 +22,7 @@
 //! Must not know: whose signature counts and who may do what (`ops` joins that), what lies at targets.
 
 mod changes;
+mod deltas;
 mod environments;
 mod finding;
 mod form;

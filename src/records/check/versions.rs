@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use super::lines::{first_difference, line_of};
-use super::{At, Request};
+use super::{At, Request, deltas};
 use crate::model::{ComponentType, Location, Manifest, Place, Record, Sha256, Version};
 use crate::records::change::only_adds;
 use crate::records::error::Error;
@@ -94,6 +94,7 @@ pub(super) fn check(
         for (number, location) in record_says.locations.iter().enumerate() {
             found.extend(location_of(&record.path, record_bytes, number, location));
         }
+        deltas::check(request, belongs, (&record.path, record_bytes), (&says, &record_says), found)?;
     }
     agreement(&record, record_bytes, manifest_bytes, (&says, &record_says), found);
     Ok(())
@@ -144,10 +145,14 @@ fn misplaced(
 fn names(path: &str, bytes: &[u8], manifest: &Manifest, found: &mut Vec<Finding>) {
     let index = manifest.index.as_ref().map(|index| ("index", &index.file));
     for (member, name) in [("package", &manifest.package.file)].into_iter().chain(index) {
-        if matches!(name.as_str(), "" | "." | "..") || name.contains(['/', '\0']) {
+        if !is_file_name(name) {
             found.push(Finding::error("file-name", path, line_of(bytes, &[member, "file"])).with("name", name));
         }
     }
+}
+
+pub(super) fn is_file_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains(['/', '\0'])
 }
 
 /// Each requirement can be met by a version that is recorded and not withdrawn.
@@ -185,6 +190,11 @@ fn changed(record: &File, bytes: &[u8], was: &Record, is: &Record) -> Option<Fin
         let number = is.locations.iter().position(|location| location.name == gone.name).unwrap_or(number);
         let line = line_of(bytes, &["locations", &number.to_string()]);
         return Some(Finding::error("location-removed", &record.path, line).with("name", &gone.name));
+    }
+    if let Some((number, gone)) = was.deltas.iter().enumerate().find(|(_, old)| !is.deltas.contains(old)) {
+        let number = is.deltas.iter().position(|delta| delta.from == gone.from).unwrap_or(number);
+        let line = line_of(bytes, &["deltas", &number.to_string()]);
+        return Some(Finding::error("delta-removed", &record.path, line).with("from", &gone.from));
     }
     let member = match () {
         () if was.manifest != is.manifest => "manifest",

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use git2::{Oid, Signature};
 
 use super::RemoteError;
-use super::git::{Git, Said};
+use super::git::Git;
 use super::origin::Origin;
 use crate::records::change::Change;
 use crate::records::checkout::short;
@@ -29,18 +29,6 @@ const CEILINGS: (Duration, Duration) = (Duration::from_millis(20), Duration::fro
 
 /// How often the ceiling doubles.
 const DOUBLINGS: u32 = 3;
-
-/// What a server or git says of a branch that moved, or is being moved, by somebody else.
-const LOST: [&str; 8] = [
-    "(fetch first)",
-    "(non-fast-forward)",
-    "(stale info)",
-    "cannot lock ref",
-    "failed to update ref",
-    "incorrect old value",
-    "reference already exists",
-    ".lock': File exists",
-];
 
 /// What became of a push.
 enum Pushed {
@@ -97,7 +85,7 @@ impl Repository {
     pub fn push(&self, committed: &Committed) -> Result<String, Error> {
         let remote = self.require_remote()?;
         let spec = format!("{}:refs/heads/{}", committed.commit, committed.branch);
-        let git = Git { top: self.root(), dir: self.git.path(), environment: &self.environment };
+        let git = self.user_git();
         let (branch, commit) = (committed.branch.clone(), committed.commit.clone());
         match push(&git, &remote, &spec, &branch, None) {
             Ok(Pushed::Done) => Ok(remote),
@@ -109,6 +97,11 @@ impl Repository {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The user's `git` program in this repository.
+    pub fn user_git(&self) -> Git<'_> {
+        Git { top: self.root(), dir: self.git.path(), environment: &self.environment }
     }
 
     /// The name of the remote that [`Repository::push`] pushes to.
@@ -131,28 +124,13 @@ fn push(
     cuts: Option<(&str, String)>,
 ) -> Result<Pushed, RemoteError> {
     let args = ["-c", "push.followTags=false", "push", "--porcelain", "--recurse-submodules=no", to, spec];
-    let said = match cuts {
-        Some(cuts) => git.run_with(&args, [cuts])?,
-        None => git.run(&args)?,
-    };
-    let refused = said.text.lines().find(|line| line.starts_with("!\t"));
-    match refused {
+    let said = git.run_with(&args, cuts)?;
+    match said.refused() {
         None if said.done => Ok(Pushed::Done),
-        Some(_) if said.has(&LOST) => Ok(Pushed::Lost),
+        Some(_) if said.is_lost() => Ok(Pushed::Lost),
         None => Err(RemoteError::Unreachable { url: to.to_owned(), reason: said.reason() }),
-        Some(line) => Err(RemoteError::Refused {
-            url: to.to_owned(),
-            branch: branch.to_owned(),
-            reason: why_refused(line, &said),
-        }),
+        Some(_) => Err(RemoteError::Refused { url: to.to_owned(), branch: branch.to_owned(), reason: said.reason() }),
     }
-}
-
-/// The reason in brackets, after what the server's hooks said.
-fn why_refused(line: &str, said: &Said) -> String {
-    let hooks = said.text.lines().filter_map(|line| line.strip_prefix("remote: ")).map(str::trim);
-    let reason = line.rsplit_once('(').map_or(line, |(_, reason)| reason.trim_end_matches(')'));
-    hooks.filter(|line| !line.is_empty()).chain([reason]).collect::<Vec<_>>().join("; ")
 }
 
 /// A random pause before what others were faster at is tried for the `tries`th time again. `round` is how long it took to lose:
