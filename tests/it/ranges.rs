@@ -12,7 +12,7 @@ use super::env::{Env, Ran};
 use super::fault_server::{Server, Way};
 use super::relay::Relay;
 
-const BIG: &str = "bert/pytorch_model.bin";
+pub const BIG: &str = "bert/pytorch_model.bin";
 
 fn noise(seed: u8, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
@@ -21,7 +21,7 @@ fn noise(seed: u8, length: usize) -> Vec<u8> {
 }
 
 /// Two versions of a model of 12 MB that no codec makes smaller: the second has a longer header and other bytes in one place.
-fn two_versions() -> Env {
+pub fn two_versions() -> Env {
     let env = Env::new();
     env.model_in_place();
     let mut weights = noise(1, 12_000_000);
@@ -35,38 +35,38 @@ fn two_versions() -> Env {
 }
 
 /// Installs the first version, with a store that is not the one that was packed into.
-fn first(env: &Env) {
+pub fn first(env: &Env) {
     env.ok(&["deploy", "model@1.0.0", "--store", "../fresh"]);
 }
 
-fn second(env: &Env) -> Value {
+pub fn second(env: &Env) -> Value {
     let component = env.json(&["deploy", "model@2.0.0", "--store", "../fresh"])["components"][0].clone();
     check(env);
     component
 }
 
 /// The second version is there, each byte of it.
-fn check(env: &Env) {
+pub fn check(env: &Env) {
     let (there, here) = (format!("project/models/{BIG}"), format!("root/links/model/{BIG}"));
     assert!(fs::read(env.path(there)).expect("packed") == fs::read(env.path(here)).expect("deployed"));
     env.ok(&["links", "verify"]);
 }
 
-fn index(env: &Env) -> Index {
+pub fn index(env: &Env) -> Index {
     let bytes = fs::read(env.path("project/dist/model-2.0.0.index.zst")).expect("packed");
     Index::parse(&bytes).expect("an index")
 }
 
-fn number(component: &Value, field: &str) -> u64 {
+pub fn number(component: &Value, field: &str) -> u64 {
     component[field].as_u64().unwrap_or_else(|| panic!("{field}: {component}"))
 }
 
-fn longest(index: &Index) -> u64 {
+pub fn longest(index: &Index) -> u64 {
     index.pieces.iter().map(|piece| piece.length).max().expect("pieces")
 }
 
 /// What the way that is taken costs.
-fn taken(component: &Value) -> &Value {
+pub fn taken(component: &Value) -> &Value {
     let cost = &component["cost"];
     &cost["candidates"][cost["chosen"].as_u64().unwrap_or_else(|| panic!("{component}")) as usize]
 }
@@ -184,7 +184,7 @@ fn what_ranges_left_in_the_store_serves_a_fetch_of_the_whole_and_goes_with_gc() 
 }
 
 /// The second version's locations become these, with no other.
-fn located(env: &Env, servers: &[(&str, &Server)]) {
+pub fn located(env: &Env, servers: &[(&str, &Server)]) {
     let path = "records/records/packages/model/2.0.0/record.json";
     let mut record: Value = serde_json::from_str(&env.read(path)).expect("JSON");
     let file = "model/2.0.0/model-2.0.0.tar.gz";
@@ -200,7 +200,7 @@ fn located(env: &Env, servers: &[(&str, &Server)]) {
     env.write("project/.deploy-tool.yaml", config.replace("  targets:\n", &format!("  targets:\n{targets}")));
 }
 
-fn server(env: &Env) -> Server {
+pub fn server(env: &Env) -> Server {
     let read = |name: &str| fs::read(env.path(format!("targets/near/model/2.0.0/{name}"))).expect("published");
     let (package, index) = (read("model-2.0.0.tar.gz"), read("model-2.0.0.index.zst"));
     Server::start(&[("/model/2.0.0/model-2.0.0.tar.gz", &package), ("/model/2.0.0/model-2.0.0.index.zst", &index)])
