@@ -35,6 +35,23 @@ impl<'a> Out<'a> {
         Self { dir, index, mode, missing, wanted, seal: Mutex::new(()) }
     }
 
+    /// Removes the files that are `wanted`, as far as they were made, whole or not.
+    ///
+    /// # Errors
+    ///
+    /// One that is there cannot be removed.
+    pub fn discard(dir: &Dir, index: &Index, wanted: &[bool]) -> Result<(), FsError> {
+        let mut hand = Hand::new(dir);
+        for (item, _) in index.entries.iter().zip(wanted).filter(|(_, wanted)| **wanted) {
+            let (dir, name) = hand.place(item.entry.path.as_bytes())?;
+            match dir.remove_file(name) {
+                Err(e) if !e.is_not_found() => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn index(&self) -> &'a Index {
         self.index
     }

@@ -4,14 +4,14 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::{Error, Site, fetch, record};
+use super::{Error, Site, fetch, patch, record};
 use crate::archive;
 use crate::codec::Buffer;
 use crate::config::Verify;
 use crate::deploy::{HeldPieces, Receipt, View, Way, shared_pieces};
 use crate::model::{EntryKind, Index};
 use crate::records::Published;
-use crate::transfer::{self, Choice, Cost, Link, Question, Span, choose};
+use crate::transfer::{self, Choice, Cost, Link, Offer, Question, Span, choose};
 
 impl transfer::Material for HeldPieces {
     fn piece(&self, number: usize, into: &mut Buffer) -> bool {
@@ -19,34 +19,33 @@ impl transfer::Material for HeldPieces {
     }
 }
 
-/// What this machine has of a package, and how it reaches the rest.
-pub(super) struct Known<'a> {
+/// What of a package is missing, and what this machine has to make it from.
+pub(super) struct Missing {
     /// Of each piece, whether something in it is needed.
-    pub needed: &'a [bool],
+    pub needed: Vec<bool>,
     /// Of each piece, whether it lies in a file of this machine.
-    pub here: &'a [bool],
-    /// What an earlier fetch left, by offset in the package.
-    pub left: &'a [Range<u64>],
-    /// The way to the package.
-    pub link: Link,
+    pub here: Vec<bool>,
+    /// The deltas from installed versions.
+    pub deltas: Vec<Offer>,
 }
 
-/// Weighs the ways in which the missing pieces of a package can come. Deltas join here once records list any.
-pub(super) fn weigh(index: &Index, known: &Known<'_>) -> Choice {
+/// Weighs the ways in which the missing pieces of a package can come; `left` is what an earlier fetch left, by offset in the
+/// package.
+pub(super) fn weigh(index: &Index, missing: &Missing, left: &[Range<u64>], link: Link) -> Choice {
     let spans = index.pieces.iter().map(|piece| Span { packed: piece.length, raw: piece.tar_length });
     let within = |start: u64, end: u64| {
-        let after = known.left.partition_point(|part| part.end <= start);
-        known.left.get(after).is_some_and(|part| part.start <= start && end <= part.end)
+        let after = left.partition_point(|part| part.end <= start);
+        left.get(after).is_some_and(|part| part.start <= start && end <= part.end)
     };
     let left: Vec<bool> = index.pieces.iter().map(|piece| within(piece.offset, piece.offset + piece.length)).collect();
     choose(&Question {
         spans: &spans.collect::<Vec<_>>(),
         size: index.size,
-        needed: known.needed,
-        here: known.here,
+        needed: &missing.needed,
+        here: &missing.here,
         left: &left,
-        deltas: &[],
-        link: known.link,
+        deltas: &missing.deltas,
+        link,
     })
 }
 
@@ -96,5 +95,8 @@ pub(super) fn between(published: &Published, was: Option<&Index>, is: Option<&In
     let have = is.entries.iter().map(|item| content(item).is_none_or(|content| held.contains(&content)));
     let needed = archive::needed(is, &have.collect::<Vec<_>>(), false);
     let here = was.map_or_else(Vec::new, |was| shared_pieces(is, was));
-    weigh(is, &Known { needed: &needed, here: &here, left: &[], link: Link::USUAL }).cost
+    let tree = was.map(Index::tree_digest);
+    let deltas = published.record.deltas.iter().filter(|delta| Some(delta.tree) == tree);
+    let deltas = patch::offers(&deltas.collect::<Vec<_>>(), |_| false);
+    weigh(is, &Missing { needed, here, deltas }, &[], Link::USUAL).cost
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::change::{self, details};
 use super::dependencies::{Known, Meant};
 use super::fetch::{self, Supply};
+use super::patch::PassedOver;
 use super::release::{self, Checks};
 use super::resolve::{Resolved, deployable, resolve};
 use super::stage::{self, Asked, Staging};
@@ -71,6 +72,9 @@ pub struct Component {
     /// Sources that failed before one did not.
     #[serde(skip)]
     pub failed: Vec<Attempt>,
+    /// Deltas that were taken and could not be used.
+    #[serde(skip)]
+    pub passed_over: Vec<PassedOver>,
 }
 
 impl Component {
@@ -352,5 +356,6 @@ pub(super) fn component(published: &Published, how: How) -> Component {
         cost: None,
         milliseconds: 0,
         failed: Vec::new(),
+        passed_over: Vec::new(),
     }
 }

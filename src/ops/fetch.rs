@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::cost::{self, Known};
+use super::cost::{self, Missing};
 use super::{Error, OnProgress, Phase, Progress, Site};
 use crate::codec::{Buffer, Form};
-use crate::model::{Index, Place, Sha256};
+use crate::model::{Index, Place, RecordDelta, Sha256};
 use crate::records::Published;
 use crate::store::Store;
 use crate::target;
@@ -78,7 +78,7 @@ pub(super) fn expected(
     site: &Site,
     published: &Published,
     top: Option<&Path>,
-    known: Option<(&Index, Vec<bool>, Vec<bool>)>,
+    missing: Option<(&Index, Missing)>,
 ) -> Result<(Cost, Vec<Given>), Error> {
     let (store, package) = (site.store_reader()?, &published.manifest.package);
     let sha256 = package.checksum.value;
@@ -92,10 +92,8 @@ pub(super) fn expected(
     }
     let left = store.left_behind(&sha256, package.size)?;
     let link = transfer::link(&store, &tiers, site.config.deploy.connections);
-    let cost = match known {
-        Some((index, needed, here)) => {
-            cost::weigh(index, &Known { needed: &needed, here: &here, left: &left, link }).cost
-        }
+    let cost = match missing {
+        Some((index, missing)) => cost::weigh(index, &missing, &left, link).cost,
         None => {
             let had = left.iter().map(|part| part.end - part.start).sum();
             Cost::whole(package.size.saturating_sub(had), &link)
@@ -264,20 +262,14 @@ impl<'a> Supply<'a> {
         }
     }
 
-    /// Weighs the ways in which the needed pieces of the package can come; `here` are those that lie on this machine.
-    pub fn choose(
-        &self,
-        published: &Published,
-        index: &Index,
-        needed: &[bool],
-        here: &[bool],
-    ) -> Result<Choice, Error> {
+    /// Weighs the ways in which what is missing of the package can come.
+    pub fn choose(&self, published: &Published, index: &Index, missing: &Missing) -> Result<Choice, Error> {
         let package = &published.manifest.package;
         let wanted = Wanted { sha256: package.checksum.value, size: package.size };
         let (tiers, _) = self.tiers(published, &package.file, wanted)?;
         let link = transfer::link(self.store, &tiers, self.site.config.deploy.connections);
         let left = self.store.left_behind(&wanted.sha256, wanted.size)?;
-        Ok(cost::weigh(index, &Known { needed, here, left: &left, link }))
+        Ok(cost::weigh(index, missing, &left, link))
     }
 
     /// Brings pieces of the package for `sink`, until `stop` is set; with `keep` it is in the store afterwards, if these are all.
@@ -298,6 +290,16 @@ impl<'a> Supply<'a> {
         let wanted = Wanted { sha256: package.checksum.value, size: package.size };
         let (tiers, refused) = self.tiers(published, &package.file, wanted)?;
         with(self.fetcher.fetch_pieces(&wanted, pieces, &tiers, keep, &mut sink, told), refused)
+    }
+
+    /// Brings a delta of the version into the store.
+    pub fn delta(
+        &self,
+        published: &Published,
+        delta: &RecordDelta,
+        told: &(dyn Fn(u64) + Sync),
+    ) -> Result<Fetched, Error> {
+        self.get(published, &delta.file, Wanted { sha256: delta.checksum.value, size: delta.size }, told)
     }
 
     /// Brings one file of the version into the store.

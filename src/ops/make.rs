@@ -6,8 +6,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::access::Access;
+use super::cost::Missing;
 use super::deploy::Component;
 use super::fetch::{ONE_STREAM, what};
+use super::patch::PassedOver;
 use super::relay::Relay;
 use super::stage::{Prepared, Staging, options, rules};
 use super::{Error, Phase, Progress};
@@ -16,16 +18,26 @@ use crate::codec::{Buffer, Form};
 use crate::config::Verify;
 use crate::deploy::{Inventory, Way, Ways, share};
 use crate::fsx;
-use crate::model::{Entry, EntryKind, Index};
+use crate::model::{Entry, EntryKind, Index, RecordDelta};
 use crate::records::Published;
 use crate::transfer::{Choice, FetchError, Fetched, Material, Means, Pieces};
 
 /// One version that is being staged.
-struct Work<'w> {
-    published: &'w Published,
-    prepared: &'w Prepared<'w>,
-    dir: &'w Path,
-    stop: &'w AtomicBool,
+pub(super) struct Work<'w> {
+    pub published: &'w Published,
+    pub prepared: &'w Prepared<'w>,
+    pub dir: &'w Path,
+    pub stop: &'w AtomicBool,
+}
+
+/// How the missing files come.
+enum Taken<'t> {
+    /// With a delta.
+    Delta(&'t RecordDelta),
+    /// By these pieces of the package and no others.
+    Some(Pieces<'t>),
+    /// By all of it.
+    Whole,
 }
 
 /// A tree that was made.
@@ -169,8 +181,15 @@ impl Staging<'_> {
             return from_store();
         }
         let _turn = self.turn(published);
-        if let Some(pieces) = self.some_pieces(work, index, have, component)? {
-            return self.stream(work, &pieces, tree, have, component);
+        loop {
+            match self.choose(work, index, have, component)? {
+                Taken::Whole => break,
+                Taken::Some(pieces) => return self.stream(work, &pieces, tree, have, component),
+                Taken::Delta(delta) => match self.patch(work, index, have, delta, component)? {
+                    None => return Ok(()),
+                    Some(why) => component.passed_over.push(PassedOver { from: delta.from.clone(), why }),
+                },
+            }
         }
         if let Some(index) = self.streams(published, Some(index)) {
             return self.stream(work, &Pieces::all(index), tree, have, component);
@@ -184,24 +203,36 @@ impl Staging<'_> {
         filled
     }
 
-    /// The pieces that are missing, where these and no others are to be fetched.
-    fn some_pieces<'i>(
+    /// Weighs the ways again, now that it is known which files are missing and which deltas are of no use.
+    fn choose<'t>(
         &self,
-        work: &Work<'_>,
-        index: &'i Index,
+        work: &Work<'t>,
+        index: &'t Index,
         have: &[bool],
         component: &mut Component,
-    ) -> Result<Option<Pieces<'i>>, Error> {
+    ) -> Result<Taken<'t>, Error> {
         if index.whole {
-            return Ok(None);
+            return Ok(Taken::Whole);
         }
         let held = &work.prepared.held;
         let needed = archive::needed(index, have, self.site.config.deploy.verify == Verify::Whole);
-        let Choice { cost, fetched, made } = self.supply.choose(work.published, index, &needed, &held.has())?;
-        let some = cost.taken().is_some_and(|taken| taken.means == Means::Ranges);
+        let deltas = self.offers(&work.prepared.deltas, &component.passed_over);
+        let choice = self.supply.choose(work.published, index, &Missing { needed, here: held.has(), deltas })?;
+        let Choice { cost, fetched, made } = choice;
+        work.prepared.told.expect(cost.bytes());
+        let taken = match cost.taken().map(|taken| &taken.means) {
+            Some(Means::Ranges) => {
+                let material: Arc<dyn Material> = held.clone();
+                Taken::Some(Pieces { index, fetched, made, material: Some(material) })
+            }
+            Some(Means::Delta { from }) => {
+                let delta = work.prepared.deltas.iter().find(|delta| delta.from == *from);
+                delta.map_or(Taken::Whole, |delta| Taken::Delta(delta))
+            }
+            _ => Taken::Whole,
+        };
         component.cost = Some(cost);
-        let material: Arc<dyn Material> = held.clone();
-        Ok(some.then_some(Pieces { index, fetched, made, material: Some(material) }))
+        Ok(taken)
     }
 
     /// Waits until no other package is being fetched. What comes in one request is so little that it need not wait, unless
@@ -258,7 +289,7 @@ impl Staging<'_> {
         run(&file).map_err(|source| self.unpack_error(published, source))
     }
 
-    fn told<'t>(&'t self, published: &'t Published, index: Option<&Index>) -> impl Fn(u64) + Sync + use<'t> {
+    pub(super) fn told<'t>(&'t self, published: &'t Published, index: Option<&Index>) -> impl Fn(u64) + Sync + use<'t> {
         let total = index.map(Index::content_size);
         move |done| (self.progress)(Progress { component: published.component(), phase: Phase::Unpack, done, total })
     }
@@ -292,7 +323,7 @@ fn lock<T>(mutex: &std::sync::Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn note(component: &mut Component, fetched: Fetched) {
+pub(super) fn note(component: &mut Component, fetched: Fetched) {
     component.came_from(fetched.given);
     component.resumed += fetched.reused;
     component.failed.extend(fetched.failed);

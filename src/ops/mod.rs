@@ -26,6 +26,7 @@ pub mod links;
 mod make;
 mod manifest;
 pub mod pack;
+pub mod patch;
 mod progress;
 pub mod publish;
 pub mod record;

@@ -7,16 +7,16 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use super::access;
-use super::cost;
+use super::cost::{self, Missing};
 use super::deploy::Component;
 use super::fetch::{self, Supply, Told};
 use super::make::Made;
 use super::room::{self, Need};
-use super::{Error, OnProgress, Site};
+use super::{Error, OnProgress, Site, patch};
 use crate::archive::UnpackOptions;
 use crate::config::Verify;
 use crate::deploy::{HeldPieces, Inventory, Receipt, ReceiptRecord, Rules, Sources, Staged, View, Way, Ways, foresee};
-use crate::model::{ComponentType, Entry, EntryKind, Index, MAX_HOLE_BYTES};
+use crate::model::{ComponentType, Entry, EntryKind, Index, MAX_HOLE_BYTES, RecordDelta};
 use crate::records::Published;
 use crate::store::Store;
 use crate::transfer::{self, Candidate, Cost, Fetched, Given, Means};
@@ -42,6 +42,8 @@ pub(super) struct Prepared<'a> {
     pub wanted: Vec<bool>,
     /// The pieces of big files that lie in installed versions.
     pub held: Arc<HeldPieces>,
+    /// The deltas from installed versions.
+    pub deltas: Vec<&'a RecordDelta>,
     /// Whether an installed version is put right: nothing on this machine is believed then.
     pub repair: bool,
 }
@@ -78,7 +80,7 @@ impl<'a> Staging<'a> {
             let (index, fetched) = staging.supply.index(published, &|bytes| told.tell(bytes))?;
             let repair = only.is_some() || own.is_some();
             let (mut sources, mut wanted, mut ways) = (Sources::default(), Vec::new(), None);
-            let mut held = HeldPieces::default();
+            let (mut held, mut deltas) = (HeldPieces::default(), Vec::new());
             if let Some(index) = &index {
                 let (component, version) = (published.component(), published.version());
                 wanted = index.entries.iter().map(|item| only.is_none_or(|only| only(&item.entry))).collect();
@@ -94,10 +96,14 @@ impl<'a> Staging<'a> {
             if needed && !staging.supply.has(published)? {
                 let mut cost = None;
                 if let (Some(index), Some(ways)) = (index.as_ref().filter(|index| !index.whole), &ways) {
-                    let pieces = cost::needed(site, index, ways);
+                    let needed = cost::needed(site, index, ways);
                     let bring = |other: &Published| staging.supply.index(other, &|_| {}).ok()?.0;
-                    held = cost::held(site, view, published, index, &pieces, &bring)?;
-                    cost = Some(staging.supply.choose(published, index, &pieces, &held.has())?.cost);
+                    held = cost::held(site, view, published, index, &needed, &bring)?;
+                    if !repair {
+                        deltas = patch::deltas(site, view, published);
+                    }
+                    let missing = Missing { needed, here: held.has(), deltas: staging.offers(&deltas, &[]) };
+                    cost = Some(staging.supply.choose(published, index, &missing)?.cost);
                 }
                 packages = packages.saturating_add(staging.room(published, index.as_ref(), cost.as_ref())?);
                 if let Some(cost) = &cost {
@@ -107,7 +113,7 @@ impl<'a> Staging<'a> {
                 told.index_is_there();
             }
             let (fetched, held) = (Mutex::new(fetched), Arc::new(held));
-            let prepared = Prepared { index, fetched, told, sources, wanted, held, repair };
+            let prepared = Prepared { index, fetched, told, sources, wanted, held, deltas, repair };
             staging.prepared.insert(published.component().clone(), prepared);
         }
         transfer::require_space(store, packages)?;
@@ -131,6 +137,8 @@ impl<'a> Staging<'a> {
         let package = &published.manifest.package;
         match cost.and_then(Cost::taken) {
             Some(Candidate { means: Means::Ranges, bytes, .. }) => Ok(if self.keeps() { *bytes } else { 0 }),
+            // It is in the store until it was applied, at the least.
+            Some(Candidate { means: Means::Delta { .. }, bytes, .. }) => Ok(*bytes),
             _ if self.streams_only(published, index) => Ok(0),
             _ => Ok(self.store.unreserved(&package.checksum.value, package.size)?),
         }
@@ -210,7 +218,10 @@ pub(super) fn expected(
         let needed = cost::needed(site, index, &ways);
         let peek = |other: &Published| fetch::peek_index(site, other, top).ok().flatten();
         let here = cost::held(site, view, published, index, &needed, &peek)?.has();
-        known = Some((index, needed, here));
+        let store = site.store_reader()?;
+        let stored = |delta: &RecordDelta| store.size(&delta.checksum.value).is_ok_and(|size| size == Some(delta.size));
+        let deltas = patch::offers(&patch::deltas(site, view, published), stored);
+        known = Some((index, Missing { needed, here, deltas }));
     }
     let (cost, given) = fetch::expected(site, published, top, known)?;
     Ok(Expected { cost, given, ways: sum })

@@ -57,15 +57,13 @@ pub struct Question<'a> {
     pub link: Link,
 }
 
-/// A delta.
+/// A delta from a version that is on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {
     /// The version it starts from.
     pub from: Version,
-    /// Its length in bytes.
+    /// How many bytes of it are to be fetched.
     pub bytes: u64,
-    /// Whether that version is on this machine.
-    pub present: bool,
 }
 
 /// What is known of the way to a package.
@@ -220,7 +218,7 @@ pub fn choose(question: &Question<'_>) -> Choice {
         candidates.push(candidate(Means::Ranges, bytes, requests, local, link, work));
     }
 
-    for offer in question.deltas.iter().filter(|offer| offer.present) {
+    for offer in question.deltas {
         let means = Means::Delta { from: offer.from.clone() };
         let requests = offer.bytes.div_ceil(RUN);
         candidates.push(candidate(means, offer.bytes, requests, raw_needed as u64, link, raw_needed / PATCHED));
@@ -329,11 +327,11 @@ mod tests {
     fn a_delta_is_taken_where_its_base_is_here() {
         let spans = spans(&[8 << 20; 6]);
         let from: Version = "1.0.0".parse().expect("a version");
-        let offer = |present| [Offer { from: from.clone(), bytes: 1 << 20, present }];
+        let offer = [Offer { from: from.clone(), bytes: 1 << 20 }];
         let question = ask(&spans, &[true; 6], &[], SLOW);
         let with = |deltas: &[Offer]| taken(&choose(&Question { deltas, ..question })).clone();
-        assert_eq!(with(&offer(true)), Means::Delta { from: from.clone() });
-        assert_eq!(with(&offer(false)), Means::Whole);
+        assert_eq!(with(&offer), Means::Delta { from: from.clone() });
+        assert_eq!(with(&[]), Means::Whole);
     }
 
     #[test]

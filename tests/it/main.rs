@@ -46,6 +46,7 @@ mod odd_tree;
 mod old_or_new;
 mod on_servers;
 mod pack;
+mod patched;
 mod policy;
 mod power;
 mod power_cut;

@@ -14,7 +14,7 @@ use super::relay::Relay;
 
 pub const BIG: &str = "bert/pytorch_model.bin";
 
-fn noise(seed: u8, length: usize) -> Vec<u8> {
+pub fn noise(seed: u8, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     blake3::Hasher::new().update(&[seed]).finalize_xof().fill(&mut bytes);
     bytes

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{processes, release, watch};
 use crate::cli::args::Deploy;
-use crate::cli::explain;
+use crate::cli::explain::{self, Explain as _};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::progress::Lines;
@@ -16,6 +16,7 @@ use crate::fsx;
 use crate::model::ByteSize;
 use crate::ops::Site;
 use crate::ops::deploy::{self, Follow, How, What};
+use crate::ops::patch::PassedOver;
 use crate::transfer::{Candidate, Cost, Means};
 
 pub(super) fn run(mut site: Site, args: &Deploy, lines: &Lines, output: &Output) -> Result<(), Failure> {
@@ -60,6 +61,12 @@ pub(super) fn notes(report: &deploy::Report, output: &Output) {
     release::notes(&report.change, output);
     let failed = report.components.iter().flat_map(|component| &component.failed);
     explain::sentences(failed).iter().for_each(|sentence| output.warn_text(sentence));
+    for component in &report.components {
+        for PassedOver { from, why } in &component.passed_over {
+            let phrase = Phrase::failed("deploy.delta-passed-over").with("component", &component.component);
+            output.warn(&phrase.with("from", from).with("reason", why.explain().text()));
+        }
+    }
 }
 
 /// How files came to be, where another version gave any of them.

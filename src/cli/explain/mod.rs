@@ -6,6 +6,7 @@ mod archive;
 mod check;
 mod checks;
 mod config;
+mod delta;
 mod deploy;
 mod fsx;
 mod notice;

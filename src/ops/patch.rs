@@ -1,0 +1,123 @@
+//! Making what is missing of a version from one that is installed, with a delta that its record lists.
+
+use std::path::Path;
+
+use super::deploy::Component;
+use super::make::{Work, note};
+use super::stage::{Staging, options};
+use super::{Error, Site};
+use crate::archive::UnpackOptions;
+use crate::config::Verify;
+use crate::delta::{self, ApplyError, ApplyOptions, Header, Out};
+use crate::deploy::{Layout, View};
+use crate::fsx::{self, Dir};
+use crate::model::{Index, RecordDelta, Version};
+use crate::records::Published;
+use crate::transfer::{FetchError, Offer};
+
+/// A delta that was not used in the end.
+#[derive(Debug)]
+pub struct PassedOver {
+    /// The version it leads from.
+    pub from: Version,
+    /// Why not.
+    pub why: NotApplied,
+}
+
+/// Why a delta was not used.
+#[derive(Debug)]
+pub enum NotApplied {
+    /// It could not be fetched.
+    Fetch(Box<Error>),
+    /// It is not what the record says, or the version it leads from is not what it was.
+    Apply(ApplyError),
+}
+
+/// The deltas to a version that start from an installed one. None where the package itself has to come: where it is to be
+/// checked whole, or is all that the caller gave a URL of.
+pub(super) fn deltas<'p>(site: &Site, view: &View, published: &'p Published) -> Vec<&'p RecordDelta> {
+    if site.config.deploy.verify == Verify::Whole || site.url.is_some() {
+        return Vec::new();
+    }
+    let installed = |delta: &&RecordDelta| {
+        let receipt = view.receipt(published.component(), &delta.from);
+        receipt.is_ok_and(|receipt| receipt.is_some_and(|receipt| receipt.tree == delta.tree))
+    };
+    published.record.deltas.iter().filter(installed).collect()
+}
+
+/// What they cost; `stored` says whether one need not be fetched.
+pub(super) fn offers(deltas: &[&RecordDelta], stored: impl Fn(&RecordDelta) -> bool) -> Vec<Offer> {
+    let bytes = |delta: &RecordDelta| if stored(delta) { 0 } else { delta.size };
+    deltas.iter().map(|delta| Offer { from: delta.from.clone(), bytes: bytes(delta) }).collect()
+}
+
+impl Staging<'_> {
+    /// What the deltas cost that were not passed over.
+    pub(super) fn offers(&self, deltas: &[&RecordDelta], passed_over: &[PassedOver]) -> Vec<Offer> {
+        let left = |delta: &&RecordDelta| passed_over.iter().all(|passed| passed.from != delta.from);
+        let stored =
+            |delta: &RecordDelta| self.store.size(&delta.checksum.value).is_ok_and(|size| size == Some(delta.size));
+        offers(&deltas.iter().copied().filter(left).collect::<Vec<_>>(), stored)
+    }
+
+    /// Makes the missing files with a delta, which is fetched if need be. Says why it did not where another way may do, and leaves
+    /// nothing of it in the tree then.
+    pub(super) fn patch(
+        &self,
+        work: &Work<'_>,
+        index: &Index,
+        have: &[bool],
+        record: &RecordDelta,
+        component: &mut Component,
+    ) -> Result<Option<NotApplied>, Error> {
+        let published = work.published;
+        let told = |bytes| work.prepared.told.tell(bytes);
+        match self.supply.delta(published, record, &told) {
+            Err(error @ (Error::Fetch(FetchError::AllFailed { .. }) | Error::NoAllowedLocation { .. })) => {
+                return Ok(Some(NotApplied::Fetch(Box::new(error))));
+            }
+            fetched => note(component, fetched?),
+        }
+        let sha256 = record.checksum.value;
+        let Some(path) = self.store.path(&sha256)? else { return Ok(None) };
+        let told = self.told(published, Some(index));
+        let options = options(self.site, published, &told);
+        let wanted: Vec<bool> = have.iter().map(|have| !have).collect();
+        let base = Layout::new(&self.site.root).version(published.component(), &record.from);
+        let applied = apply(&path, &base, work, index, &wanted, &options);
+        if !self.keeps() {
+            self.store.discard(&sha256)?;
+        }
+        match applied {
+            Ok(()) => Ok(None),
+            Err(ApplyError::Stopped) => Err(FetchError::Stopped.into()),
+            Err(ApplyError::Fs(error)) => Err(error.into()),
+            Err(error) => {
+                // The store's copy may have rotted: then it is fetched again, another time.
+                if self.store.digest(&sha256)? != Some(sha256) {
+                    self.store.discard(&sha256)?;
+                }
+                Out::discard(&Dir::open(work.dir)?, index, &wanted)?;
+                Ok(Some(NotApplied::Apply(error)))
+            }
+        }
+    }
+}
+
+fn apply(
+    path: &Path,
+    base: &Path,
+    work: &Work<'_>,
+    index: &Index,
+    wanted: &[bool],
+    options: &UnpackOptions<'_>,
+) -> Result<(), ApplyError> {
+    let file = fsx::open(path)?;
+    let header = Header::read(&file)?;
+    let (base, dir) = (Dir::open(base)?, Dir::open(work.dir)?);
+    let mode = |mode| options.file_mode(mode);
+    let out = Out::new(&dir, index, wanted, &mode);
+    let how = ApplyOptions { threads: options.threads, stop: work.stop, progress: options.progress };
+    delta::apply(&header, &file, &base, &out, &how).map(drop)
+}
