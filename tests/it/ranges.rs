@@ -170,6 +170,19 @@ fn a_kill_at_any_write_is_gone_on_with() {
 }
 
 #[test]
+fn with_verify_whole_every_byte_of_the_package_is_fetched() {
+    let env = two_versions();
+    first(&env);
+    env.configure("deploy:", "deploy: {root: ../root, verify: whole}");
+    let dry = env.json(&["deploy", "model@2.0.0", "--store", "../fresh", "--dry-run"])["components"][0].clone();
+    let done = second(&env);
+    for said in [&dry, &done] {
+        assert_eq!(taken(said)["way"], "whole", "{said}");
+        assert!(number(said, "fetched") >= index(&env).size, "{said}");
+    }
+}
+
+#[test]
 fn what_ranges_left_in_the_store_serves_a_fetch_of_the_whole_and_goes_with_gc() {
     let env = two_versions();
     first(&env);
