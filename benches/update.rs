@@ -113,8 +113,8 @@ fn measure(options: &Options) -> Result<(), String> {
         options.runs
     );
     println!(
-        "{:<10} {:<7} {:>9} {:>9} {:>9} {:>9} {:>11}  {}",
-        "update", "way", "bytes", "of whole", "shaped s", "line s", "times line", "took"
+        "{:<10} {:<7} {:>9} {:>9} {:>9} {:>9} {:>11}  took",
+        "update", "way", "bytes", "of whole", "shaped s", "line s", "times line"
     );
     let mut loopback = Vec::new();
     for update in ["runtime", "weights", "values", "config", "scattered"] {
