@@ -14,8 +14,12 @@
 
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
+#[allow(dead_code)]
+#[path = "peers/inputs.rs"]
+mod inputs;
+
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read as _, Write as _};
+use std::io::{self, BufWriter, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::atomic::AtomicBool;
@@ -78,7 +82,7 @@ fn measure(args: &[String]) -> Result<(), String> {
     );
     for row in rows.iter().filter(|row| row.name.contains(&only)) {
         if row.target == w3 {
-            every_value(&row.base, &w3).map_err(|e| e.to_string())?;
+            inputs::every_value(&row.base, &w3).map_err(|e| e.to_string())?;
         }
         one(row, work.path(), level)?;
     }
@@ -242,31 +246,5 @@ fn apply(args: &[String]) -> Result<(), String> {
     let peak =
         status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
     println!("{seconds} {}", peak.unwrap_or_default() / 1024.0);
-    Ok(())
-}
-
-/// A copy of the weights, each value the next one up or down.
-fn every_value(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    let mut state = 0x2545_F491_4F6C_DD1Du64;
-    let mut random = || {
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 63 == 1
-    };
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let mut bytes = fs::read(entry.path())?;
-        if entry.file_name().to_string_lossy().ends_with(".safetensors") {
-            let length = bytes.first_chunk::<8>().map_or(0, |length| u64::from_le_bytes(*length)) as usize;
-            for number in bytes[8 + length..].as_chunks_mut::<2>().0 {
-                let bits = u16::from_le_bytes(*number);
-                *number = if random() { bits.wrapping_add(1) } else { bits.wrapping_sub(1) }.to_le_bytes();
-            }
-        }
-        let mut out = File::create(to.join(entry.file_name()))?;
-        out.write_all(&bytes)?;
-    }
     Ok(())
 }

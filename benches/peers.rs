@@ -22,10 +22,12 @@
 
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
+#[allow(dead_code)]
 #[path = "peers/inputs.rs"]
 mod inputs;
 #[path = "peers/memory.rs"]
 mod memory;
+#[allow(dead_code)]
 #[path = "peers/process.rs"]
 mod process;
 #[path = "peers/rows.rs"]

@@ -23,6 +23,7 @@
 #[allow(dead_code)]
 #[path = "peers/inputs.rs"]
 mod inputs;
+#[allow(dead_code)]
 #[path = "peers/process.rs"]
 mod process;
 #[allow(dead_code)]

@@ -6,17 +6,23 @@
 //!
 //! DIR holds `rt1` and `rt2` (two sets of real wheels, some of them of the next patch release) and `w1` and `w2` (four shards
 //! of bf16 weights, one of them with some tensors new and a longer header). Without DIR small inputs of the same kinds are
-//! made. A third pair, made here always, is a tree of config files in one of which one line changes.
+//! made. Three more pairs are made here: `values` is the first weights, then each value of them another; `config` a tree of
+//! config files in one of which one line changes; `scattered` the first runtime, then every second file of it changed.
 //!
-//! All work is done in memory-backed storage (`/dev/shm`, or what `--work` names; up to 6 GB). `--runs` (3) times each;
+//! All work is done in memory-backed storage (`/dev/shm`, or what `--work` names; up to 8 GB). `--runs` (3) times each;
 //! medians are printed. Every deploy must end in the tree of the second version, or nothing is printed.
 //!
-//! What is measured, with zstd:
-//! - the bytes that come over the wire for the second version: `whole` into a store and a root that have nothing, `ranges`
-//!   where the first one is installed;
-//! - `shaped`: the seconds of the update over a link of 20 MB/s and 30 ms, and how many times as long the bytes that came
-//!   take at line rate (at most 1.2 is asked for; starting the program and reading the records counts);
-//! - `loopback`: the seconds of the update with no limit, and of the second version from nothing.
+//! What is measured, with zstd, of each way to the second version: `whole` into a store and a root that have nothing;
+//! `ranges` where the first version is installed and the record lists no delta; `delta` where it lists one from the first.
+//! - the bytes that come over the wire;
+//! - `shaped`: the seconds over a link of 20 MB/s and 30 ms, and how many times as long the bytes that came take at line rate
+//!   (at most 1.2 is asked for; starting the program and reading the records counts); `took` is what the planner took, of
+//!   all that it had.
+//!
+//! Then, over loopback with no limit, the seconds of the update by what the planner takes that knows the link, having just
+//! fetched the first version over it, and by each way. A way is forced by what anybody can say: `whole` by `verify: whole`
+//! (which checks more: all of the archive's headers), the others by a `speeds.json` in the store that calls the link slow, and
+//! a record without the delta.
 //!
 //! Needs tar, git and nginx.
 
@@ -39,14 +45,15 @@ mod scene;
 mod servers;
 #[path = "peers/tree.rs"]
 mod tree;
+#[path = "peers/versions.rs"]
+mod versions;
 
 use std::fs;
-use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use process::run;
+use process::{median, run, said};
 use relay::Relay;
 use scene::Scene;
 use servers::nginx::Nginx;
@@ -106,14 +113,22 @@ fn measure(options: &Options) -> Result<(), String> {
         options.runs
     );
     println!(
-        "{:<10} {:>9} {:>9} {:>6} {:>10} {:>10} {:>11} {:>14} {:>12}",
-        "update", "whole", "ranges", "share", "shaped s", "line s", "times line", "loopback s", "from nothing"
+        "{:<10} {:<7} {:>9} {:>9} {:>9} {:>9} {:>11}  took",
+        "update", "way", "bytes", "of whole", "shaped s", "line s", "times line"
     );
-    for update in ["runtime", "weights", "config"] {
+    let mut loopback = Vec::new();
+    for update in ["runtime", "weights", "values", "config", "scattered"] {
         if update.contains(&options.only) {
-            Bench::new(options, update)?.row(update)?;
+            let bench = Bench::new(options, update)?;
+            bench.shaped(update)?;
+            loopback.push(bench.loopback(update)?);
         }
     }
+    println!(
+        "\n{:<10} {:<7} {:>10} {:>9} {:>9} {:>9}",
+        "loopback", "took", "planner s", "whole s", "ranges s", "delta s"
+    );
+    loopback.iter().for_each(|line| println!("{line}"));
     Ok(())
 }
 
@@ -121,186 +136,210 @@ struct Bench {
     scene: Scene,
     runs: usize,
     nginx: Nginx,
+    /// The deltas that the second version's record lists.
+    deltas: serde_json::Value,
+}
+
+/// A deploy of the second version.
+#[derive(Clone, Copy)]
+struct Update {
+    /// Whether the first one is installed.
+    installed: bool,
+    /// Whether the record lists its delta.
+    delta: bool,
+    /// The link that it goes over.
+    pace: Option<u64>,
+    round_trip: Duration,
+    /// What the store remembers of the link.
+    knows: Knows,
+    /// The line of the configuration.
+    verify: &'static str,
+}
+
+/// What is remembered of a link.
+#[derive(Clone, Copy)]
+enum Knows {
+    Nothing,
+    /// What was seen of it when the first version came.
+    Seen,
+    /// That it is slow.
+    Slow,
+}
+
+const SHAPED: Update = Update {
+    installed: true,
+    delta: true,
+    pace: Some(PACE),
+    round_trip: ROUND_TRIP,
+    knows: Knows::Nothing,
+    verify: "receipt",
+};
+const OPEN: Update = Update { pace: None, round_trip: Duration::ZERO, knows: Knows::Seen, ..SHAPED };
+
+/// What a deploy was.
+struct Done {
+    seconds: f64,
+    /// Bytes towards the client.
+    bytes: u64,
+    way: String,
 }
 
 impl Bench {
-    /// Both versions published to a directory that a web server serves.
+    /// Both versions published to a directory that a web server serves, the second with a delta from the first.
     fn new(options: &Options, update: &str) -> Result<Self, String> {
         let scene = Scene::new(&options.work)?;
-        configure(&scene, &format!("shared: {{type: filesystem, path: '{}'}}", scene.path("served").display()))?;
+        let target = format!("shared: {{type: filesystem, path: '{}'}}", scene.path("served").display());
+        configure(&scene, &target, "receipt")?;
+        let work = |e: std::io::Error| format!("cannot clear the scene: {e}");
         for version in ["1", "2"] {
-            scene.empty("input").map_err(|e| format!("cannot clear the scene: {e}"))?;
-            fill(&scene, options.inputs.as_deref(), update, version)?;
+            scene.empty("input").map_err(work)?;
+            versions::fill(&scene, options.inputs.as_deref(), update, version)?;
             let pack = ["pack", "--type", "work", "--version", version, "--output", "../out", "--compression", "zstd"];
             run(&mut scene.ours(&pack))?;
-            run(&mut scene.ours(&["publish", &format!("work@{version}")]))?;
+            let name = format!("work@{version}");
+            let publish = ["publish", &name, "--delta-from", "previous"];
+            run(&mut scene.ours(if version == "1" { &publish[..2] } else { &publish }))?;
         }
         for sub in ["store", "out"] {
-            scene.remove(sub).map_err(|e| format!("cannot clear the scene: {e}"))?;
+            scene.remove(sub).map_err(work)?;
         }
         let nginx = Nginx::serving(&scene.path("served")).ok_or("needs `nginx`")?;
-        Ok(Self { scene, runs: options.runs, nginx })
+        let mut bench = Self { scene, runs: options.runs, nginx, deltas: serde_json::Value::Null };
+        bench.deltas = bench.record("2")?["deltas"].take();
+        Ok(bench)
     }
 
-    fn row(&self, update: &str) -> Result<(), String> {
-        let (mut shaped, mut open, mut nothing) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut whole, mut ranges, mut shaped_bytes) = (0, 0, 0);
-        for _ in 0..self.runs {
-            let (seconds, bytes) = self.deploy(Some(PACE), ROUND_TRIP, true)?;
-            shaped.push(seconds);
-            shaped_bytes = bytes;
-            let (seconds, bytes) = self.deploy(None, Duration::ZERO, true)?;
-            open.push(seconds);
-            ranges = bytes.max(shaped_bytes);
-            let (seconds, bytes) = self.deploy(None, Duration::ZERO, false)?;
-            nothing.push(seconds);
-            whole = bytes;
+    /// Whether one was worth keeping.
+    fn has_delta(&self) -> bool {
+        self.deltas.as_array().is_some_and(|deltas| !deltas.is_empty())
+    }
+
+    fn shaped(&self, update: &str) -> Result<(), String> {
+        let whole = ("whole", Update { installed: false, ..SHAPED });
+        let ranges = ("ranges", Update { delta: false, ..SHAPED });
+        let mut ways = vec![whole, ranges];
+        ways.extend(self.has_delta().then_some(("delta", SHAPED)));
+        let mut all = 0;
+        for (name, way) in ways {
+            let runs = (0..self.runs).map(|_| self.deploy(way)).collect::<Result<Vec<Done>, _>>()?;
+            let shaped = median(runs.iter().map(|done| done.seconds).collect());
+            let bytes = runs.iter().map(|done| done.bytes).max().unwrap_or_default();
+            all = if name == "whole" { bytes } else { all };
+            let line = bytes as f64 / PACE as f64;
+            println!(
+                "{update:<10} {name:<7} {:>9.2} {:>8.1}% {shaped:>9.2} {line:>9.2} {:>11.2}  {}",
+                bytes as f64 / 1e6,
+                100.0 * bytes as f64 / all as f64,
+                shaped / line,
+                took(&runs),
+            );
         }
-        let median = |seconds: Vec<f64>| process::median(seconds);
-        let (line, shaped) = (shaped_bytes as f64 / PACE as f64, median(shaped));
-        println!(
-            "{update:<10} {:>9.2} {:>9.2} {:>5.0}% {shaped:>10.2} {line:>10.2} {:>11.2} {:>14.2} {:>12.2}",
-            whole as f64 / 1e6,
-            ranges as f64 / 1e6,
-            100.0 * ranges as f64 / whole as f64,
-            shaped / line,
-            median(open),
-            median(nothing),
-        );
         Ok(())
     }
 
-    /// Seconds, and bytes towards the client, of a deploy of the second version through a link, with the first one installed or
-    /// with nothing there.
-    fn deploy(&self, pace: Option<u64>, round_trip: Duration, installed: bool) -> Result<(f64, u64), String> {
-        let relay = Relay::shaped(self.nginx.port, pace, round_trip);
-        let url = format!("http://127.0.0.1:{}/ranges/", relay.port);
-        configure(&self.scene, &format!("web: {{type: http, url: '{url}'}}"))?;
+    fn loopback(&self, update: &str) -> Result<String, String> {
+        let slow = Update { knows: Knows::Slow, ..OPEN };
+        let ways = [OPEN, Update { verify: "whole", ..OPEN }, Update { delta: false, ..slow }, slow];
+        let mut runs = ways.map(|_| Vec::new());
+        // In turns, so that a busy moment of the machine is no way's alone.
+        for _ in 0..self.runs {
+            for (way, runs) in ways.iter().zip(&mut runs).filter(|(way, _)| !is_delta(way) || self.has_delta()) {
+                runs.push(self.deploy(*way)?);
+            }
+        }
+        let seconds = runs.each_ref().map(|runs| match runs.len() {
+            0 => "–".to_owned(),
+            _ => format!("{:.2}", median(runs.iter().map(|done| done.seconds).collect())),
+        });
+        let [planner, whole, ranges, delta] = seconds;
+        // What was to be forced, and was not, is told.
+        let forced = [took(&runs[1]), took(&runs[2]), took(&runs[3])].join(" ");
+        Ok(format!(
+            "{update:<10} {:<7} {planner:>10} {whole:>9} {ranges:>9} {delta:>9}  (forced: {forced})",
+            took(&runs[0])
+        ))
+    }
+
+    fn deploy(&self, update: Update) -> Result<Done, String> {
+        let relay = Relay::shaped(self.nginx.port, update.pace, update.round_trip);
         for sub in ["store", "root"] {
             self.scene.remove(sub).map_err(|e| format!("cannot clear the scene: {e}"))?;
         }
-        for version in ["1", "2"] {
-            self.located(version, &url)?;
-        }
-        self.scene.shell("git -C records commit -qam served --allow-empty")?;
-        if installed {
-            // Over the open line: how the first version came is not measured, nor is the link remembered from it.
+        if update.installed {
+            // Over the open line: how the first version came is not measured.
             let open = Relay::shaped(self.nginx.port, None, Duration::ZERO);
-            let there = format!("http://127.0.0.1:{}/ranges/", open.port);
-            configure(&self.scene, &format!("web: {{type: http, url: '{there}'}}"))?;
-            self.located("1", &there)?;
-            self.scene.shell("git -C records commit -qam served --allow-empty")?;
+            self.through(&open, update)?;
             run(&mut self.scene.ours(&["deploy", "work@1"]))?;
-            let _ = fs::remove_file(self.scene.path("store/speeds.json"));
-            configure(&self.scene, &format!("web: {{type: http, url: '{url}'}}"))?;
         }
-        let used = run(&mut self.scene.ours(&["deploy", "work@2"]))?;
+        self.through(&relay, update)?;
+        let speeds = self.scene.path("store/speeds.json");
+        match update.knows {
+            Knows::Seen => {}
+            Knows::Nothing => drop(fs::remove_file(&speeds)),
+            Knows::Slow => {
+                let slow = r#"{"version": 1, "sources": {"web": 1000000}, "round_trips": {"web": 100}}"#;
+                fs::write(&speeds, slow).map_err(|e| format!("`{}`: {e}", speeds.display()))?;
+            }
+        }
+        let (used, said) = said(&mut self.scene.ours(&["deploy", "work@2", "--json"]))?;
         self.scene.check_tree("root/links/work")?;
-        Ok((used.wall, relay.down()))
+        let said: serde_json::Value = serde_json::from_str(&said).map_err(|e| format!("what it said: {e}"))?;
+        let cost = &said["components"][0]["cost"];
+        let taken = &cost["candidates"][cost["chosen"].as_u64().unwrap_or_default() as usize]["way"];
+        Ok(Done { seconds: used.wall, bytes: relay.down(), way: taken.as_str().unwrap_or("?").to_owned() })
     }
 
-    /// The record of a version names this place and no other.
-    fn located(&self, version: &str, url: &str) -> Result<(), String> {
-        let path = self.scene.path(&format!("records/records/packages/work/{version}/record.json"));
+    /// Both versions are to be had through this relay and nowhere else.
+    fn through(&self, relay: &Relay, update: Update) -> Result<(), String> {
+        let url = format!("http://127.0.0.1:{}/ranges/", relay.port);
+        configure(&self.scene, &format!("web: {{type: http, url: '{url}'}}"), update.verify)?;
+        for version in ["1", "2"] {
+            let mut record = self.record(version)?;
+            let file = record["package"]["file"].as_str().ok_or("the record names no package")?.to_owned();
+            record["locations"] =
+                serde_json::json!([{"name": "web", "type": "http", "url": format!("{url}work/{version}/{file}")}]);
+            if version == "2" && self.has_delta() {
+                record["deltas"] = if update.delta { self.deltas.clone() } else { serde_json::json!([]) };
+            }
+            let text = serde_json::to_vec_pretty(&record).map_err(|e| e.to_string())?;
+            fs::write(self.record_path(version), text).map_err(|e| format!("cannot write a record: {e}"))?;
+        }
+        self.scene.shell("git -C records commit -qam served --allow-empty").map(drop)
+    }
+
+    fn record(&self, version: &str) -> Result<serde_json::Value, String> {
+        let path = self.record_path(version);
         let said = |e: &dyn std::fmt::Display| format!("`{}`: {e}", path.display());
         let text = fs::read_to_string(&path).map_err(|e| said(&e))?;
-        let mut record: serde_json::Value = serde_json::from_str(&text).map_err(|e| said(&e))?;
-        let file = record["package"]["file"].as_str().ok_or("the record names no package")?.to_owned();
-        let location = serde_json::json!({"name": "web", "type": "http", "url": format!("{url}work/{version}/{file}")});
-        record["locations"] = serde_json::Value::Array(vec![location]);
-        let text = serde_json::to_vec_pretty(&record).map_err(|e| said(&e))?;
-        fs::write(&path, text).map_err(|e| said(&e))
+        serde_json::from_str(&text).map_err(|e| said(&e))
+    }
+
+    fn record_path(&self, version: &str) -> PathBuf {
+        self.scene.path(&format!("records/records/packages/work/{version}/record.json"))
     }
 }
 
-fn configure(scene: &Scene, target: &str) -> Result<(), String> {
+/// Whether an update is there to see a delta taken.
+fn is_delta(update: &Update) -> bool {
+    update.delta && matches!(update.knows, Knows::Slow)
+}
+
+/// What the planner took, in every run.
+fn took(runs: &[Done]) -> String {
+    let mut ways: Vec<&str> = runs.iter().map(|done| done.way.as_str()).collect();
+    ways.dedup();
+    if ways.is_empty() { "–".to_owned() } else { ways.join("/") }
+}
+
+fn configure(scene: &Scene, target: &str, verify: &str) -> Result<(), String> {
     let config = format!(
         "version: 1\n\
          project: {{name: bench}}\n\
          components: {{work: {{source: ../input, exclude: ['!*']}}}}\n\
          records: {{repository: ../records}}\n\
          publish: {{targets: {{{target}}}}}\n\
-         deploy: {{root: ../root}}\n\
+         deploy: {{root: ../root, verify: {verify}}}\n\
          store: {{path: ../store}}\n"
     );
     fs::write(scene.path("project/.deploy-tool.yaml"), config).map_err(|e| format!("cannot configure: {e}"))
-}
-
-/// Puts a version's tree into the scene's input.
-fn fill(scene: &Scene, given: Option<&Path>, update: &str, version: &str) -> Result<(), String> {
-    let into = scene.path("input");
-    let made = |result: std::io::Result<()>| result.map_err(|e| format!("cannot make an input: {e}"));
-    let name = match update {
-        "runtime" => "rt",
-        "weights" => "w",
-        _ => return made(config(&into, version)),
-    };
-    if let Some(dir) = given {
-        let from = dir.join(format!("{name}{version}"));
-        let from = from.canonicalize().map_err(|e| format!("cannot read the input `{}`: {e}", from.display()))?;
-        return scene.shell(&format!("cp -r '{}/.' input", from.display())).map(|_| ());
-    }
-    match update {
-        "runtime" => {
-            inputs::runtime(&into, 96 << 20)?;
-            if version == "2" {
-                made(touch(&into, &mut 0))?;
-            }
-            Ok(())
-        }
-        _ => {
-            made(inputs::weights(&into, 64 << 20))?;
-            if version == "2" {
-                made(retrain(&into.join("model-00003-of-00004.safetensors")))?;
-            }
-            Ok(())
-        }
-    }
-}
-
-/// Another line in every file of one directory of ten.
-fn touch(dir: &Path, count: &mut u32) -> std::io::Result<()> {
-    *count += 1;
-    let changes = (*count).is_multiple_of(10);
-    let mut entries: Vec<_> = fs::read_dir(dir)?.collect::<std::io::Result<_>>()?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        if entry.file_type()?.is_dir() {
-            touch(&entry.path(), count)?;
-        } else if changes {
-            let mut bytes = fs::read(entry.path())?;
-            bytes.extend_from_slice(b"\n# next\n");
-            fs::write(entry.path(), bytes)?;
-        }
-    }
-    Ok(())
-}
-
-/// A header 60 bytes longer, and a fifth of the values new.
-fn retrain(path: &Path) -> std::io::Result<()> {
-    let mut bytes = fs::read(path)?;
-    bytes.splice(8..8, [b' '; 60]);
-    let mut random = inputs::Random::new(9);
-    let (start, length) = (bytes.len() / 2, bytes.len() / 5);
-    // As even as weights are: high bytes of few kinds.
-    for pair in bytes[start..start + length].chunks_exact_mut(2) {
-        let value = random.next();
-        pair.copy_from_slice(&[value as u8, 0x3c | (value >> 8) as u8 & 0x83]);
-    }
-    fs::File::create(path)?.write_all_at(&bytes, 0)
-}
-
-/// 2000 files of settings, together 12 MB; in the second version one has a line more.
-fn config(into: &Path, version: &str) -> std::io::Result<()> {
-    let mut random = inputs::Random::new(5);
-    for number in 0..2000 {
-        let dir = into.join(format!("service-{:02}", number / 100));
-        fs::create_dir_all(&dir)?;
-        let mut text: String = (0..200).map(|key| format!("key-{key:03}: {:016x}\n", random.next())).collect();
-        if version == "2" && number == 1234 {
-            text.push_str("threshold: 0.7\n");
-        }
-        fs::write(dir.join(format!("{number:04}.yaml")), text)?;
-    }
-    Ok(())
 }

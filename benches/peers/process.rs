@@ -1,5 +1,6 @@
 //! Running a program to its end and saying what it used.
 
+use std::io::{Read as _, Seek as _};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -19,16 +20,29 @@ pub struct Used {
 
 /// Runs a command that must succeed. What it prints is shown only if it fails.
 pub fn run(command: &mut Command) -> Result<Used, String> {
+    wait(command, Stdio::null())
+}
+
+/// The same, and what it prints.
+pub fn said(command: &mut Command) -> Result<(Used, String), String> {
+    let failed = |e: std::io::Error| format!("what a command prints: {e}");
+    let mut file = tempfile::tempfile().map_err(failed)?;
+    let used = wait(command, file.try_clone().map_err(failed)?.into())?;
+    let mut text = String::new();
+    file.rewind().and_then(|()| file.read_to_string(&mut text)).map_err(failed)?;
+    Ok((used, text))
+}
+
+fn wait(command: &mut Command, stdout: Stdio) -> Result<Used, String> {
     let start = Instant::now();
     let line = command_line(command);
     let failed = |why: String| format!("`{line}` failed: {why}");
     let mut log = tempfile::tempfile().map_err(|e| format!("cannot make a temporary file: {e}"))?;
     let output = log.try_clone().map_err(|e| format!("cannot copy a file handle: {e}"))?;
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output).spawn();
+    let child = command.stdin(Stdio::null()).stdout(stdout).stderr(output).spawn();
     let ended = child.and_then(|mut child| child.wait4()).map_err(|e| failed(e.to_string()))?;
     let wall = start.elapsed().as_secs_f64();
     if !ended.status.success() {
-        use std::io::{Read as _, Seek as _};
         let mut text = String::new();
         let _ = log.rewind().and_then(|()| log.read_to_string(&mut text));
         return Err(failed(format!("{}\n{text}", ended.status)));

@@ -8,8 +8,9 @@
 //! delta    the bytes of a delta         where the version it starts from is here
 //! ```
 //!
-//! A candidate takes as long as the slower of the link and the work on this machine, which go on side by side. The link:
-//! one round trip to begin, for each request its share of one (connections work side by side), and the bytes.
+//! A candidate takes as long as the slower of the link and the work on this machine, which go on side by side; with a delta
+//! the one comes after the other. The link: one round trip to begin, for each request its share of one (connections work
+//! side by side), and the bytes.
 
 use serde::Serialize;
 
@@ -221,7 +222,9 @@ pub fn choose(question: &Question<'_>) -> Choice {
     for offer in question.deltas {
         let means = Means::Delta { from: offer.from.clone() };
         let requests = offer.bytes.div_ceil(RUN);
-        candidates.push(candidate(means, offer.bytes, requests, raw_needed as u64, link, raw_needed / PATCHED));
+        // It is applied once all of it is here.
+        let work = link.seconds(requests, offer.bytes) + raw_needed / PATCHED;
+        candidates.push(candidate(means, offer.bytes, requests, raw_needed as u64, link, work));
     }
     let enough = candidates.first().map_or(0.0, |whole| whole.seconds * WORTH);
     let worth = candidates.iter().enumerate().skip(1).filter(|(_, candidate)| candidate.seconds < enough);

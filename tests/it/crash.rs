@@ -8,7 +8,8 @@ use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::os::unix::process::ExitStatusExt as _;
 
 use super::old_or_new::{
-    Change, RECOVER, dangling, published, same, scene, stages, visible, whole, with_custom_links, with_linked_config,
+    Change, RECOVER, changed_in_part, dangling, published, same, scene, stages, visible, whole, with_custom_links,
+    with_linked_config,
 };
 use super::scene::Scene;
 
@@ -93,6 +94,20 @@ fn deploy_that_shares_files() {
         fs::metadata(scene.env.path(weights)).expect("there").ino()
     };
     assert_eq!(shared("1.0.0"), shared("1.0.1"));
+}
+
+#[test]
+fn deploy_that_fetches_ranges() {
+    let env = changed_in_part();
+    env.configure("store:", "store: {path: ../fresh}");
+    env.ok(&["deploy", "model@1.0.0"]);
+    // Each run begins without what another one fetched.
+    let scene = Scene::of(env, &["root", "app"]).with(&["store", "gc", "--max-size", "0"]);
+    all_or_nothing(&scene, &["deploy", "model@1.0.1"]);
+    scene.restore();
+    let done = scene.env.json(&["deploy", "model@1.0.1"])["components"][0].clone();
+    let cost = &done["cost"];
+    assert_eq!(cost["candidates"][cost["chosen"].as_u64().expect("a place") as usize]["way"], "ranges", "{done}");
 }
 
 #[test]

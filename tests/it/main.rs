@@ -59,6 +59,7 @@ mod publish_many;
 mod races;
 mod random;
 mod ranges;
+mod ranges_broken;
 #[path = "../shared/raw_tar.rs"]
 mod raw_tar;
 mod reader;

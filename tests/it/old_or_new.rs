@@ -60,6 +60,21 @@ pub fn scene(more: &[&[&str]]) -> Scene {
     Scene::of(env, &["root", "app"])
 }
 
+/// Two versions of a model of which one file is cut into several pieces, and all but one of these stay; published.
+pub fn changed_in_part() -> Env {
+    let env = Env::new();
+    env.model_in_place();
+    let mut weights = vec![0; 5_000_000];
+    blake3::Hasher::new().finalize_xof().fill(&mut weights);
+    env.write("project/models/bert/pytorch_model.bin", &weights);
+    env.publish("1.0.0");
+    weights[4_000_000] ^= 1;
+    env.write("project/models/bert/pytorch_model.bin", &weights);
+    env.publish("1.0.1");
+    fs::create_dir(env.path("app")).expect("made");
+    env
+}
+
 /// As [`RECOVER`], in this process.
 fn recover(site: &Site) -> Result<bool, ops::Error> {
     let (model, version) = ("model".parse().expect("a type"), "1.0.0".parse().expect("a version"));

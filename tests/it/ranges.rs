@@ -52,7 +52,7 @@ pub fn check(env: &Env) {
     env.ok(&["links", "verify"]);
 }
 
-fn index(env: &Env) -> Index {
+pub fn index(env: &Env) -> Index {
     let bytes = fs::read(env.path("project/dist/model-2.0.0.index.zst")).expect("packed");
     Index::parse(&bytes).expect("an index")
 }
@@ -61,7 +61,7 @@ pub fn number(component: &Value, field: &str) -> u64 {
     component[field].as_u64().unwrap_or_else(|| panic!("{field}: {component}"))
 }
 
-fn longest(index: &Index) -> u64 {
+pub fn longest(index: &Index) -> u64 {
     index.pieces.iter().map(|piece| piece.length).max().expect("pieces")
 }
 
@@ -170,6 +170,19 @@ fn a_kill_at_any_write_is_gone_on_with() {
 }
 
 #[test]
+fn with_verify_whole_every_byte_of_the_package_is_fetched() {
+    let env = two_versions();
+    first(&env);
+    env.configure("deploy:", "deploy: {root: ../root, verify: whole}");
+    let dry = env.json(&["deploy", "model@2.0.0", "--store", "../fresh", "--dry-run"])["components"][0].clone();
+    let done = second(&env);
+    for said in [&dry, &done] {
+        assert_eq!(taken(said)["way"], "whole", "{said}");
+        assert!(number(said, "fetched") >= index(&env).size, "{said}");
+    }
+}
+
+#[test]
 fn what_ranges_left_in_the_store_serves_a_fetch_of_the_whole_and_goes_with_gc() {
     let env = two_versions();
     first(&env);
@@ -200,7 +213,7 @@ pub fn located(env: &Env, servers: &[(&str, &Server)]) {
     env.write("project/.deploy-tool.yaml", config.replace("  targets:\n", &format!("  targets:\n{targets}")));
 }
 
-fn server(env: &Env) -> Server {
+pub fn server(env: &Env) -> Server {
     let read = |name: &str| fs::read(env.path(format!("targets/near/model/2.0.0/{name}"))).expect("published");
     let (package, index) = (read("model-2.0.0.tar.gz"), read("model-2.0.0.index.zst"));
     Server::start(&[("/model/2.0.0/model-2.0.0.tar.gz", &package), ("/model/2.0.0/model-2.0.0.index.zst", &index)])
