@@ -9,7 +9,7 @@ use std::os::unix::process::ExitStatusExt as _;
 
 use super::old_or_new::{
     Change, RECOVER, changed_in_part, dangling, published, same, scene, stages, visible, whole, with_custom_links,
-    with_linked_config,
+    with_delta, with_linked_config,
 };
 use super::scene::Scene;
 
@@ -108,6 +108,11 @@ fn deploy_that_fetches_ranges() {
     let done = scene.env.json(&["deploy", "model@1.0.1"])["components"][0].clone();
     let cost = &done["cost"];
     assert_eq!(cost["candidates"][cost["chosen"].as_u64().expect("a place") as usize]["way"], "ranges", "{done}");
+}
+
+#[test]
+fn deploy_that_applies_a_delta() {
+    all_or_nothing(&with_delta(), &["deploy", "model@1.0.1"]);
 }
 
 #[test]

@@ -75,6 +75,28 @@ pub fn changed_in_part() -> Env {
     env
 }
 
+/// Two versions of a model, the first deployed; what makes the second of it is published, and the targets are known to be so
+/// slow that nothing else is taken. Each command begins without what another one fetched.
+pub fn with_delta() -> Scene {
+    let env = Env::with_model();
+    let mut weights = vec![0; 100_000];
+    blake3::Hasher::new().finalize_xof().fill(&mut weights);
+    env.write("project/models/bert/pytorch_model.bin", &weights);
+    env.publish("1.0.0");
+    weights[40_000] ^= 1;
+    env.write("project/models/bert/pytorch_model.bin", &weights);
+    env.ok(&["pack", "--type", "model", "--version", "1.0.1"]);
+    env.ok(&["publish", "model@1.0.1", "--delta-from", "previous"]);
+    fs::create_dir(env.path("app")).expect("made");
+    env.configure("store:", "store: {path: ../fresh}");
+    env.ok(&["deploy", "model@1.0.0"]);
+    env.write("fresh/speeds.json", r#"{"version": 1, "sources": {"near": 1000, "far": 1000}}"#);
+    let dry = env.json(&["deploy", "model@1.0.1", "--dry-run"])["components"][0].clone();
+    let cost = &dry["cost"];
+    assert_eq!(cost["candidates"][cost["chosen"].as_u64().expect("a place") as usize]["way"], "delta", "{dry}");
+    Scene::of(env, &["root", "app"]).with(&["store", "gc", "--max-size", "0"])
+}
+
 /// As [`RECOVER`], in this process.
 fn recover(site: &Site) -> Result<bool, ops::Error> {
     let (model, version) = ("model".parse().expect("a type"), "1.0.0".parse().expect("a version"));

@@ -32,7 +32,9 @@
 use std::collections::HashSet;
 use std::fs;
 
-use super::old_or_new::{Change, RECOVER, dangling, published, scene, stages, with_custom_links, with_linked_config};
+use super::old_or_new::{
+    Change, RECOVER, dangling, published, scene, stages, with_custom_links, with_delta, with_linked_config,
+};
 use super::power::{Fate, Run};
 use super::random::Random;
 use super::scene::Scene;
@@ -122,6 +124,11 @@ fn deploy_that_shares_files() {
     scene.env.configure("deploy:", "deploy: {root: ../root, link: hardlink}");
     // What was put back is other files: they are looked at, and are sources again.
     old_or_new(&scene.with(&["deploy", "--repair"]), &["deploy", "model@1.0.1"]);
+}
+
+#[test]
+fn deploy_that_applies_a_delta() {
+    old_or_new(&with_delta(), &["deploy", "model@1.0.1"]);
 }
 
 #[test]

@@ -191,7 +191,7 @@ fn eight_publishers_race_over_ssh_and_nothing_is_lost() {
 fn eight_publishers_race_over_http_and_nothing_is_lost() {
     let Some(served) = over_http() else { return };
     with_helper(&served.env, PASSWORD);
-    race(&served.env, each(10));
+    race(&served.env, each(50));
 }
 
 /// A repository of many versions.
