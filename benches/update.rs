@@ -32,6 +32,9 @@
 #[path = "peers/inputs.rs"]
 mod inputs;
 #[allow(dead_code)]
+#[path = "shared/options.rs"]
+mod options;
+#[allow(dead_code)]
 #[path = "peers/process.rs"]
 mod process;
 #[allow(dead_code)]
@@ -53,6 +56,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use options::Options;
 use process::{median, run, said};
 use relay::Relay;
 use scene::Scene;
@@ -64,41 +68,8 @@ const USAGE: &str = "usage: cargo bench --bench update -- [DIR] [--runs N] [--on
 const PACE: u64 = 20_000_000;
 const ROUND_TRIP: Duration = Duration::from_millis(30);
 
-struct Options {
-    inputs: Option<PathBuf>,
-    runs: usize,
-    only: String,
-    work: PathBuf,
-}
-
 fn main() -> ExitCode {
-    match options().and_then(|options| measure(&options)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("error: {why}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn options() -> Result<Options, String> {
-    let mut options = Options { inputs: None, runs: 3, only: String::new(), work: PathBuf::from("/dev/shm") };
-    let mut args = std::env::args().skip(1);
-    while let Some(arg) = args.next() {
-        let mut value = || args.next().ok_or_else(|| format!("`{arg}` wants a value\n{USAGE}"));
-        match arg.as_str() {
-            "--bench" => {} // cargo says it to every bench
-            "--runs" => options.runs = value()?.parse().map_err(|_| USAGE.to_owned())?,
-            "--only" => options.only = value()?,
-            "--work" => options.work = PathBuf::from(value()?),
-            dir if !dir.starts_with('-') && options.inputs.is_none() => options.inputs = Some(PathBuf::from(dir)),
-            _ => return Err(USAGE.to_owned()),
-        }
-    }
-    if options.runs == 0 {
-        return Err(USAGE.to_owned());
-    }
-    Ok(options)
+    options::end(Options::read(USAGE, 3, None).and_then(|options| measure(&options)))
 }
 
 fn measure(options: &Options) -> Result<(), String> {
@@ -109,7 +80,7 @@ fn measure(options: &Options) -> Result<(), String> {
     }
     println!(
         "work in `{}`, medians of {} runs; bytes in MB, the index among them",
-        options.work.display(),
+        options.work().display(),
         options.runs
     );
     println!(
@@ -187,7 +158,7 @@ struct Done {
 impl Bench {
     /// Both versions published to a directory that a web server serves, the second with a delta from the first.
     fn new(options: &Options, update: &str) -> Result<Self, String> {
-        let scene = Scene::new(&options.work)?;
+        let scene = Scene::new(options.work())?;
         let target = format!("shared: {{type: filesystem, path: '{}'}}", scene.path("served").display());
         configure(&scene, &target, "receipt")?;
         let work = |e: std::io::Error| format!("cannot clear the scene: {e}");
