@@ -86,12 +86,19 @@ impl Scene {
     /// saved.
     pub fn trace(&self, args: &[&str]) -> Vec<String> {
         self.restore();
-        let trace = self.env.path("trace");
-        let output = self.command(args).env("DEPLOY_TOOL_FAULT_TRACE", &trace).output().expect("it runs");
+        let (output, lines) = self.run_traced(args, None);
         assert!(output.status.success(), "{args:?}: {output:?}");
-        let lines: Vec<String> = fs::read_to_string(trace).expect("traced").lines().map(str::to_owned).collect();
         assert!(lines.len() > 2, "only {lines:?}: are faults compiled in?");
         lines
+    }
+
+    /// Runs a command as [`Self::run`] does, and tells every change of the disk that it came to.
+    pub fn run_traced(&self, args: &[&str], fault: Option<&str>) -> (Output, Vec<String>) {
+        let trace = self.env.path("trace");
+        let mut command = self.command(args);
+        command.env("DEPLOY_TOOL_FAULT_TRACE", &trace).envs(fault.map(|fault| ("DEPLOY_TOOL_FAULT", fault)));
+        let output = command.output().expect("it runs");
+        (output, fs::read_to_string(trace).expect("traced").lines().map(str::to_owned).collect())
     }
 
     /// How many changes of the disk the command makes.
