@@ -6,9 +6,11 @@ use std::time::Duration;
 use clap::{Arg, Args, Command, CommandFactory, Parser, Subcommand};
 
 mod env;
+mod logging;
 mod record;
 
 pub(super) use env::EnvCommands;
+pub(super) use logging::{LogFormat, Logging};
 pub(super) use record::{
     CheckFormat, DiffFormat, RecordCheck, RecordCommands, RecordHeartbeat, RecordImport, RecordList, RecordSign,
     RecordUrl, RecordVerify, RecordYank, Since,
@@ -43,6 +45,8 @@ pub(super) struct Global {
     pub json: bool,
     #[arg(long, short, global = true)]
     pub quiet: bool,
+    #[command(flatten)]
+    pub logging: Logging,
     #[arg(long, global = true)]
     pub no_progress: bool,
 }
@@ -96,6 +100,7 @@ pub(super) enum Commands {
     Store(StoreCommands),
     #[command(visible_alias = "health")]
     Doctor(Doctor),
+    Metrics,
 }
 
 #[derive(Debug, Args)]
@@ -335,8 +340,6 @@ pub(super) struct Doctor {
     pub fix: bool,
     #[arg(long, requires = "fix")]
     pub dry_run: bool,
-    #[arg(long, short)]
-    pub verbose: bool,
 }
 
 fn compression(text: &str) -> Result<Choice, String> {

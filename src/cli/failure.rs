@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::explain::Explain;
+use super::log::Log;
 use super::words::{Kind, Phrase, say};
 
 /// What the program ends with when it did not do what was asked.
@@ -36,10 +37,14 @@ impl Failure {
     }
 
     /// Prints the failure: words on stderr, and one JSON document on stdout where JSON was asked for.
-    pub fn tell(&self, json: bool, quiet: bool) -> ExitCode {
+    pub fn tell(&self, json: bool, quiet: bool, log: &Log) -> ExitCode {
         let (text, hint, status) = (self.phrase.text(), self.phrase.hint(), status(self.phrase.kind));
         if json {
             print_json(status, &text, hint.as_deref());
+        }
+        log.error(&self.phrase);
+        if log.is_on_stderr() {
+            return ExitCode::from(status);
         }
         eprintln!("{}: {text}", say("error", &[]));
         if let Some(hint) = hint.filter(|_| !quiet) {

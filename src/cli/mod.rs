@@ -16,6 +16,7 @@ mod commands;
 mod explain;
 mod failure;
 mod faults;
+mod log;
 mod output;
 mod progress;
 mod settings;
@@ -27,6 +28,7 @@ use clap::Parser as _;
 
 use args::Cli;
 use failure::Failure;
+use log::Log;
 
 /// The exit status for arguments that cannot be read.
 const USAGE: u8 = 2;
@@ -37,10 +39,10 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(_) => return explain_usage(),
     };
-    let (json, quiet) = (cli.global.json, cli.global.quiet);
-    match faults::arm().map_err(Failure::from).and_then(|()| commands::run(cli)) {
+    let (json, quiet, log) = (cli.global.json, cli.global.quiet, Log::new(&cli.global));
+    match faults::arm().map_err(Failure::from).and_then(|()| commands::run(cli, &log)) {
         Ok(code) => code,
-        Err(failure) => failure.tell(json, quiet),
+        Err(failure) => failure.tell(json, quiet, &log),
     }
 }
 
@@ -51,9 +53,13 @@ fn explain_usage() -> ExitCode {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             // Help and version are no failures; clap prints them to stdout and the rest to stderr.
-            let _ = error.print();
+            let text = error.render().to_string();
+            match error.use_stderr() && log::is_json_asked_for() {
+                true => log::usage(text.trim_start_matches("error: ").trim_end()),
+                false => drop(error.print()),
+            }
             if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
-                failure::print_json(USAGE, error.render().to_string().trim_start_matches("error: ").trim_end(), None);
+                failure::print_json(USAGE, text.trim_start_matches("error: ").trim_end(), None);
             }
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE))
         }

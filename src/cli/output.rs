@@ -12,8 +12,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::explain::Explain as _;
+use super::log::{Level, Line, Log};
 use super::words::{Phrase, say};
-use crate::ops::Notices;
+use crate::ops::{Notices, Site};
 
 /// How the user wants to be told.
 #[derive(Debug)]
@@ -26,11 +27,36 @@ pub(super) struct Output {
     warnings: RefCell<Vec<Value>>,
     /// What the operation notices.
     notices: RefCell<Notices>,
+    log: Log,
+    /// What metrics are written of.
+    measured: RefCell<Option<Site>>,
 }
 
 impl Output {
-    pub fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet, warnings: RefCell::default(), notices: RefCell::default() }
+    pub fn new(json: bool, quiet: bool, log: Log) -> Self {
+        Self {
+            json,
+            quiet,
+            warnings: RefCell::default(),
+            notices: RefCell::default(),
+            log,
+            measured: RefCell::default(),
+        }
+    }
+
+    /// Notes what metrics are written of at the end.
+    pub fn measure(&self, site: &Site) {
+        self.measured.replace(Some(site.clone()));
+    }
+
+    /// What metrics are written of, where that is known.
+    pub fn measured(&self) -> Option<Site> {
+        self.measured.borrow().clone()
+    }
+
+    /// The log of this run.
+    pub fn log(&self) -> &Log {
+        &self.log
     }
 
     /// Warns of what an operation notices before its report is printed.
@@ -74,17 +100,18 @@ impl Output {
 
     /// Prints a warning and its hint on stderr.
     pub fn warn(&self, phrase: &Phrase) {
-        self.warning(&phrase.text(), phrase.hint().as_deref());
+        self.warning(&phrase.text(), phrase.hint().as_deref(), Line::warning(phrase));
     }
 
     /// Prints a warning that is a finished sentence on stderr.
     pub fn warn_text(&self, text: &str) {
-        self.warning(text, None);
+        self.warning(text, None, Line::text(Level::Warn, "warning", text.to_owned()));
     }
 
-    fn warning(&self, message: &str, hint: Option<&str>) {
+    fn warning(&self, message: &str, hint: Option<&str>, line: Line) {
         self.warnings.borrow_mut().push(json!({"message": message, "hint": hint}));
-        if self.quiet {
+        self.log.write(&line);
+        if self.quiet || self.log.is_on_stderr() {
             return;
         }
         eprintln!("{}: {message}", say("warning", &[]));
@@ -105,16 +132,22 @@ impl Output {
 
     /// Prints a note that is a finished sentence on stderr.
     pub fn note_text(&self, text: &str) {
-        if !self.quiet {
+        self.log.write(&Line::text(Level::Info, "note", text.to_owned()));
+        if self.prints_notes() {
             eprintln!("{text}");
         }
     }
 
     /// Prints a note on stderr.
     pub fn note(&self, key: &'static str, args: &[(&'static str, String)]) {
-        if !self.quiet {
+        self.log.write(&Line::said(key, args));
+        if self.prints_notes() {
             eprintln!("{}", say(key, args));
         }
+    }
+
+    fn prints_notes(&self) -> bool {
+        !self.quiet && !self.log.is_on_stderr()
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::args::Global;
+use super::log::Log;
 use super::words::say;
 use crate::model::ComponentType;
 use crate::ops::{Phase, Progress};
@@ -33,8 +34,8 @@ struct Bars {
 
 impl Lines {
     /// Lines as the user wants them.
-    pub fn new(global: &Global) -> Self {
-        let shown = !global.quiet && !global.no_progress && std::io::stderr().is_terminal();
+    pub fn new(global: &Global, log: &Log) -> Self {
+        let shown = !log.is_on_stderr() && !global.quiet && !global.no_progress && std::io::stderr().is_terminal();
         Self { shown, all: MultiProgress::new(), bars: Mutex::default() }
     }
 

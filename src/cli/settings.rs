@@ -26,7 +26,12 @@ pub(super) fn working_directory() -> Result<PathBuf, Failure> {
 
 /// Joins arguments, environment and the configuration that is found from `start` upward.
 pub(super) fn site(global: &Global, start: &Path, command: &str, output: &Output) -> Result<Site, Failure> {
-    let (site, configured) = survey(global, start, command)?;
+    let (mut site, configured) = survey(global, start, command)?;
+    output.log().configure(&site.config.log);
+    site.events = output.log().events();
+    if site.config.metrics.textfile.is_some() {
+        output.measure(&site);
+    }
     if let Some(broken) = configured.broken {
         return Err(broken.into());
     }

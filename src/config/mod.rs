@@ -16,6 +16,7 @@ mod checks;
 mod error;
 mod forge;
 mod interpolate;
+mod log;
 mod node;
 mod places;
 mod reader;
@@ -32,6 +33,7 @@ mod trust;
 pub use checks::{Health, Hook, Hooks, Probe, Program};
 pub use error::{Error, Place, Problem, Shape, Warning};
 pub use forge::{Forge, ForgeKind};
+pub use log::{Log, LogStyle, Metrics};
 pub use settings::{
     Component, Config, DEFAULT_EXCLUDES, Deploy, Keep, Link, Mtime, Pack, PolicyTrust, Project, Publish, Records,
     RepositoryPlace, Store, Target, Trust, TrustedKeys, Verify, levels,

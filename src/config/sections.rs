@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::{Error, Problem};
+use super::log::{log, metrics};
 use super::places::{deploy, publish, records, store};
 use super::reader::{Context, Item, keys, path, text};
 use super::settings::{Component, Config, DEFAULT_EXCLUDES, Mtime, Pack, Project, levels};
@@ -25,9 +26,19 @@ pub(super) fn config(root: Item<'_>, context: &Context<'_>) -> Result<Config, Er
             _ => version.choice(&[("1", ())])?,
         }
     }
-    let known = ["version", "project", "components", "pack", "records", "publish", "deploy", "store"];
-    let [_, project_item, component_items, pack_item, records_item, publish_item, deploy_item, store_item] =
-        keys(Some(root), known)?;
+    let known = ["version", "project", "components", "pack", "records", "publish", "deploy", "store", "log", "metrics"];
+    let [
+        _,
+        project_item,
+        component_items,
+        pack_item,
+        records_item,
+        publish_item,
+        deploy_item,
+        store_item,
+        log_item,
+        metrics_item,
+    ] = keys(Some(root), known)?;
     let base = context.file.parent().unwrap_or(Path::new(""));
     let project = project(project_item, base)?;
     let pack = pack(pack_item, base)?;
@@ -36,7 +47,8 @@ pub(super) fn config(root: Item<'_>, context: &Context<'_>) -> Result<Config, Er
     let publish = publish(publish_item, base)?;
     let deploy = deploy(deploy_item, base, &publish)?;
     let store = store(store_item, base, context)?;
-    Ok(Config { base: base.to_owned(), project, components, pack, records, publish, deploy, store })
+    let (log, metrics) = (log(log_item, base)?, metrics(metrics_item, base)?);
+    Ok(Config { base: base.to_owned(), project, components, pack, records, publish, deploy, store, log, metrics })
 }
 
 fn project(item: Option<Item<'_>>, base: &Path) -> Result<Project, Error> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::checks::{Health, Hooks};
 use super::forge::Forge;
+use super::log::{Log, Metrics};
 use super::targets::{Bos, S3, Secret, TargetPlace};
 use crate::model::{ByteSize, Choice, ComponentType, Compression, Dependency, Platform, RepositoryUrl, Span};
 
@@ -47,6 +48,10 @@ pub struct Config {
     pub deploy: Deploy,
     /// The store on this machine.
     pub store: Store,
+    /// Where runs are logged.
+    pub log: Log,
+    /// Where metrics are written.
+    pub metrics: Metrics,
 }
 
 /// `project`.

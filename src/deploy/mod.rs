@@ -127,7 +127,7 @@ pub use journal::Action;
 pub use layout::Layout;
 pub use links::{LinkCheck, LinkState, check as check_links};
 pub use plan::{CustomLink, Install, LinkChange, Plan, Request, plan};
-pub use receipt::{Receipt, ReceiptRecord};
+pub use receipt::{Receipt, ReceiptCost, ReceiptRecord};
 pub use recover::Recovery;
 pub use repair::Repair;
 pub use root::{Root, View};

@@ -47,6 +47,7 @@ fn stage(install: &Install, dir: &Path, _: &AtomicBool) -> Result<Staged, Error>
         record: ReceiptRecord { manifest: Sha256::of(b"manifest"), commit: None },
         mutable: false,
         dependencies: Vec::new(),
+        cost: None,
     };
     Ok(Staged { receipt, inventory })
 }

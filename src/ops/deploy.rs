@@ -15,7 +15,7 @@ use super::release::{self, Checks};
 use super::resolve::{Resolved, deployable, resolve};
 use super::stage::{self, Asked, Staging};
 use super::status::Hold;
-use super::{Error, OnProgress, Site, trust};
+use super::{Error, Event, OnProgress, Site, trust};
 use crate::deploy::{
     Action, EntryComponent, EntryEnvironment, Error as DeployError, HistoryEntry, Install, Plan, Recovery,
     Request as Wanted, Staged, State, View, Ways, begin, plan,
@@ -183,6 +183,10 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
         // What cannot be deployed makes no root.
         planned(None, &State::default())?;
     }
+    let started = Instant::now();
+    wanted
+        .iter()
+        .for_each(|published| site.events.tell(Event::Deploying((published.component(), published.version()))));
     let (root, recovery) = site.change()?;
     let plan = planned(Some(root.view()), &root.view().state()?)?;
     let mut components: Vec<Component> = wanted.iter().map(|published| present(published, &plan)).collect();
@@ -213,6 +217,11 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
         let prepared = begin(&root, &plan, stage);
         let done = prepared.and_then(|prepared| release::carry_through(site, &root, &plan, prepared));
         checks = done.inspect_err(failed)?;
+    }
+    let release = (!plan.is_empty()).then_some(plan.entry.release);
+    for published in wanted {
+        let of = (published.component(), published.version());
+        site.events.tell(Event::Deployed { of, release, took: started.elapsed() });
     }
     Ok(Report {
         kept: kept(&plan, &resolved),

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use super::cost::{self, Missing};
-use super::{Error, OnProgress, Phase, Progress, Site};
+use super::{Error, Event, OnProgress, Phase, Progress, Site};
 use crate::codec::{Buffer, Form};
 use crate::model::{Index, Place, RecordDelta, Sha256};
 use crate::records::Published;
@@ -289,7 +290,11 @@ impl<'a> Supply<'a> {
         let package = &published.manifest.package;
         let wanted = Wanted { sha256: package.checksum.value, size: package.size };
         let (tiers, refused) = self.tiers(published, &package.file, wanted)?;
-        with(self.fetcher.fetch_pieces(&wanted, pieces, &tiers, keep, &mut sink, told), refused)
+        let each = pieces.index.pieces.iter().zip(&pieces.fetched);
+        let bytes = each.filter(|(_, fetched)| **fetched).map(|(piece, _)| piece.length).sum();
+        self.told_of(published, &tiers, bytes, || {
+            with(self.fetcher.fetch_pieces(&wanted, pieces, &tiers, keep, &mut sink, told), refused)
+        })
     }
 
     /// Brings a delta of the version into the store.
@@ -314,7 +319,29 @@ impl<'a> Supply<'a> {
             return Ok(Fetched::default());
         }
         let (tiers, refused) = self.tiers(published, file, wanted)?;
-        with(self.fetcher.fetch(&wanted, &tiers, told), refused)
+        let fetch = || with(self.fetcher.fetch(&wanted, &tiers, told), refused);
+        match published.manifest.index.as_ref().is_some_and(|index| index.file == file) {
+            // So little that it is not told of.
+            true => fetch(),
+            false => self.told_of(published, &tiers, wanted.size, fetch),
+        }
+    }
+
+    /// Tells of a fetch as it begins and once it is done.
+    fn told_of(
+        &self,
+        published: &Published,
+        tiers: &[Vec<Source>],
+        bytes: u64,
+        fetch: impl FnOnce() -> Result<Fetched, Error>,
+    ) -> Result<Fetched, Error> {
+        let (of, started) = ((published.component(), published.version()), Instant::now());
+        let from: Vec<String> = tiers.iter().take(1).flatten().map(|source| source.name.clone()).collect();
+        self.site.events.tell(Event::Fetching { of, from: &from, bytes });
+        let fetched = fetch()?;
+        let (from, resumed) = (&fetched.given, fetched.reused);
+        self.site.events.tell(Event::Fetched { of, from, resumed, took: started.elapsed() });
+        Ok(fetched)
     }
 
     /// The sources of one file, at least one, and the locations that are none.

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::change::{self, Moved};
 use super::hooks::Scene;
-use super::{Error, Site, health};
+use super::{Error, Event, Site, health};
 use crate::deploy::{
     Action, Bad, Because, Check, Checked, Error as DeployError, HistoryEntry, Outcome, Plan, Prepared, Root, Run,
     Trial, View, Why,
@@ -154,6 +154,9 @@ pub(super) fn carry_through(site: &Site, root: &Root, plan: &Plan, prepared: Pre
         }
         Err(error) => return Err(error.into()),
     };
+    for moved in &moved {
+        site.events.tell(Event::Linked { component: &moved.component, to: moved.to.as_ref() });
+    }
     let checks = see_through(site, root, entry, &moved, runs)?;
     durable?;
     Ok(checks)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::request::Proposal;
 use super::trust::Rewrite;
-use super::{Error, settle};
+use super::{Error, Events, settle};
 use crate::config::{Config, RepositoryPlace, Secret, Target, TargetPlace};
 use crate::deploy::{CustomLink, Others, Recovery, Root, View, Who};
 use crate::fsx::{self, Weakness};
@@ -77,6 +77,8 @@ pub struct Site {
     pub wait: Duration,
     /// What was noticed on the way.
     pub notices: Notices,
+    /// Who is told what is done, as it is done.
+    pub events: Events,
 }
 
 /// Something worth a warning that no report has a place for, since any operation may meet it.
@@ -191,6 +193,7 @@ impl Site {
             caller,
             wait: overrides.wait,
             notices: Notices::default(),
+            events: Events::default(),
         }
     }
 

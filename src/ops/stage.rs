@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use super::access;
 use super::cost::{self, Missing};
@@ -12,10 +13,13 @@ use super::deploy::Component;
 use super::fetch::{self, Supply, Told};
 use super::make::Made;
 use super::room::{self, Need};
-use super::{Error, OnProgress, Site, patch};
+use super::{Error, Event, OnProgress, Site, patch};
 use crate::archive::UnpackOptions;
 use crate::config::Verify;
-use crate::deploy::{HeldPieces, Inventory, Receipt, ReceiptRecord, Rules, Sources, Staged, View, Way, Ways, foresee};
+use crate::deploy::{
+    HeldPieces, Inventory, Layout, Receipt, ReceiptCost, ReceiptRecord, Rules, Sources, Staged, View, Way, Ways,
+    foresee,
+};
 use crate::model::{ComponentType, Entry, EntryKind, Index, MAX_HOLE_BYTES, RecordDelta};
 use crate::records::Published;
 use crate::store::Store;
@@ -153,7 +157,12 @@ impl<'a> Staging<'a> {
         stop: &AtomicBool,
         component: &mut Component,
     ) -> Result<Staged, Error> {
+        let (of, started) = ((published.component(), published.version()), Instant::now());
+        let version = Layout::new(&self.site.root).version(of.0, of.1);
+        self.site.events.tell(Event::Unpacking { of, dir: &version });
         let Made { unpacked, inventory, ways } = self.make(published, dir, stop, component)?;
+        let (files, bytes) = (unpacked.files, unpacked.bytes);
+        self.site.events.tell(Event::Unpacked { of, files, bytes, took: started.elapsed() });
         let manifest = &published.manifest;
         if let Some(expected) = manifest.package.tree.filter(|tree| *tree != unpacked.tree) {
             return Err(Error::OtherTree {
@@ -177,6 +186,15 @@ impl<'a> Staging<'a> {
             record: ReceiptRecord { manifest: published.manifest_sha256, commit: published.commit.clone() },
             mutable: manifest.mutable,
             dependencies: manifest.dependencies.clone(),
+            cost: Some(ReceiptCost {
+                milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                fetched: component.sources.iter().map(|given| (given.name.clone(), given.bytes)).collect(),
+                resumed: component.resumed,
+                reflinked: ways.reflinked.bytes,
+                hardlinked: ways.hardlinked.bytes,
+                copied: ways.copied.bytes,
+                unpacked: ways.unpacked.bytes,
+            }),
         };
         Ok(Staged { receipt, inventory })
     }

@@ -93,6 +93,7 @@ const READING: &[&[&str]] = &[
     &["store", "verify"],
     &["doctor"],
     &["doctor", "--offline", "--deep", "-v"],
+    &["metrics"],
     &["health"],
 ];
 

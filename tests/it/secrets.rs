@@ -113,6 +113,8 @@ fn look_through(dir: &Path) {
 
 fn run(env: &Env, args: &[&str]) -> Ran {
     let mut command = env.command(args);
+    // What it logs is looked through with everything else.
+    command.arg("--log-file").arg(env.path("log"));
     command.envs(SECRETS.iter().copied()).env("AWS_ACCESS_KEY_ID", "AKAMBIENT").env("BCE_ACCESS_KEY_ID", "AKAMBIENT");
     let ran = Ran::of(command.output().expect("it runs"));
     assert_none(&format!("stdout of {args:?}"), ran.stdout.as_bytes());

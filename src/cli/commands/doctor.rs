@@ -17,6 +17,7 @@ pub(super) fn run(global: &Global, args: &Doctor, output: &Output) -> Result<Exi
     let (site, configured) = settings::survey(global, &settings::working_directory()?, "doctor")?;
     // It takes no lock and fetches nothing: whether the remote answers is a question of its own.
     let site = site.unfetched();
+    output.log().configure(&site.config.log);
     output.follow(&site.notices);
     let options = Options { deep: args.deep, offline: args.offline, fix: args.fix, dry_run: args.dry_run };
     let report = doctor::doctor(&site, &configured, options)?;
@@ -34,7 +35,7 @@ pub(super) fn run(global: &Global, args: &Doctor, output: &Output) -> Result<Exi
         "would_fix": report.would.iter().map(|fix| planned(*fix)).collect::<Vec<_>>(),
         "dry_run": args.dry_run,
     });
-    output.report(&json, |_| text(&report, &told, args.verbose));
+    output.report(&json, |_| text(&report, &told, global.logging.verbose));
     Ok(if count(Severity::Error) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

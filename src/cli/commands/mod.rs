@@ -11,6 +11,7 @@ mod import;
 mod init;
 mod links;
 mod list;
+mod metrics;
 mod pack;
 mod processes;
 mod propose;
@@ -21,6 +22,7 @@ mod repair;
 mod ship;
 mod status;
 mod store;
+mod told;
 mod trust;
 mod undeploy;
 mod url;
@@ -33,36 +35,48 @@ use std::process::ExitCode;
 use super::args::{Cli, Commands, Global, Onto};
 use super::explain;
 use super::failure::Failure;
+use super::log::Log;
 use super::output::Output;
 use super::progress::Lines;
 use super::settings;
 use super::words::Phrase;
 use crate::deploy::Recovery;
 use crate::ops::Site;
+use told::Told;
 
 /// Runs the command that was asked for.
-pub(super) fn run(cli: Cli) -> Result<ExitCode, Failure> {
-    let output = Output::new(cli.global.json, cli.global.quiet);
-    let lines = Lines::new(&cli.global);
-    let here = |command: &str| site_here(&cli.global, command, &output);
+pub(super) fn run(cli: Cli, log: &Log) -> Result<ExitCode, Failure> {
+    let output = Output::new(cli.global.json, cli.global.quiet, log.clone());
+    let lines = Lines::new(&cli.global, log);
+    let told = Told::begin(&cli.command, log);
+    let done = dispatch(cli, &lines, &output);
+    if told.changes() {
+        metrics::publish(&output);
+    }
+    done.inspect(|_| told.end(log))
+}
+
+fn dispatch(cli: Cli, lines: &Lines, output: &Output) -> Result<ExitCode, Failure> {
+    let here = |command: &str| site_here(&cli.global, command, output);
     let done = match cli.command {
-        Commands::Init(args) => init::run(&args, &output),
-        Commands::Pack(args) => pack::run(&here("pack")?, &args, &lines, &output),
-        Commands::Publish(args) => publish::run(here("publish")?, &args, &lines, &output),
-        Commands::Deploy(args) if args.repair => repair::run(&here("deploy")?, &args, &lines, &output),
-        Commands::Deploy(args) => deploy::run(here("deploy")?, &args, &lines, &output),
-        Commands::Ship(args) => ship::run(&cli.global, &args, &lines, &output),
-        Commands::Rollback(args) => release::rollback(&here("rollback")?, &args, &output),
-        Commands::Confirm(args) => confirm::run(&here("confirm")?, &args, &output),
-        Commands::Undeploy(args) => undeploy::run(&here("undeploy")?, &args, &output),
-        Commands::Status(args) => return status::run(&here("status")?, &args, &lines, &output),
-        Commands::History(args) => history::run(&here("history")?, &args, &output),
-        Commands::Version(args) => version::run(here("version")?, &args, &output),
-        Commands::Links(args) => return links::run(&here("links")?, &args, &output),
-        Commands::Env(args) => env::run(here("env")?, &args, &output),
-        Commands::Record(args) => return record::run(here("record")?, &args, &output),
-        Commands::Doctor(args) => return doctor::run(&cli.global, &args, &output),
-        Commands::Store(args) => return store::run(&here("store")?, &args, &output),
+        Commands::Init(args) => init::run(&args, output),
+        Commands::Pack(args) => pack::run(&here("pack")?, &args, lines, output),
+        Commands::Publish(args) => publish::run(here("publish")?, &args, lines, output),
+        Commands::Deploy(args) if args.repair => repair::run(&here("deploy")?, &args, lines, output),
+        Commands::Deploy(args) => deploy::run(here("deploy")?, &args, lines, output),
+        Commands::Ship(args) => ship::run(&cli.global, &args, lines, output),
+        Commands::Rollback(args) => release::rollback(&here("rollback")?, &args, output),
+        Commands::Confirm(args) => confirm::run(&here("confirm")?, &args, output),
+        Commands::Undeploy(args) => undeploy::run(&here("undeploy")?, &args, output),
+        Commands::Status(args) => return status::run(&here("status")?, &args, lines, output),
+        Commands::History(args) => history::run(&here("history")?, &args, output),
+        Commands::Version(args) => version::run(here("version")?, &args, output),
+        Commands::Links(args) => return links::run(&here("links")?, &args, output),
+        Commands::Env(args) => env::run(here("env")?, &args, output),
+        Commands::Record(args) => return record::run(here("record")?, &args, output),
+        Commands::Doctor(args) => return doctor::run(&cli.global, &args, output),
+        Commands::Store(args) => return store::run(&here("store")?, &args, output),
+        Commands::Metrics => metrics::run(&here("metrics")?, output),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@ use super::publish;
 use crate::cli::args::Pack;
 use crate::cli::explain::Explain;
 use crate::cli::failure::Failure;
+use crate::cli::log::Line;
 use crate::cli::output::Output;
 use crate::cli::progress::Lines;
 use crate::cli::settings;
@@ -50,6 +51,10 @@ pub(super) fn run(site: &Site, args: &Pack, lines: &Lines, output: &Output) -> R
     let report =
         pack::pack(&site, &request, &args.version, created_at, args.dry.dry_run, &|progress| lines.tell(progress))?;
     report.warnings.iter().for_each(|trap| output.warn(&trap.explain()));
+    if !report.dry_run {
+        let line = Line::info("log.packed").with("component", &report.component).with("version", &report.version);
+        output.log().write(&line.with_number("files", report.files).with_bytes("size", report.size));
+    }
     output.report(&report, text);
     Ok(())
 }

@@ -6,6 +6,7 @@ use super::{propose, trust};
 use crate::cli::args::Publish;
 use crate::cli::explain::{self, Explain as _};
 use crate::cli::failure::Failure;
+use crate::cli::log::Line;
 use crate::cli::output::Output;
 use crate::cli::progress::Lines;
 use crate::cli::settings;
@@ -20,9 +21,20 @@ pub(super) fn run(site: Site, args: &Publish, lines: &Lines, output: &Output) ->
     let (what, from) = (what(&args.what)?, args.delta_from.as_ref());
     let report = publish::publish(&site, &what, &args.to, from, args.dry.dry_run, &|progress| lines.tell(progress))?;
     warnings(&report, output);
+    log(&report, output);
     propose::warn(report.proposed.as_ref(), output);
     output.report(&report, text);
     Ok(())
+}
+
+/// The log's line about each target that has the version now.
+fn log(report: &publish::Report, output: &Output) {
+    let reached = report.targets.iter().filter(|target| target.failure.is_none() && !report.dry_run);
+    for target in reached {
+        let line = Line::said("log.published", &[("target", target.name.clone())]);
+        let line = line.with("component", &report.component).with("version", &report.version);
+        output.log().write(&line.with_bytes("size", report.size).with("target", &target.name));
+    }
 }
 
 /// A file where one is there or what stands before any `@` is a path, else a reference to one version.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::{deploy, processes};
+use super::{deploy, metrics, processes};
 use crate::cli::explain;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
@@ -78,6 +78,7 @@ fn tell(look: Look, site: &Site, output: &Output) {
                 event(&mut document, "deployed");
                 output.line(&document, Some(&line(report, site)));
             });
+            metrics::publish(output);
         }
         Look::Held(held) => trouble("held", held.into(), output),
     }

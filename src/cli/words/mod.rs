@@ -92,6 +92,11 @@ impl Phrase {
         self.with(name, value.display())
     }
 
+    /// Its key in the catalogue.
+    pub fn key(&self) -> &'static str {
+        self.key
+    }
+
     /// The sentence.
     pub fn text(&self) -> String {
         render(self.key, &self.args).unwrap_or_else(|| format!("{} {:?}", self.key, self.args))

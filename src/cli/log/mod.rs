@@ -1,0 +1,151 @@
+//! The log: what is done, warned of and refused, one line each, on stderr and in a file, as text or as JSON.
+//!
+//! ```text
+//! 2024-01-20 10:00:00 [INFO] 开始部署 component=model version=1.0.1                                           text: local time
+//! {"time":"2024-01-20T02:00:00Z","level":"INFO","event":"log.deploy-begin","message":"…","component":"model","version":"1.0.1"}
+//! ```
+//!
+//! `event` is the key of the sentence in the catalogue: it is the same in every language. In JSON sizes are bytes, durations
+//! seconds, speeds bytes a second. The time is that of the line: `SOURCE_DATE_EPOCH`, which is about what is built, does not
+//! change what happened when.
+//!
+//! Where log lines go to stderr (`-v`, `--log-format`, `log.stderr`), everything there is one. What cannot be logged to a file
+//! is said once and stops nothing. No crate of log frameworks: a line is a sentence of the catalogue with values in it, a
+//! dozen places write one, and size-bounded files that several processes share are in none of the usual appenders.
+
+mod event;
+mod file;
+mod line;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub(super) use line::{Level, Line};
+
+use super::args::{Global, LogFormat, Logging};
+use super::explain::Explain as _;
+use super::failure;
+use super::words::{Kind, Phrase, say};
+use crate::config::{self, LogStyle};
+use crate::ops::{Event, Events};
+
+/// The log of this run. Clones are the same log.
+#[derive(Debug, Clone)]
+pub(super) struct Log(Arc<Mutex<Sinks>>);
+
+#[derive(Debug)]
+struct Sinks {
+    /// The style of lines on stderr; `None` where stderr holds none.
+    stderr: Option<LogStyle>,
+    /// Whether stderr gets errors only.
+    quiet: bool,
+    file: Option<file::File>,
+}
+
+impl Log {
+    /// The log that the arguments ask for.
+    pub fn new(global: &Global) -> Self {
+        let Logging { verbose, log_format, log_file } = &global.logging;
+        let format = log_format.map(|format| match format {
+            LogFormat::Text => LogStyle::Text,
+            LogFormat::Json => LogStyle::Json,
+        });
+        let stderr = format.or_else(|| verbose.then_some(LogStyle::Text));
+        let file = log_file.as_ref().map(|path| {
+            let path = std::env::current_dir().unwrap_or_default().join(path);
+            let defaults = config::Log::default();
+            file::File::new(&path, format.unwrap_or(defaults.format), defaults.max_size.0, defaults.keep)
+        });
+        Self(Arc::new(Mutex::new(Sinks { stderr, quiet: global.quiet, file })))
+    }
+
+    /// Adds what the configuration asks for; what the arguments say stays.
+    pub fn configure(&self, config: &config::Log) {
+        let mut sinks = self.sinks();
+        if sinks.stderr.is_none() {
+            sinks.stderr = config.stderr;
+        }
+        match (&mut sinks.file, &config.file) {
+            (Some(file), _) => file.bound(config.max_size.0, config.keep),
+            (None, Some(path)) => {
+                sinks.file = Some(file::File::new(path, config.format, config.max_size.0, config.keep));
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// Whether stderr holds log lines and nothing else.
+    pub fn is_on_stderr(&self) -> bool {
+        self.sinks().stderr.is_some()
+    }
+
+    /// Who tells what operations do.
+    pub fn events(&self) -> Events {
+        let log = self.clone();
+        Events::to(move |event: Event<'_>| log.write(&event::line(&event)))
+    }
+
+    /// Writes a line.
+    pub fn write(&self, line: &Line) {
+        let now = jiff::Timestamp::now();
+        let mut sinks = self.sinks();
+        if let Some(style) = sinks.stderr.filter(|_| !sinks.quiet || line.level == Level::Error) {
+            to_stderr(&line.render(style, now));
+        }
+        let Some(file) = &sinks.file else { return };
+        if let Err(error) = file.write(&line.render(file.style(), now)) {
+            let (file, style) = (sinks.file.take(), sinks.stderr);
+            drop(sinks);
+            let path = file.as_ref().map(file::File::path).unwrap_or(Path::new(""));
+            let phrase = Phrase::failed("log.no-file").path("path", path).with("reason", error.explain().text());
+            match style {
+                Some(style) => to_stderr(&Line::warning(&phrase).render(style, now)),
+                None => to_stderr(&format!("{}: {}\n", say("warning", &[]), phrase.text())),
+            }
+        }
+    }
+
+    /// Writes that a command failed.
+    pub fn error(&self, phrase: &Phrase) {
+        let line = Line::of(Level::Error, phrase)
+            .with("kind", kind(phrase.kind))
+            .with_number("status", failure::status(phrase.kind));
+        self.write(&line.hint(phrase.hint()));
+    }
+
+    fn sinks(&self) -> std::sync::MutexGuard<'_, Sinks> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the arguments, which cannot be read, ask for JSON on stderr.
+pub(super) fn is_json_asked_for() -> bool {
+    let args: Vec<_> = std::env::args_os().collect();
+    args.iter().any(|arg| arg == "--log-format=json")
+        || args.windows(2).any(|two| two[0] == "--log-format" && two[1] == "json")
+}
+
+/// Writes to stderr, as JSON, what is wrong with the arguments.
+pub(super) fn usage(message: &str) {
+    let line = Line::text(Level::Error, "usage", message.to_owned()).with("kind", kind(Kind::Usage));
+    let line = line.with_number("status", failure::status(Kind::Usage));
+    to_stderr(&line.render(LogStyle::Json, jiff::Timestamp::now()));
+}
+
+/// What cannot be said to stderr can be said nowhere.
+fn to_stderr(line: &str) {
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// The name of a kind of failure, for machines.
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Failed => "failed",
+        Kind::Usage => "usage",
+        Kind::NotFound => "not-found",
+        Kind::Refused => "refused",
+        Kind::Conflict => "conflict",
+        Kind::Unhealthy => "unhealthy",
+    }
+}
