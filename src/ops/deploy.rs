@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use super::change::{self, details};
 use super::dependencies::{Known, Meant};
-use super::fetch::{self, Supply};
+use super::fetch::Supply;
 use super::patch::PassedOver;
+use super::reach::GIVEN;
 use super::release::{self, Checks};
 use super::resolve::{Resolved, deployable, resolve};
 use super::stage::{self, Asked, Staging};
@@ -143,7 +144,7 @@ impl AsMut<change::Report> for Report {
 pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>) -> Result<Report, Error> {
     if let Some(url) = &site.url {
         // One that cannot be used is refused before anything is changed.
-        target::from_url(fetch::GIVEN, url.expose(), &site.ambient)?;
+        target::from_url(GIVEN, url.expose(), &site.ambient)?;
     }
     let resolved = resolve(site, what)?;
     let (wanted, top) = (&resolved.wanted, &resolved.top);

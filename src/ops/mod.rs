@@ -5,6 +5,7 @@
 
 mod access;
 pub mod adopt;
+mod ahead;
 pub mod change;
 pub mod check;
 mod choose;
@@ -29,6 +30,7 @@ pub mod pack;
 pub mod patch;
 mod progress;
 pub mod publish;
+mod reach;
 pub mod record;
 mod relay;
 pub mod release;

@@ -131,6 +131,15 @@ pub struct Fetched {
     pub failed: Vec<Attempt>,
 }
 
+impl Fetched {
+    /// Adds what another fetch did.
+    pub fn add(&mut self, other: Self) {
+        self.given.extend(other.given);
+        self.reused += other.reused;
+        self.failed.extend(other.failed);
+    }
+}
+
 /// Fetches contents in one run, and remembers which sources gave wrong bytes.
 #[derive(Debug)]
 pub struct Fetcher<'a> {
@@ -230,6 +239,25 @@ impl<'a> Fetcher<'a> {
             (false, _) => None,
         };
         let machine = Machine { partial, material: pieces.material.clone() };
+        with(self.run(wanted, layout, machine, tiers, sink, told), left_out)
+    }
+
+    /// The store that is fetched into.
+    pub(super) fn store(&self) -> &Store {
+        self.store
+    }
+
+    /// Runs with the sources that may be asked.
+    pub(super) fn bring(
+        &self,
+        wanted: &Wanted,
+        layout: Layout,
+        machine: Machine,
+        tiers: &[Vec<Source>],
+        sink: &mut Sink<'_>,
+        told: &(dyn Fn(u64) + Sync),
+    ) -> Result<Fetched, FetchError> {
+        let (tiers, left_out) = self.usable(wanted, tiers)?;
         with(self.run(wanted, layout, machine, tiers, sink, told), left_out)
     }
 

@@ -12,6 +12,7 @@ mod consume;
 mod engine;
 mod error;
 mod fetch;
+mod front;
 mod peek;
 mod peer;
 mod plan;
@@ -33,6 +34,7 @@ pub use choice::{Candidate, Choice, Cost, Link, Means, Offer, Question, Span, ch
 pub use engine::Sink;
 pub use error::{Attempt, FetchError, UploadError, Why};
 pub use fetch::{Fetched, Fetcher, Given, Options, Pieces, Source, Stopped, Wanted, expected, link, require_space};
+pub use front::{Came, Front};
 pub use peek::peek;
 pub use shared::Material;
 pub use sources::{Anonymous, Refused, Targets, source};
