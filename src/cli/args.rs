@@ -16,6 +16,7 @@ pub(super) use record::{
     RecordUrl, RecordVerify, RecordYank, Since,
 };
 
+use super::explain::Explain as _;
 use super::words::{Language, say, say_opt};
 use crate::model::{Choice, ComponentType, EnvironmentName, Reference, Span, SpanError, Timestamp, Version};
 use crate::ops::trust::Rewrite;
@@ -357,13 +358,13 @@ fn rewrite(text: &str) -> Result<Rewrite, String> {
 
 /// How often to look: never without a pause.
 fn interval(text: &str) -> Result<Span, String> {
-    let span: Span = text.parse().map_err(|e: SpanError| e.to_string())?;
+    let span: Span = text.parse().map_err(|e: SpanError| e.explain().text())?;
     if span.0.is_zero() { Err(say_opt("watch.interval").unwrap_or_default()) } else { Ok(span) }
 }
 
 /// How long a URL may be good for: object stores sign for a week at most.
 fn expiry(text: &str) -> Result<Span, String> {
-    let span: Span = text.parse().map_err(|e: SpanError| e.to_string())?;
+    let span: Span = text.parse().map_err(|e: SpanError| e.explain().text())?;
     let week = Duration::from_secs(7 * 86_400);
     let bounds = || say_opt("url.expiry").unwrap_or_default();
     if span.0 < Duration::from_secs(1) || span.0 > week { Err(bounds()) } else { Ok(span) }

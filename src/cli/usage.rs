@@ -5,6 +5,7 @@ use std::error::Error as _;
 use clap::builder::{StyledStr, Styles};
 use clap::error::{ContextKind, ContextValue, Error, ErrorFormatter, ErrorKind};
 
+use super::explain;
 use super::words::say;
 
 /// Tells an error of the arguments with the catalogue's words.
@@ -88,7 +89,8 @@ fn sentence(error: &Error<Told>, styles: &Styles) -> String {
 
 /// Why a value is none: the words of whoever has read it.
 fn reason(error: &Error<Told>) -> String {
-    error.source().map(ToString::to_string).unwrap_or_default()
+    let told = |source| explain::value(source).unwrap_or_else(|| source.to_string());
+    error.source().map(told).unwrap_or_default()
 }
 
 fn strings(value: Option<&ContextValue>) -> &[String] {

@@ -25,10 +25,8 @@ pub(in crate::cli) fn command() -> Command {
 fn localize(command: Command, path: &str) -> Command {
     let about = say_opt(path);
     let after = say_opt(&format!("{path}.examples"));
-    let mut command = command
-        .disable_help_flag(true)
-        .disable_version_flag(true)
-        .arg(flag("help", 'h', ArgAction::Help));
+    let mut command =
+        command.disable_help_flag(true).disable_version_flag(true).arg(flag("help", 'h', ArgAction::Help));
     if command.get_version().is_some() {
         command = command.arg(flag("version", 'V', ArgAction::Version));
     }
