@@ -225,6 +225,20 @@ fn chinese_sentences_have_wide_marks_and_no_period() {
     assert_eq!(narrow_mark("好, 的").as_deref(), Some("好, 的"));
 }
 
+/// The blocks of code of a page.
+fn blocks(page: &str) -> Vec<&str> {
+    page.split("\n```").skip(1).step_by(2).collect()
+}
+
+#[test]
+fn both_readmes_have_the_same_code_and_lead_to_each_other() {
+    let (english, chinese) = (include_str!("../README.md"), include_str!("../README.zh-CN.md"));
+    assert!(blocks(english).len() > 10);
+    assert_eq!(blocks(english), blocks(chinese));
+    assert!(english.lines().take(3).any(|line| line.contains("(README.zh-CN.md)")));
+    assert!(chinese.lines().take(3).any(|line| line.contains("(README.md)")));
+}
+
 #[test]
 fn the_reader_of_sources_sees_keys() {
     let source = "fn f() { say(\"a.b-c\", x); // \"no.key\"\n// \"x.y\"\n\"A.b\" \"plain\" }\n#[cfg(test)]\n\"t.t\"";
