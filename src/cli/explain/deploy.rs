@@ -1,6 +1,6 @@
 //! Sentences for errors of a root.
 
-use super::Explain;
+use super::{Explain, system};
 use crate::cli::words::{Phrase, say};
 use crate::deploy::{Break, Error, PlaceFault};
 use crate::model::Version;
@@ -86,7 +86,7 @@ impl Explain for Error {
             Error::DurabilityUnknown { release, source } => Phrase::failed("deploy.durability-unknown")
                 .with("release", release)
                 .path("path", &source.path)
-                .with("reason", &source.source),
+                .with("reason", system(&source.source)),
         }
     }
 }

@@ -22,6 +22,7 @@ mod trust;
 
 pub use check::{ToldFinding, told};
 pub use checks::{said_no, why};
+pub use fsx::system;
 pub use model::value;
 pub use ops::{moved, unmet};
 pub use target::warning;
