@@ -160,7 +160,7 @@ fn both_languages_have_the_same_keys_in_the_same_order() {
 
 /// The names in `{braces}`, each once; those of `${VARIABLES}` are none.
 fn arguments(words: &str) -> BTreeSet<&str> {
-    let name = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_');
+    let name = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b));
     let parts = words.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
     parts.map(|(argument, _)| argument).filter(|argument| name(argument)).collect()
 }
@@ -188,13 +188,13 @@ fn is_chinese(c: char) -> bool {
 /// word that Chinese takes over for a set of versions on a root.
 fn needs_no_translation(key: &str, words: &str) -> bool {
     let mut bare = words.to_owned();
-    for argument in arguments(words) {
-        bare = bare.replace(&format!("{{{argument}}}"), "");
-    }
     for code in quoted(words) {
         bare = bare.replace(&format!("`{code}`"), "");
     }
-    let bare = bare.trim_matches(|c: char| !c.is_alphabetic());
+    for argument in arguments(words) {
+        bare = bare.replace(&format!("{{{argument}}}"), "");
+    }
+    let bare = bare.trim_matches(|c: char| !c.is_alphanumeric());
     key.ends_with(".mend") || matches!(bare, "" | "SHA256" | "sha256" | "tree" | "RELEASE")
 }
 
