@@ -39,7 +39,7 @@ pub(super) fn plain(error: &Error<Told>) -> String {
 /// The line that says how to use a command, as clap writes it, with the language's words in it.
 pub(super) fn line(usage: &str) -> String {
     usage
-        .replacen("Usage:", &say("usage.usage", &[]), 1)
+        .replacen("Usage", &say("usage.usage", &[]), 1)
         .replace("[OPTIONS]", &say("usage.some-options", &[]))
         .replace("<COMMAND>", &say("usage.command", &[]))
 }

@@ -54,13 +54,13 @@ fn describe(arg: Arg, path: &str) -> Arg {
     // What stands directly below `help` are the names of commands.
     let own = if path == "help" { None } else { say_opt(&format!("{path}.{id}")) };
     let Some(mut words) = own.or_else(|| say_opt(&format!("help.any.{id}"))) else { return arg };
+    if !arg.get_action().takes_values() {
+        return arg.help(words);
+    }
     let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy().into_owned()).collect();
-    let possible: Vec<_> = match arg.get_action().takes_values() {
-        true => arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect(),
-        false => Vec::new(),
-    };
+    let possible: Vec<_> = arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
     for (key, values) in [("usage.default", defaults), ("usage.possible", possible)] {
-        if arg.get_action().takes_values() && !values.is_empty() {
+        if !values.is_empty() {
             words += &mark(key, &values);
         }
     }
@@ -83,7 +83,7 @@ fn laid_out(mut command: Command) -> Command {
         ("usage.options", "options", true),
     ];
     for (key, tag, _) in sections.into_iter().filter(|(.., any)| *any) {
-        let _ = write!(template, "\n{header}{}{header:#}\n{{{tag}}}\n", say(key, &[]));
+        let _ = write!(template, "\n{header}{}:{header:#}\n{{{tag}}}\n", say(key, &[]));
     }
     template.truncate(template.trim_end().len());
     template.push_str("{after-help}");
