@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::cli::args::{Doctor, Global};
 use crate::cli::explain::Explain as _;
@@ -12,6 +13,9 @@ use crate::cli::settings;
 use crate::cli::words::{say, say_with};
 use crate::model::ByteSize;
 use crate::ops::doctor::{self, Fact, Finding, Fix, Fixed, Options, Report, Severity};
+
+/// How many columns a severity takes.
+const SEVERITY: usize = 8;
 
 pub(super) fn run(global: &Global, args: &Doctor, output: &Output) -> Result<ExitCode, Failure> {
     let (site, configured) = settings::survey(global, &settings::working_directory()?, "doctor")?;
@@ -88,7 +92,9 @@ fn text(report: &Report, told: &[Told], verbose: bool) -> String {
         if finding.severity == Severity::Ok && !verbose {
             continue;
         }
-        lines.push(format!("{:<8} {}", severity(finding.severity), told.what));
+        let severity_word = severity(finding.severity);
+        let gap = " ".repeat(SEVERITY.saturating_sub(severity_word.width()));
+        lines.push(format!("{severity_word}{gap} {}", told.what));
         if finding.severity != Severity::Ok {
             let indented = |line: String| format!("         {}", line.replace('\n', "\n         "));
             let why = told.why.clone().map(|words| say("doctor.why", &[("words", words)]));
