@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-
 use std::process::Command;
 
 use deploy_tool::config::{self, Gcs, TargetPlace};
 
+use super::book::pages;
 use super::env::{Env, PROGRAM};
 use super::environments::published;
 use super::programs::has;
@@ -30,22 +30,17 @@ fn blocks(text: &str, kind: &str) -> Vec<(usize, String)> {
 fn every_configuration_in_the_documents_is_read_without_a_word() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let mut kinds = Vec::new();
-    for entry in fs::read_dir(&docs).expect("listed") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            continue;
-        }
-        let text = fs::read_to_string(&path).expect("read");
+    for (page, text) in pages() {
         for (line, block) in blocks(&text, "yaml") {
             // The variables are those of another machine: each has some value here, and keys are in base64.
             let given = |_: &str| Some("Z2l2ZW4=".to_owned());
             let (config, warnings) = config::parse(&block, &docs.join(config::FILE_NAME), &given, Some(&docs))
-                .unwrap_or_else(|e| panic!("{}, the block at line {line}: {e}", path.display()));
-            assert!(warnings.is_empty(), "{}, the block at line {line}: {warnings:?}", path.display());
+                .unwrap_or_else(|e| panic!("{page}, the block at line {line}: {e}"));
+            assert!(warnings.is_empty(), "{page}, the block at line {line}: {warnings:?}");
             // On a host where none of the variables is set, too.
             let none = |_: &str| None;
             config::parse(&block, &docs.join(config::FILE_NAME), &none, Some(&docs))
-                .unwrap_or_else(|e| panic!("{}, the block at line {line}: {e}", path.display()));
+                .unwrap_or_else(|e| panic!("{page}, the block at line {line}: {e}"));
             let ambient = deploy_tool::target::Ambient::default();
             for target in &config.publish.targets {
                 let place = format!("{:?}", target.place);
@@ -57,7 +52,7 @@ fn every_configuration_in_the_documents_is_read_without_a_word() {
                         let refusal = opened.expect_err("no key").to_string();
                         assert!(refusal.contains(&*file.to_string_lossy()), "{refusal}");
                     }
-                    _ => assert!(opened.is_ok(), "{}, the block at line {line}: {opened:?}", path.display()),
+                    _ => assert!(opened.is_ok(), "{page}, the block at line {line}: {opened:?}"),
                 }
             }
         }
@@ -86,17 +81,15 @@ fn calls(text: &str) -> Vec<String> {
 fn every_command_in_the_documents_is_one() {
     let env = Env::new();
     env.git("", &["init", "-q", "here"]);
-    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let docs = fs::read_dir(top.join("docs")).expect("listed").map(|entry| entry.expect("an entry").path());
     let mut count = 0;
-    for path in docs.filter(|path| path.is_file()).chain([top.join("README.md")]) {
-        for call in calls(&fs::read_to_string(&path).expect("read")) {
+    for (page, text) in pages() {
+        for call in calls(&text) {
             // Everything that stands before is read first, and refused where it is not known.
             let script = format!("{} --help", call.replacen("deploy-tool", PROGRAM, 1));
             let output =
                 env.hermetic("sh").args(["-c", &script]).current_dir(env.path("here")).output().expect("it runs");
             let said = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{}: `{call}`: {said}", path.display());
+            assert!(output.status.success(), "{page}: `{call}`: {said}");
             count += 1;
         }
     }

@@ -8,6 +8,7 @@ mod attacks;
 mod audit;
 mod bad_disk;
 mod bad_input;
+mod book;
 mod contract;
 mod contract_on_servers;
 mod crash;
