@@ -74,7 +74,11 @@ fn calls(text: &str) -> Vec<String> {
     }
     let ends = [" && ", " || ", " | ", " > ", " >> ", " #"];
     let cut = |call: &str| ends.iter().fold(call, |call, end| call.split(end).next().unwrap_or_default()).to_owned();
-    found.into_iter().map(cut).filter(|call| !call.contains(['…', '<', '|']) && !call.contains(" ..")).collect()
+    found
+        .into_iter()
+        .map(cut)
+        .filter(|call| !call.contains(['…', '<', '|']) && !call.contains(" ..") && !call.contains("\"$"))
+        .collect()
 }
 
 #[test]

@@ -69,6 +69,7 @@ mod readme;
 mod record_import;
 mod record_url;
 mod records_cli;
+mod reference;
 mod relay;
 mod remote;
 mod remote_servers;
