@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use deploy_tool::config::{self, Gcs, TargetPlace};
+use serde_json::Value;
 
 use super::book::pages;
 use super::env::{Env, PROGRAM};
@@ -98,6 +99,45 @@ fn every_command_in_the_documents_is_one() {
         }
     }
     assert!(count > 60, "only {count} were found");
+}
+
+/// The lists of arguments for containers of this program, and what files for it hold, anywhere in `value`.
+fn embedded(value: &Value, arguments: &mut Vec<Vec<String>>, files: &mut Vec<String>) {
+    let texts =
+        |list: &Value| list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    if value["image"].as_str().is_some_and(|image| image.contains("/deploy-tool:")) {
+        arguments.push(texts(&value["args"]));
+    }
+    files.extend(value["data"]["host.yaml"].as_str().map(str::to_owned));
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| embedded(item, arguments, files)),
+        Value::Object(map) => map.values().for_each(|item| embedded(item, arguments, files)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_other_yaml_is_yaml_and_what_it_runs_is_a_command() {
+    let env = Env::new();
+    let (mut arguments, mut files, mut documents) = (Vec::new(), Vec::new(), 0);
+    for (page, text) in pages() {
+        for (line, block) in blocks(&text, "yml") {
+            for document in block.split("\n---\n") {
+                let value: Value = serde_saphyr::from_str(document).unwrap_or_else(|e| panic!("{page}:{line}: {e}"));
+                embedded(&value, &mut arguments, &mut files);
+                documents += 1;
+            }
+        }
+    }
+    for args in &arguments {
+        let args: Vec<&str> = args.iter().map(String::as_str).chain(["--help"]).collect();
+        env.ok(&args);
+    }
+    for file in &files {
+        let (_, warnings) = config::parse(file, Path::new("/host.yaml"), &|_| None, None).expect("a configuration");
+        assert!(warnings.is_empty(), "{warnings:?}");
+    }
+    assert!(documents >= 6 && !arguments.is_empty() && !files.is_empty(), "{documents} {arguments:?} {files:?}");
 }
 
 /// The units in `docs/systemd/`, by name: what they start before, and what they start, with `%i` for `prod`.

@@ -19,6 +19,7 @@ mod docs;
 mod doctor;
 mod env;
 mod environments;
+mod examples;
 mod fault_server;
 mod faults;
 mod faults_host;

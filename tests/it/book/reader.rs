@@ -13,7 +13,7 @@ use super::super::env::{Env, PROGRAM};
 const HOME: &str = "/home/mei";
 
 /// Directories of a machine that pages name. Here they lie below the test's own directory.
-const ELSEWHERE: [&str; 8] = ["/home/mei", "/opt/", "/srv/", "/data/", "/mnt/", "/media/", "/etc/", "/var/lib/"];
+const ELSEWHERE: [&str; 8] = [HOME, "/opt", "/srv", "/data", "/mnt", "/media", "/etc", "/var/lib"];
 
 /// Programs that would change the machine which runs the tests, or reach another.
 const KEPT_AWAY: [&str; 8] = ["sudo", "systemctl", "loginctl", "docker", "kubectl", "apt-get", "ssh", "scp"];
@@ -99,20 +99,20 @@ impl Reader {
     fn there(&self, text: &str) -> String {
         let mut out = String::new();
         let mut rest = text;
-        while let Some(at) = ELSEWHERE.iter().filter_map(|place| rest.find(place)).min() {
-            let before = &rest[..at];
+        let dir = self.env.path("").display().to_string();
+        let dir = dir.trim_end_matches('/');
+        let is_word = |c: char| c.is_alphanumeric() || "-_".contains(c);
+        let first = |rest: &str| ELSEWHERE.iter().filter_map(|place| Some((rest.find(place)?, *place))).min();
+        while let Some((at, place)) = first(rest) {
+            let (before, after) = (&rest[..at], &rest[at + place.len()..]);
             out.push_str(before);
-            let inside = before.ends_with(|c: char| c.is_alphanumeric() || "/.-_~}*".contains(c));
-            if !inside || before.ends_with("file://") {
-                out.push_str(&self.env.path("").display().to_string());
-                out.truncate(out.trim_end_matches('/').len());
-                let home = rest[at..].starts_with(HOME);
-                out.push_str(if home { "/home" } else { "/" });
-                rest = &rest[at + if home { HOME.len() } else { 1 }..];
+            let inside = before.ends_with(|c: char| is_word(c) || "/.~}*".contains(c)) && !before.ends_with("file://");
+            if !inside && !after.starts_with(is_word) {
+                out.extend([dir, if place == HOME { "/home" } else { place }]);
             } else {
-                out.push('/');
-                rest = &rest[at + 1..];
+                out.push_str(place);
             }
+            rest = after;
         }
         out + rest
     }
