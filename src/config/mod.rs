@@ -19,6 +19,7 @@ mod interpolate;
 mod node;
 mod places;
 mod reader;
+mod schema;
 mod secrets;
 mod sections;
 mod settings;
@@ -32,6 +33,7 @@ mod trust;
 pub use checks::{Health, Hook, Hooks, Probe, Program};
 pub use error::{Error, Place, Problem, Shape, Warning};
 pub use forge::{Forge, ForgeKind};
+pub use schema::schema;
 pub use settings::{
     Component, Config, DEFAULT_EXCLUDES, Deploy, Keep, Link, Mtime, Pack, PolicyTrust, Project, Publish, Records,
     RepositoryPlace, Store, Target, Trust, TrustedKeys, Verify, levels,
