@@ -96,6 +96,7 @@ pub(super) enum Commands {
     Store(StoreCommands),
     #[command(visible_alias = "health")]
     Doctor(Doctor),
+    Report(Report),
 }
 
 #[derive(Debug, Args)]
@@ -337,6 +338,12 @@ pub(super) struct Doctor {
     pub dry_run: bool,
     #[arg(long, short)]
     pub verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Report {
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 fn compression(text: &str) -> Result<Choice, String> {
