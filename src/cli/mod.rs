@@ -20,6 +20,7 @@ mod output;
 mod progress;
 mod report;
 mod settings;
+mod usage;
 mod words;
 
 use std::process::ExitCode;
@@ -28,16 +29,22 @@ use clap::Parser as _;
 
 use args::Cli;
 use failure::Failure;
+use words::Language;
 
 /// The exit status for arguments that cannot be read.
 const USAGE: u8 = 2;
 
 /// Runs the program with the process's arguments and environment.
 pub fn main() -> ExitCode {
+    let variable = |name: &str| std::env::var_os(name);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(_) => return explain_usage(),
+        Err(_) => {
+            words::choose(Language::asked_for(std::env::args_os()), variable);
+            return explain_usage();
+        }
     };
+    words::choose(cli.global.lang, variable);
     let (json, quiet) = (cli.global.json, cli.global.quiet);
     match faults::arm().map_err(Failure::from).and_then(|()| commands::run(cli)) {
         Ok(code) => code,
@@ -51,10 +58,11 @@ fn explain_usage() -> ExitCode {
     match args::command().try_get_matches() {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
+            let error = error.apply::<usage::Told>();
             // Help and version are no failures; clap prints them to stdout and the rest to stderr.
             let _ = error.print();
             if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
-                failure::print_json(USAGE, error.render().to_string().trim_start_matches("error: ").trim_end(), None);
+                failure::print_json(USAGE, &usage::plain(&error), None);
             }
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE))
         }

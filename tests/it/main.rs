@@ -34,6 +34,7 @@ mod http_target;
 mod in_process;
 mod json;
 mod kills;
+mod languages;
 mod links;
 mod locks;
 mod main_job;

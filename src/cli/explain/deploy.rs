@@ -1,13 +1,13 @@
 //! Sentences for errors of a root.
 
 use super::Explain;
-use crate::cli::words::Phrase;
+use crate::cli::words::{Phrase, say};
 use crate::deploy::{Break, Error, PlaceFault};
 use crate::model::Version;
 
 pub(super) fn join(versions: &[Version]) -> String {
     if versions.is_empty() {
-        return "none".to_owned();
+        return say("config.none", &[]);
     }
     versions.iter().map(Version::as_str).collect::<Vec<_>>().join(", ")
 }
