@@ -72,6 +72,7 @@ mod records_cli;
 mod relay;
 mod remote;
 mod remote_servers;
+mod report;
 mod requests;
 mod review;
 mod review_ci;
