@@ -184,8 +184,8 @@ fn is_chinese(c: char) -> bool {
     ('\u{4e00}'..='\u{9fff}').contains(&c)
 }
 
-/// Whether words are the same in every language: arguments, code, a command that mends, the name of a digest, and the one
-/// word that Chinese takes over for a set of versions on a root.
+/// Whether words are the same in every language: arguments, code, a command that mends, the name of a digest, the tag of the
+/// language itself, and the one word that Chinese takes over for a set of versions on a root.
 fn needs_no_translation(key: &str, words: &str) -> bool {
     let mut bare = words.to_owned();
     for code in quoted(words) {
@@ -195,7 +195,7 @@ fn needs_no_translation(key: &str, words: &str) -> bool {
         bare = bare.replace(&format!("{{{argument}}}"), "");
     }
     let bare = bare.trim_matches(|c: char| !c.is_alphanumeric());
-    key.ends_with(".mend") || matches!(bare, "" | "SHA256" | "sha256" | "tree" | "RELEASE")
+    key.ends_with(".mend") || key == "report.lang" || matches!(bare, "" | "SHA256" | "sha256" | "tree" | "RELEASE")
 }
 
 #[test]

@@ -101,6 +101,7 @@ pub(super) enum Commands {
     Store(StoreCommands),
     #[command(alias = "health")]
     Doctor(Doctor),
+    Report(Report),
 }
 
 #[derive(Debug, Args)]
@@ -342,6 +343,12 @@ pub(super) struct Doctor {
     pub dry_run: bool,
     #[arg(long, short)]
     pub verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Report {
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 fn compression(text: &str) -> Result<Choice, String> {

@@ -18,6 +18,7 @@ mod failure;
 mod faults;
 mod output;
 mod progress;
+mod report;
 mod settings;
 mod usage;
 mod words;

@@ -121,7 +121,7 @@ pub use cleanup::{Candidate, CleanupPlan, Decision, Reason, Retention, Rule, pla
 pub use entries::Following;
 pub use error::{Error, PlaceFault};
 pub use held::{HeldPieces, shared_pieces};
-pub use history::{Entry as HistoryEntry, EntryComponent, EntryEnvironment, History};
+pub use history::{ComponentWork, Entry as HistoryEntry, EntryComponent, EntryEnvironment, History, Work};
 pub use inventory::{Inventory, Item};
 pub use journal::Action;
 pub use layout::Layout;

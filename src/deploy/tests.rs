@@ -48,7 +48,7 @@ fn stage(install: &Install, dir: &Path, _: &AtomicBool) -> Result<Staged, Error>
         mutable: false,
         dependencies: Vec::new(),
     };
-    Ok(Staged { receipt, inventory })
+    Ok(Staged { receipt, inventory, work: ComponentWork::default() })
 }
 
 fn run(root: &Root, request: Request) -> Result<Done, Error> {

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 use serde::Serialize;
 
@@ -18,8 +17,8 @@ use super::stage::{self, Asked, Staging};
 use super::status::Hold;
 use super::{Error, OnProgress, Site, trust};
 use crate::deploy::{
-    Action, EntryComponent, EntryEnvironment, Error as DeployError, HistoryEntry, Install, Plan, Recovery,
-    Request as Wanted, Staged, State, View, Ways, begin, plan,
+    Action, ComponentWork, EntryComponent, EntryEnvironment, Error as DeployError, HistoryEntry, Install, Plan,
+    Recovery, Request as Wanted, Staged, State, View, Ways, begin, plan,
 };
 use crate::fsx;
 use crate::model::{ComponentType, Version};
@@ -84,6 +83,18 @@ impl Component {
         self.ways = ways;
         if ways.is_shared() && ways.unpacked.files == 0 {
             self.how = How::Shared;
+        }
+    }
+
+    /// What the history says of it.
+    pub(super) fn work(&self) -> ComponentWork {
+        let Ways { reflinked, hardlinked, copied, unpacked } = self.ways;
+        ComponentWork {
+            milliseconds: self.milliseconds,
+            sources: self.sources.iter().map(|given| (given.name.clone(), given.bytes)).collect(),
+            resumed: self.resumed,
+            reused: [reflinked, hardlinked, copied].iter().fold(0, |sum, count| sum.saturating_add(count.bytes)),
+            unpacked: unpacked.bytes,
         }
     }
 
@@ -206,10 +217,7 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
                 return Err(Error::NoSuchComponent { component: install.component.clone() });
             };
             let mut component = slot.lock().unwrap_or_else(PoisonError::into_inner);
-            let started = Instant::now();
-            let staged = staging.stage(published, dir, stop, &mut component)?;
-            component.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            Ok(staged)
+            staging.stage(published, dir, stop, &mut component)
         };
         let prepared = begin(&root, &plan, stage);
         let done = prepared.and_then(|prepared| release::carry_through(site, &root, &plan, prepared));

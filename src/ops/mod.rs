@@ -35,6 +35,7 @@ pub mod record;
 mod relay;
 pub mod release;
 pub mod repair;
+pub mod report;
 pub mod request;
 mod resolve;
 mod room;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use super::access;
 use super::ahead::Begun;
@@ -190,6 +191,7 @@ impl<'a> Staging<'a> {
         stop: &AtomicBool,
         component: &mut Component,
     ) -> Result<Staged, Error> {
+        let began = Instant::now();
         let Made { unpacked, inventory, ways } = self.make(published, dir, stop, component)?;
         let manifest = &published.manifest;
         if let Some(expected) = manifest.package.tree.filter(|tree| *tree != unpacked.tree) {
@@ -215,7 +217,8 @@ impl<'a> Staging<'a> {
             mutable: manifest.mutable,
             dependencies: manifest.dependencies.clone(),
         };
-        Ok(Staged { receipt, inventory })
+        component.milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok(Staged { receipt, inventory, work: component.work() })
     }
 }
 

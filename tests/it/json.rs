@@ -94,6 +94,7 @@ const READING: &[&[&str]] = &[
     &["doctor"],
     &["doctor", "--offline", "--deep", "-v"],
     &["health"],
+    &["report"],
 ];
 
 /// What each command fails with, and its exit status.
@@ -135,6 +136,8 @@ const FAILING: &[(i32, &[&str])] = &[
     (2, &["ship", "--config", "nowhere.yaml"]),
     (2, &["doctor", "--config", "nowhere.yaml"]),
     (2, &["doctor", "--dry-run"]),
+    (2, &["report", "--config", "nowhere.yaml"]),
+    (1, &["report", "--output", "nowhere/report.html"]),
     (5, &["init"]),
     (2, &["frobnicate"]),
     (2, &["status", "--frobnicate"]),

@@ -75,6 +75,7 @@ mod reference;
 mod relay;
 mod remote;
 mod remote_servers;
+mod report;
 mod requests;
 mod review;
 mod review_ci;

@@ -53,7 +53,7 @@ fn walk(path: &[String], schema: &Value, around: &Value, sections: &mut Vec<Sect
             around: around.clone(),
         });
         for (name, schema) in properties {
-            let path = [path, &[name.clone()]].concat();
+            let path = [path, std::slice::from_ref(name)].concat();
             keys.push(Key { path: path.clone(), schema: schema.clone(), around: around.clone() });
             walk(&path, schema, &around, sections, keys);
         }

@@ -43,15 +43,15 @@ pub(super) fn run(global: &Global, args: &Doctor, output: &Output) -> Result<Exi
 }
 
 /// The words of a finding.
-struct Told {
-    what: String,
-    why: Option<String>,
-    command: Option<String>,
-    hint: Option<String>,
+pub(in crate::cli) struct Told {
+    pub what: String,
+    pub why: Option<String>,
+    pub command: Option<String>,
+    pub hint: Option<String>,
 }
 
 impl Told {
-    fn of(finding: &Finding, tool: &str) -> Self {
+    pub fn of(finding: &Finding, tool: &str) -> Self {
         let key = format!("doctor.{}", finding.id);
         let args: Vec<_> = finding.facts.iter().map(|(name, fact)| (*name, words(fact))).collect();
         let mut arguments: Vec<_> = finding.facts.iter().map(|(name, fact)| (*name, argument(fact))).collect();
@@ -71,7 +71,7 @@ impl Told {
         }
     }
 
-    fn json(&self, finding: &Finding) -> Value {
+    pub fn json(&self, finding: &Finding) -> Value {
         let facts = finding.facts.iter().map(|(name, fact)| ((*name).to_owned(), value(fact)));
         json!({
             "id": finding.id, "severity": finding.severity, "what": self.what, "why": self.why,
@@ -116,7 +116,7 @@ fn text(report: &Report, told: &[Told], verbose: bool) -> String {
     lines.join("\n")
 }
 
-fn severity(severity: Severity) -> String {
+pub(in crate::cli) fn severity(severity: Severity) -> String {
     let key = match severity {
         Severity::Ok => "doctor.severity-ok",
         Severity::Info => "doctor.severity-info",
@@ -188,7 +188,7 @@ fn argument(fact: &Fact) -> String {
 }
 
 /// The program with the places it was given, so that a command that mends goes to the same ones.
-fn tool(global: &Global) -> String {
+pub(in crate::cli) fn tool(global: &Global) -> String {
     let places = [
         ("--config", &global.config),
         ("--root", &global.root),

@@ -3,10 +3,10 @@
 mod check;
 mod confirm;
 mod deploy;
-mod doctor;
+pub(super) mod doctor;
 mod env;
 mod heartbeat;
-mod history;
+pub(super) mod history;
 mod import;
 mod init;
 mod links;
@@ -18,13 +18,14 @@ mod publish;
 mod record;
 mod release;
 mod repair;
+mod report;
 mod ship;
 mod status;
 mod store;
 mod trust;
 mod undeploy;
 mod url;
-mod version;
+pub(super) mod version;
 mod watch;
 mod yank;
 
@@ -61,6 +62,7 @@ pub(super) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Commands::Links(args) => return links::run(&here("links")?, &args, &output),
         Commands::Env(args) => env::run(here("env")?, &args, &output),
         Commands::Record(args) => return record::run(here("record")?, &args, &output),
+        Commands::Report(args) => report::run(&cli.global, &args, &output),
         Commands::Doctor(args) => return doctor::run(&cli.global, &args, &output),
         Commands::Store(args) => return store::run(&here("store")?, &args, &output),
     };

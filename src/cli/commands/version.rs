@@ -138,7 +138,7 @@ fn cleanup_text(cleaned: &versions::Cleaned) -> String {
     lines.join("\n")
 }
 
-fn reason(reason: &Reason) -> String {
+pub(in crate::cli) fn reason(reason: &Reason) -> String {
     match reason {
         Reason::Current => say("reason.current", &[]),
         Reason::Parent => say("reason.parent", &[]),
