@@ -14,8 +14,9 @@ fn small() -> Env {
     env.write("project/models/bert/config.json", "{\"layers\": 6}\n");
     env.publish("1.0.1");
     env.ok(&["env", "set", "model@1.0.0", "--env", "prod"]);
-    env.ok(&["deploy", "model@1.0.0"]);
-    env.ok(&["deploy", "model@1.0.1"]);
+    // Not the store that publishing filled: something has to be fetched.
+    env.ok(&["deploy", "model@1.0.0", "--store", "../cold"]);
+    env.ok(&["deploy", "model@1.0.1", "--store", "../cold"]);
     env
 }
 
