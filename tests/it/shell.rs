@@ -87,10 +87,10 @@ fn bash_completes_what_is_recorded_and_installed() {
     assert_eq!(lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>(), COMPLETED, "{}", env.read("screen"));
     // The function by itself, as a script would call it.
     let script = "source <(deploy-tool completions bash); COMP_LINE='deploy-tool deploy model@'; COMP_POINT=${#COMP_LINE}; \
-                  COMP_WORDS=(deploy-tool deploy model @ ''); COMP_CWORD=4; _deploy_tool deploy-tool '' @; \
+                  COMP_WORDS=(deploy-tool deploy model @); COMP_CWORD=3; _deploy_tool deploy-tool @ model; \
                   printf '%s\\n' \"${COMPREPLY[@]}\"";
     let output = shell(&env, "bash").args(["-c", script]).output().expect("it runs");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "1.0.1\n1.0.0\n", "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "@1.0.1\n@1.0.0\n", "{output:?}");
 }
 
 #[test]

@@ -4,6 +4,8 @@ _deploy_tool() {
     local line
     COMPREPLY=()
     while IFS= read -r line; do
+        # Bash keeps `@`, at which it breaks a word, in what it replaces.
+        [[ $2 == @* ]] && line=@$line
         COMPREPLY+=("$line")
     done < <(DEPLOY_TOOL_COMPLETE=bash "${1/#\~/$HOME}" "$COMP_WORDBREAKS" "${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
     if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]]; then
