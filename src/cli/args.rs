@@ -8,6 +8,7 @@ use clap::{Arg, Args, Command, CommandFactory, Parser, Subcommand};
 mod env;
 mod record;
 mod shell;
+mod store;
 
 pub(super) use env::EnvCommands;
 pub(super) use record::{
@@ -15,6 +16,7 @@ pub(super) use record::{
     RecordUrl, RecordVerify, RecordYank, Since,
 };
 pub(super) use shell::{Completions, Man};
+pub(super) use store::StoreCommands;
 
 use super::paint::Color;
 use super::words::say_opt;
@@ -318,31 +320,6 @@ pub(super) enum LinksCommands {
     List,
     Verify,
     Repair(DryRun),
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum StoreCommands {
-    List,
-    Verify(StoreVerify),
-    Gc(StoreGc),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct StoreVerify {
-    #[command(flatten)]
-    pub dry: DryRun,
-    #[arg(long)]
-    pub set_aside: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct StoreGc {
-    #[command(flatten)]
-    pub dry: DryRun,
-    #[command(flatten)]
-    pub sure: Sure,
-    #[arg(long, value_name = "SIZE")]
-    pub max_size: Option<crate::model::ByteSize>,
 }
 
 #[derive(Debug, Args)]
