@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand};
 mod env;
 mod help;
 mod record;
+mod shell;
+mod store;
 
 pub(super) use env::EnvCommands;
 pub(super) use help::command;
@@ -15,8 +17,11 @@ pub(super) use record::{
     CheckFormat, DiffFormat, RecordCheck, RecordCommands, RecordHeartbeat, RecordImport, RecordList, RecordSign,
     RecordUrl, RecordVerify, RecordYank, Since,
 };
+pub(super) use shell::{Completions, Man};
+pub(super) use store::StoreCommands;
 
 use super::explain::Explain as _;
+use super::paint::Color;
 use super::words::{Language, say, say_opt};
 use crate::model::{Choice, ComponentType, EnvironmentName, Reference, Span, SpanError, Timestamp, Version};
 use crate::ops::trust::Rewrite;
@@ -30,7 +35,7 @@ pub(super) struct Cli {
     pub command: Commands,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -50,6 +55,15 @@ pub(super) struct Global {
     pub quiet: bool,
     #[arg(long, global = true)]
     pub no_progress: bool,
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value = "auto")]
+    pub color: Color,
+}
+
+/// For every command that takes away what no other command brings back as it was.
+#[derive(Debug, Args)]
+pub(super) struct Sure {
+    #[arg(long, short)]
+    pub yes: bool,
 }
 
 /// For every command that changes something.
@@ -102,6 +116,8 @@ pub(super) enum Commands {
     #[command(alias = "health")]
     Doctor(Doctor),
     Report(Report),
+    Completions(Completions),
+    Man(Man),
 }
 
 #[derive(Debug, Args)]
@@ -228,6 +244,8 @@ pub(super) struct Rollback {
 pub(super) struct Undeploy {
     #[command(flatten)]
     pub dry: DryRun,
+    #[command(flatten)]
+    pub sure: Sure,
     #[arg(value_name = "TYPE")]
     pub component: ComponentType,
     #[arg(long)]
@@ -291,6 +309,8 @@ pub(super) struct OneVersion {
 pub(super) struct Cleanup {
     #[command(flatten)]
     pub dry: DryRun,
+    #[command(flatten)]
+    pub sure: Sure,
     #[arg(value_name = "TYPE")]
     pub component: Option<ComponentType>,
     #[arg(long, value_name = "N")]
@@ -306,29 +326,6 @@ pub(super) enum LinksCommands {
     List,
     Verify,
     Repair(DryRun),
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum StoreCommands {
-    List,
-    Verify(StoreVerify),
-    Gc(StoreGc),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct StoreVerify {
-    #[command(flatten)]
-    pub dry: DryRun,
-    #[arg(long)]
-    pub set_aside: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct StoreGc {
-    #[command(flatten)]
-    pub dry: DryRun,
-    #[arg(long, value_name = "SIZE")]
-    pub max_size: Option<crate::model::ByteSize>,
 }
 
 #[derive(Debug, Args)]

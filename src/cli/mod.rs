@@ -9,14 +9,19 @@
 //! Promises: data goes to stdout and everything else to stderr; with `--json` stdout holds one JSON document, also for a
 //! failure; one function turns a kind of failure into an exit status.
 
-#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
+#![allow(clippy::disallowed_methods)]
 
 mod args;
+mod ask;
 mod commands;
+mod complete;
 mod explain;
 mod failure;
 mod faults;
+mod interrupt;
+mod man;
 mod output;
+mod paint;
 mod progress;
 mod report;
 mod settings;
@@ -29,6 +34,7 @@ use clap::Parser as _;
 
 use args::Cli;
 use failure::Failure;
+use paint::Color;
 use words::Language;
 
 /// The exit status for arguments that cannot be read.
@@ -36,6 +42,9 @@ const USAGE: u8 = 2;
 
 /// Runs the program with the process's arguments and environment.
 pub fn main() -> ExitCode {
+    if complete::answered() {
+        return ExitCode::SUCCESS;
+    }
     let variable = |name: &str| std::env::var_os(name);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -45,6 +54,7 @@ pub fn main() -> ExitCode {
         }
     };
     words::choose(cli.global.lang, variable);
+    cli.global.color.use_everywhere();
     let (json, quiet) = (cli.global.json, cli.global.quiet);
     match faults::arm().map_err(Failure::from).and_then(|()| commands::run(cli)) {
         Ok(code) => code,
@@ -55,7 +65,9 @@ pub fn main() -> ExitCode {
 /// Prints help, the version, or what is wrong with the arguments. Only now the words are put into the arguments: with them
 /// every command would start half a millisecond later.
 fn explain_usage() -> ExitCode {
-    match args::command().try_get_matches() {
+    let color = Color::of_args();
+    color.use_everywhere();
+    match args::command().color(color.for_help()).try_get_matches() {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             let error = error.apply::<usage::Told>();

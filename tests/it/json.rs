@@ -31,6 +31,7 @@ fn busy() -> Env {
 
 /// Every command that changes something, with arguments that make it change something.
 const CHANGING: &[&[&str]] = &[
+    &["man", "--output", "pages"],
     &["pack", "--type", "model", "--version", "1.0.3"],
     &["publish", "model@1.0.2"],
     &["publish", "model@1.0.2", "--to", "far"],
@@ -67,6 +68,8 @@ const CHANGING: &[&[&str]] = &[
 
 /// Every command that only reads.
 const READING: &[&[&str]] = &[
+    &["completions", "bash"],
+    &["man", "version", "list"],
     &["status"],
     &["status", "--verify"],
     &["status", "--deep"],

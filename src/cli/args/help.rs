@@ -152,4 +152,40 @@ mod tests {
         wordless(&command, "deploy-tool", &mut missing);
         assert_eq!(missing, Vec::<String>::new());
     }
+
+    /// The examples of a help text as words, without comments and what the shell does besides.
+    fn examples(after: &str) -> Vec<Vec<String>> {
+        let calls = after.lines().flat_map(|line| line.split(" && ")).flat_map(|line| line.split(" || "));
+        let calls = calls.map(str::trim).filter(|line| line.starts_with("deploy-tool"));
+        let call = |line: &str| line.split("   ").next().unwrap_or(line).split(['|', '>']).next().map(str::to_owned);
+        calls.filter_map(call).map(|call| shlex::split(&call).expect("words")).collect()
+    }
+
+    fn each(command: &Command, path: &str, see: &mut impl FnMut(&Command, &str)) {
+        see(command, path);
+        command.get_subcommands().for_each(|sub| each(sub, &format!("{path} {}", sub.get_name()), see));
+    }
+
+    #[test]
+    fn every_command_shows_examples_that_are_commands() {
+        let all = command();
+        let mut count = 0;
+        each(&all, "deploy-tool", &mut |command, path| {
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.contains("Examples:\n"), "`{path} --help` shows no examples");
+            let examples = examples(&after);
+            let own = |words: &Vec<String>| format!("{} ", words.join(" ")).starts_with(&format!("{path} "));
+            assert!(examples.iter().any(own), "`{path} --help` shows no example of itself");
+            for words in examples {
+                count += 1;
+                let read = super::command().try_get_matches_from(&words);
+                assert!(
+                    read.is_ok(),
+                    "`{path} --help`: {words:?}: {}",
+                    read.err().map(|e| e.to_string()).unwrap_or_default()
+                );
+            }
+        });
+        assert!(count > 70, "only {count} were read");
+    }
 }

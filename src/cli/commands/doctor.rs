@@ -9,6 +9,7 @@ use crate::cli::args::{Doctor, Global};
 use crate::cli::explain::Explain as _;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
+use crate::cli::paint::Ink;
 use crate::cli::settings;
 use crate::cli::words::{say, say_with};
 use crate::model::ByteSize;
@@ -92,9 +93,9 @@ fn text(report: &Report, told: &[Told], verbose: bool) -> String {
         if finding.severity == Severity::Ok && !verbose {
             continue;
         }
-        let severity_word = severity(finding.severity);
-        let gap = " ".repeat(SEVERITY.saturating_sub(severity_word.width()));
-        lines.push(format!("{severity_word}{gap} {}", told.what));
+        let word = severity(finding.severity);
+        let gap = " ".repeat(SEVERITY.saturating_sub(word.width()));
+        lines.push(format!("{} {}", painted(finding.severity, word + &gap), told.what));
         if finding.severity != Severity::Ok {
             let indented = |line: String| format!("         {}", line.replace('\n', "\n         "));
             let why = told.why.clone().map(|words| say("doctor.why", &[("words", words)]));
@@ -124,6 +125,15 @@ pub(in crate::cli) fn severity(severity: Severity) -> String {
         Severity::Error => "doctor.severity-error",
     };
     say(key, &[])
+}
+
+fn painted(severity: Severity, words: String) -> String {
+    match severity {
+        Severity::Ok => Ink::Good.paint(words),
+        Severity::Info => words,
+        Severity::Warning => Ink::Warning.paint(words),
+        Severity::Error => Ink::Error.paint(words),
+    }
 }
 
 fn fixed_line(fixed: Fixed) -> String {
