@@ -56,6 +56,7 @@ mod programs;
 mod publish;
 mod publish_git;
 mod publish_many;
+mod python;
 mod races;
 mod random;
 mod ranges;
