@@ -70,6 +70,7 @@ mod record_import;
 mod record_url;
 mod records_cli;
 mod relay;
+mod release;
 mod remote;
 mod remote_servers;
 mod requests;
