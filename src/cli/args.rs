@@ -7,13 +7,16 @@ use clap::{Arg, Args, Command, CommandFactory, Parser, Subcommand};
 
 mod env;
 mod record;
+mod shell;
 
 pub(super) use env::EnvCommands;
 pub(super) use record::{
     CheckFormat, DiffFormat, RecordCheck, RecordCommands, RecordHeartbeat, RecordImport, RecordList, RecordSign,
     RecordUrl, RecordVerify, RecordYank, Since,
 };
+pub(super) use shell::{Completions, Man};
 
+use super::paint::Color;
 use super::words::say_opt;
 use crate::model::{Choice, ComponentType, EnvironmentName, Reference, Span, SpanError, Timestamp, Version};
 use crate::ops::trust::Rewrite;
@@ -27,7 +30,7 @@ pub(super) struct Cli {
     pub command: Commands,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -45,6 +48,15 @@ pub(super) struct Global {
     pub quiet: bool,
     #[arg(long, global = true)]
     pub no_progress: bool,
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value = "auto")]
+    pub color: Color,
+}
+
+/// For every command that takes away what no other command brings back as it was.
+#[derive(Debug, Args)]
+pub(super) struct Sure {
+    #[arg(long, short)]
+    pub yes: bool,
 }
 
 /// For every command that changes something.
@@ -96,6 +108,8 @@ pub(super) enum Commands {
     Store(StoreCommands),
     #[command(visible_alias = "health")]
     Doctor(Doctor),
+    Completions(Completions),
+    Man(Man),
 }
 
 #[derive(Debug, Args)]
@@ -222,6 +236,8 @@ pub(super) struct Rollback {
 pub(super) struct Undeploy {
     #[command(flatten)]
     pub dry: DryRun,
+    #[command(flatten)]
+    pub sure: Sure,
     #[arg(value_name = "TYPE")]
     pub component: ComponentType,
     #[arg(long)]
@@ -285,6 +301,8 @@ pub(super) struct OneVersion {
 pub(super) struct Cleanup {
     #[command(flatten)]
     pub dry: DryRun,
+    #[command(flatten)]
+    pub sure: Sure,
     #[arg(value_name = "TYPE")]
     pub component: Option<ComponentType>,
     #[arg(long, value_name = "N")]
@@ -321,6 +339,8 @@ pub(super) struct StoreVerify {
 pub(super) struct StoreGc {
     #[command(flatten)]
     pub dry: DryRun,
+    #[command(flatten)]
+    pub sure: Sure,
     #[arg(long, value_name = "SIZE")]
     pub max_size: Option<crate::model::ByteSize>,
 }

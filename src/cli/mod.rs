@@ -9,14 +9,19 @@
 //! Promises: data goes to stdout and everything else to stderr; with `--json` stdout holds one JSON document, also for a
 //! failure; one function turns a kind of failure into an exit status.
 
-#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
+#![allow(clippy::disallowed_methods)]
 
 mod args;
+mod ask;
 mod commands;
+mod complete;
 mod explain;
 mod failure;
 mod faults;
+mod interrupt;
+mod man;
 mod output;
+mod paint;
 mod progress;
 mod settings;
 mod words;
@@ -28,18 +33,23 @@ use clap::error::ErrorKind;
 
 use args::Cli;
 use failure::Failure;
+use paint::Color;
 
 /// The exit status for arguments that cannot be read.
 const USAGE: u8 = 2;
 
 /// Runs the program with the process's arguments and environment.
 pub fn main() -> ExitCode {
+    if complete::answered() {
+        return ExitCode::SUCCESS;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Has no words in it, and whoever asks for it may ask often.
         Err(version) if version.kind() == ErrorKind::DisplayVersion => return print_version(&version),
         Err(_) => return explain_usage(),
     };
+    cli.global.color.use_everywhere();
     let (json, quiet) = (cli.global.json, cli.global.quiet);
     match faults::arm().map_err(Failure::from).and_then(|()| commands::run(cli)) {
         Ok(code) => code,
@@ -56,7 +66,9 @@ fn print_version(version: &clap::Error) -> ExitCode {
 /// Prints help, or what is wrong with the arguments. Only now the words are put into the arguments: with them
 /// every command would start half a millisecond later.
 fn explain_usage() -> ExitCode {
-    match args::command().try_get_matches() {
+    let color = Color::of_args();
+    color.use_everywhere();
+    match args::command().color(color.for_help()).try_get_matches() {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             // Help and version are no failures; clap prints them to stdout and the rest to stderr.

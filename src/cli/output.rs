@@ -5,13 +5,14 @@
 //! A document that is an object has `warnings`: what was warned of until then, each with `message` and `hint` (or null).
 
 use std::cell::RefCell;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::explain::Explain as _;
+use super::paint::{self, Ink};
 use super::words::{Phrase, say};
 use crate::ops::Notices;
 
@@ -45,8 +46,7 @@ impl Output {
         if !out.is_empty() && !out.ends_with('\n') {
             out.push('\n');
         }
-        // A reader that has closed the pipe wants no more, which is no failure of ours.
-        let _ = std::io::stdout().write_all(out.as_bytes());
+        paint::out(&out);
     }
 
     fn tell_notices(&self) {
@@ -59,9 +59,7 @@ impl Output {
         self.tell_notices();
         let document = self.document(document).to_string();
         let Some(line) = (if self.json { Some(document.as_str()) } else { text }) else { return };
-        let mut out = std::io::stdout();
-        // Whoever reads along shall see it now.
-        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+        paint::out(&format!("{line}\n"));
     }
 
     fn document(&self, report: &impl Serialize) -> Value {
@@ -87,9 +85,9 @@ impl Output {
         if self.quiet {
             return;
         }
-        eprintln!("{}: {message}", say("warning", &[]));
+        paint::err_line(&format!("{} {message}", Ink::Warning.paint(format!("{}:", say("warning", &[])))));
         if let Some(hint) = hint {
-            eprintln!("{}: {hint}", say("hint", &[]));
+            paint::err_line(&format!("{} {hint}", Ink::Hint.paint(format!("{}:", say("hint", &[])))));
         }
     }
 
@@ -106,14 +104,14 @@ impl Output {
     /// Prints a note that is a finished sentence on stderr.
     pub fn note_text(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            paint::err_line(text);
         }
     }
 
     /// Prints a note on stderr.
     pub fn note(&self, key: &'static str, args: &[(&'static str, String)]) {
         if !self.quiet {
-            eprintln!("{}", say(key, args));
+            paint::err_line(&say(key, args));
         }
     }
 }
@@ -126,8 +124,9 @@ pub(super) fn table<const N: usize>(header: [&'static str; N], rows: impl IntoIt
         table.set_content_arrangement(ContentArrangement::Dynamic);
     }
     let mut any = false;
+    table.enforce_styling();
     for row in rows {
-        table.add_row(row);
+        table.add_row(header.iter().zip(row).map(|(column, words)| cell(column, words)));
         any = true;
     }
     for column in table.column_iter_mut() {
@@ -137,4 +136,27 @@ pub(super) fn table<const N: usize>(header: [&'static str; N], rows: impl IntoIt
         return String::new();
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// States in colour: what stands, and what must not be deployed or does not lead where it should.
+const STATES: [(&str, Color); 10] = [
+    ("version.yanked", Color::Red),
+    ("version.bad", Color::Red),
+    ("env.not-recorded", Color::Red),
+    ("env.other-package", Color::Red),
+    ("link.missing", Color::Red),
+    ("link.dangling", Color::Red),
+    ("link.replaced", Color::Red),
+    ("version.current", Color::Green),
+    ("env.recorded", Color::Green),
+    ("link.ok", Color::Green),
+];
+
+fn cell(column: &str, words: String) -> Cell {
+    let states = STATES.iter().filter(|_| column == "column.state");
+    let color = states.into_iter().find(|(key, _)| words.split(", ").any(|word| word == say(key, &[])));
+    match color {
+        Some((_, color)) => Cell::new(words).fg(*color),
+        None => Cell::new(words),
+    }
 }

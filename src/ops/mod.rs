@@ -25,6 +25,7 @@ pub mod init;
 pub mod links;
 mod make;
 mod manifest;
+pub mod names;
 pub mod pack;
 pub mod patch;
 mod progress;

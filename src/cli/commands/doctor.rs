@@ -8,6 +8,7 @@ use crate::cli::args::{Doctor, Global};
 use crate::cli::explain::Explain as _;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
+use crate::cli::paint::Ink;
 use crate::cli::settings;
 use crate::cli::words::{say, say_with};
 use crate::model::ByteSize;
@@ -88,7 +89,8 @@ fn text(report: &Report, told: &[Told], verbose: bool) -> String {
         if finding.severity == Severity::Ok && !verbose {
             continue;
         }
-        lines.push(format!("{:<8} {}", severity(finding.severity), told.what));
+        let severity = painted(finding.severity, format!("{:<8}", severity(finding.severity)));
+        lines.push(format!("{severity} {}", told.what));
         if finding.severity != Severity::Ok {
             let indented = |line: String| format!("         {}", line.replace('\n', "\n         "));
             let why = told.why.clone().map(|words| say("doctor.why", &[("words", words)]));
@@ -118,6 +120,15 @@ fn severity(severity: Severity) -> String {
         Severity::Error => "doctor.severity-error",
     };
     say(key, &[])
+}
+
+fn painted(severity: Severity, words: String) -> String {
+    match severity {
+        Severity::Ok => Ink::Good.paint(words),
+        Severity::Info => words,
+        Severity::Warning => Ink::Warning.paint(words),
+        Severity::Error => Ink::Error.paint(words),
+    }
 }
 
 fn fixed_line(fixed: Fixed) -> String {

@@ -18,6 +18,7 @@ mod publish;
 mod record;
 mod release;
 mod repair;
+mod shell;
 mod ship;
 mod status;
 mod store;
@@ -33,6 +34,7 @@ use std::process::ExitCode;
 use super::args::{Cli, Commands, Global, Onto};
 use super::explain;
 use super::failure::Failure;
+use super::interrupt::{self, Interrupt};
 use super::output::Output;
 use super::progress::Lines;
 use super::settings;
@@ -44,25 +46,50 @@ use crate::ops::Site;
 pub(super) fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let output = Output::new(cli.global.json, cli.global.quiet);
     let lines = Lines::new(&cli.global);
-    let here = |command: &str| site_here(&cli.global, command, &output);
-    let done = match cli.command {
-        Commands::Init(args) => init::run(&args, &output),
-        Commands::Pack(args) => pack::run(&here("pack")?, &args, &lines, &output),
-        Commands::Publish(args) => publish::run(here("publish")?, &args, &lines, &output),
-        Commands::Deploy(args) if args.repair => repair::run(&here("deploy")?, &args, &lines, &output),
-        Commands::Deploy(args) => deploy::run(here("deploy")?, &args, &lines, &output),
-        Commands::Ship(args) => ship::run(&cli.global, &args, &lines, &output),
-        Commands::Rollback(args) => release::rollback(&here("rollback")?, &args, &output),
-        Commands::Confirm(args) => confirm::run(&here("confirm")?, &args, &output),
-        Commands::Undeploy(args) => undeploy::run(&here("undeploy")?, &args, &output),
-        Commands::Status(args) => return status::run(&here("status")?, &args, &lines, &output),
-        Commands::History(args) => history::run(&here("history")?, &args, &output),
-        Commands::Version(args) => version::run(here("version")?, &args, &output),
-        Commands::Links(args) => return links::run(&here("links")?, &args, &output),
-        Commands::Env(args) => env::run(here("env")?, &args, &output),
-        Commands::Record(args) => return record::run(here("record")?, &args, &output),
-        Commands::Doctor(args) => return doctor::run(&cli.global, &args, &output),
-        Commands::Store(args) => return store::run(&here("store")?, &args, &output),
+    let interrupt = Interrupt::watch(&cli.command, lines.all());
+    let is_of_root = interrupt::changes_root(&cli.command);
+    let here = |command: &str| {
+        let site = site_here(&cli.global, command, &output)?;
+        if is_of_root {
+            interrupt.at(&site);
+        }
+        Ok::<_, Failure>(site)
+    };
+    let ended = dispatch(&cli.global, cli.command, here, &interrupt, &lines, &output);
+    if ended.is_err() {
+        interrupt.end_if_seen();
+    }
+    ended
+}
+
+fn dispatch(
+    global: &Global,
+    command: Commands,
+    here: impl Fn(&str) -> Result<Site, Failure>,
+    interrupt: &Interrupt,
+    lines: &Lines,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let done = match command {
+        Commands::Completions(args) => shell::completions(&args, output),
+        Commands::Man(args) => shell::man(&args, output),
+        Commands::Init(args) => init::run(&args, output),
+        Commands::Pack(args) => pack::run(&here("pack")?, &args, lines, output),
+        Commands::Publish(args) => publish::run(here("publish")?, &args, lines, output),
+        Commands::Deploy(args) if args.repair => repair::run(&here("deploy")?, &args, lines, output),
+        Commands::Deploy(args) => deploy::run(here("deploy")?, &args, lines, output),
+        Commands::Ship(args) => ship::run(global, &args, interrupt, lines, output),
+        Commands::Rollback(args) => release::rollback(&here("rollback")?, &args, output),
+        Commands::Confirm(args) => confirm::run(&here("confirm")?, &args, output),
+        Commands::Undeploy(args) => undeploy::run(&here("undeploy")?, &args, output),
+        Commands::Status(args) => return status::run(&here("status")?, &args, lines, output),
+        Commands::History(args) => history::run(&here("history")?, &args, output),
+        Commands::Version(args) => version::run(here("version")?, &args, output),
+        Commands::Links(args) => return links::run(&here("links")?, &args, output),
+        Commands::Env(args) => env::run(here("env")?, &args, output),
+        Commands::Record(args) => return record::run(here("record")?, &args, output),
+        Commands::Doctor(args) => return doctor::run(global, &args, output),
+        Commands::Store(args) => return store::run(&here("store")?, &args, output),
     };
     done.map(|()| ExitCode::SUCCESS)
 }
