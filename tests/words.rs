@@ -195,7 +195,9 @@ fn needs_no_translation(key: &str, words: &str) -> bool {
         bare = bare.replace(&format!("{{{argument}}}"), "");
     }
     let bare = bare.trim_matches(|c: char| !c.is_alphanumeric());
-    key.ends_with(".mend") || key == "report.lang" || matches!(bare, "" | "SHA256" | "sha256" | "tree" | "RELEASE" | "y/N")
+    key.ends_with(".mend")
+        || key == "report.lang"
+        || matches!(bare, "" | "SHA256" | "sha256" | "tree" | "RELEASE" | "y/N")
 }
 
 #[test]

@@ -31,6 +31,7 @@ mod words;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::error::ErrorKind;
 
 use args::Cli;
 use failure::Failure;
@@ -48,6 +49,8 @@ pub fn main() -> ExitCode {
     let variable = |name: &str| std::env::var_os(name);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
+        // Has no words in it, and whoever asks for it may ask often.
+        Err(version) if version.kind() == ErrorKind::DisplayVersion => return print_version(&version),
         Err(_) => {
             words::choose(Language::asked_for(std::env::args_os()), variable);
             return explain_usage();
@@ -62,7 +65,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Prints help, the version, or what is wrong with the arguments. Only now the words are put into the arguments: with them
+fn print_version(version: &clap::Error) -> ExitCode {
+    // Nobody is left to tell that stdout is closed.
+    let _ = version.print();
+    ExitCode::SUCCESS
+}
+
+/// Prints help, or what is wrong with the arguments. Only now the words are put into the arguments: with them
 /// every command would start half a millisecond later.
 fn explain_usage() -> ExitCode {
     let color = Color::of_args();
