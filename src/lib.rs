@@ -1,6 +1,32 @@
 //! deploy-tool: packages are content in a store, records in git say which content is which version, and a
 //! host turns records into version directories and atomic links.
 //!
+//! The program is [`cli`], a thin layer over [`ops`]: one function for each thing a user does, which takes values and returns a
+//! typed report. Whoever only wants to know what is deployed needs less:
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! let root = deploy_tool::deploy::View::open(Path::new("/opt/deployments"))?;
+//! for (component, version) in root.state()?.set() {
+//!     println!("{component}@{version}");
+//! }
+//! # Ok::<(), deploy_tool::deploy::Error>(())
+//! ```
+//!
+//! Values are made by parsing, so one that exists is valid:
+//!
+//! ```
+//! use deploy_tool::model::{Reference, Version};
+//!
+//! let version: Version = "1.0.1".parse()?;
+//! assert!("../1.0.1".parse::<Version>().is_err());
+//! assert_eq!("model@^1.0".parse::<Reference>()?.to_string(), "model@^1.0");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `examples/` has programs to begin from.
+//!
 //! # The rule of layers
 //!
 //! A room imports only rooms of lower layers; rooms of one layer never import each other, and what one needs

@@ -8,14 +8,16 @@ use std::fs;
 use std::path::Path;
 
 const CATALOGUE: &str = include_str!("../src/cli/words/en.txt");
+const CHINESE: &str = include_str!("../src/cli/words/zh.txt");
+
+/// The keys of a catalogue with their words, in order.
+fn entries(catalogue: &'static str) -> Vec<(&'static str, &'static str)> {
+    let lines = catalogue.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| line.split_once(" = ").unwrap_or_else(|| panic!("no ` = ` in {line:?}"))).collect()
+}
 
 fn keys() -> BTreeSet<&'static str> {
-    CATALOGUE
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split_once(" = "))
-        .map(|(k, _)| k)
-        .collect()
+    entries(CATALOGUE).into_iter().map(|(key, _)| key).collect()
 }
 
 /// Whether a string literal is a key: lower-case words joined by dots and dashes, with at least one dot.
@@ -133,13 +135,110 @@ fn no_sentence_is_missing_and_none_is_left_over() {
 
 #[test]
 fn a_key_stands_once_and_braces_are_closed() {
-    let lines = CATALOGUE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let mut seen = BTreeSet::new();
-    for line in lines {
-        let (key, words) = line.split_once(" = ").unwrap_or_else(|| panic!("no ` = ` in {line:?}"));
-        assert!(seen.insert(key), "`{key}` stands twice");
-        assert_eq!(words.matches('{').count(), words.matches('}').count(), "{line}");
+    for catalogue in [CATALOGUE, CHINESE] {
+        let mut seen = BTreeSet::new();
+        for (key, words) in entries(catalogue) {
+            assert!(seen.insert(key), "`{key}` stands twice");
+            assert_eq!(words.matches('{').count(), words.matches('}').count(), "{key}: {words}");
+        }
     }
+}
+
+#[test]
+fn both_languages_have_the_same_keys_in_the_same_order() {
+    let (english, chinese) = (entries(CATALOGUE), entries(CHINESE));
+    let lacking = |of: &[(&'static str, &str)], than: &[(&str, &str)]| {
+        let known: BTreeSet<_> = of.iter().map(|(key, _)| *key).collect();
+        than.iter().map(|(key, _)| (*key).to_owned()).filter(|key| !known.contains(key.as_str())).collect::<Vec<_>>()
+    };
+    assert_eq!(lacking(&chinese, &english), Vec::<String>::new(), "the Chinese catalogue lacks these");
+    assert_eq!(lacking(&english, &chinese), Vec::<String>::new(), "the English catalogue lacks these");
+    for ((english, _), (chinese, _)) in english.iter().zip(&chinese) {
+        assert_eq!(english, chinese, "the order is another from here on");
+    }
+}
+
+/// The names in `{braces}`, each once; those of `${VARIABLES}` are none.
+fn arguments(words: &str) -> BTreeSet<&str> {
+    let name = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b));
+    let parts = words.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+    parts.map(|(argument, _)| argument).filter(|argument| name(argument)).collect()
+}
+
+/// What stands between backticks: commands, flags, files, keys. They are the same in every language.
+fn quoted(words: &str) -> BTreeSet<&str> {
+    words.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn both_languages_have_the_same_arguments_and_the_same_code() {
+    let chinese: std::collections::BTreeMap<_, _> = entries(CHINESE).into_iter().collect();
+    for (key, words) in entries(CATALOGUE) {
+        let other = chinese[key];
+        assert_eq!(arguments(words), arguments(other), "`{key}`\n{words}\n{other}");
+        assert_eq!(quoted(words), quoted(other), "`{key}`\n{words}\n{other}");
+    }
+}
+
+fn is_chinese(c: char) -> bool {
+    ('\u{4e00}'..='\u{9fff}').contains(&c)
+}
+
+/// Whether words are the same in every language: arguments, code, a command that mends, the name of a digest, the tag of the
+/// language itself, and the one word that Chinese takes over for a set of versions on a root.
+fn needs_no_translation(key: &str, words: &str) -> bool {
+    let mut bare = words.to_owned();
+    for code in quoted(words) {
+        bare = bare.replace(&format!("`{code}`"), "");
+    }
+    for argument in arguments(words) {
+        bare = bare.replace(&format!("{{{argument}}}"), "");
+    }
+    let bare = bare.trim_matches(|c: char| !c.is_alphanumeric());
+    key.ends_with(".mend")
+        || key == "report.lang"
+        || matches!(bare, "" | "SHA256" | "sha256" | "tree" | "RELEASE" | "y/N")
+}
+
+#[test]
+fn no_sentence_is_left_in_english() {
+    let left: Vec<_> = entries(CHINESE)
+        .into_iter()
+        .filter(|(key, words)| !words.contains(is_chinese) && !needs_no_translation(key, words))
+        .collect();
+    assert_eq!(left, Vec::<(&str, &str)>::new());
+}
+
+/// Whether a mark of ASCII stands where Chinese has a wide one: between two Chinese characters, or behind one at the end.
+fn narrow_mark(words: &str) -> Option<String> {
+    let characters: Vec<char> = words.chars().collect();
+    let narrow = |c: char| matches!(c, ',' | ';' | '?' | '!' | ':' | '(' | ')');
+    let at = characters.windows(2).position(|pair| is_chinese(pair[0]) && narrow(pair[1]))?;
+    Some(characters[at..].iter().take(8).collect())
+}
+
+#[test]
+fn chinese_sentences_have_wide_marks_and_no_period() {
+    for (key, words) in entries(CHINESE) {
+        assert_eq!(narrow_mark(words), None, "`{key}`: {words}");
+        let several = words.matches('。').count() > 1 || key.ends_with(".examples") || key == "record-check.more";
+        assert!(several || !words.ends_with('。'), "`{key}`: {words}");
+    }
+    assert_eq!(narrow_mark("好, 的").as_deref(), Some("好, 的"));
+}
+
+/// The blocks of code of a page.
+fn blocks(page: &str) -> Vec<&str> {
+    page.split("\n```").skip(1).step_by(2).collect()
+}
+
+#[test]
+fn both_readmes_have_the_same_code_and_lead_to_each_other() {
+    let (english, chinese) = (include_str!("../README.md"), include_str!("../README.zh-CN.md"));
+    assert!(blocks(english).len() > 10);
+    assert_eq!(blocks(english), blocks(chinese));
+    assert!(english.lines().take(3).any(|line| line.contains("(README.zh-CN.md)")));
+    assert!(chinese.lines().take(3).any(|line| line.contains("(README.md)")));
 }
 
 #[test]

@@ -3,20 +3,28 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Arg, Args, Command, CommandFactory, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 mod env;
+mod help;
 mod logging;
 mod record;
+mod shell;
+mod store;
 
 pub(super) use env::EnvCommands;
+pub(super) use help::command;
 pub(super) use logging::{LogFormat, Logging};
 pub(super) use record::{
     CheckFormat, DiffFormat, RecordCheck, RecordCommands, RecordHeartbeat, RecordImport, RecordList, RecordSign,
     RecordUrl, RecordVerify, RecordYank, Since,
 };
+pub(super) use shell::{Completions, Man};
+pub(super) use store::StoreCommands;
 
-use super::words::say_opt;
+use super::explain::Explain as _;
+use super::paint::Color;
+use super::words::{Language, say, say_opt};
 use crate::model::{Choice, ComponentType, EnvironmentName, Reference, Span, SpanError, Timestamp, Version};
 use crate::ops::trust::Rewrite;
 
@@ -29,7 +37,7 @@ pub(super) struct Cli {
     pub command: Commands,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -41,6 +49,8 @@ pub(super) struct Global {
     pub store: Option<PathBuf>,
     #[arg(long, global = true, value_name = "SPAN")]
     pub wait: Option<Span>,
+    #[arg(long, global = true, value_name = "LANGUAGE", value_parser = language)]
+    pub lang: Option<Language>,
     #[arg(long, global = true)]
     pub json: bool,
     #[arg(long, short, global = true)]
@@ -49,6 +59,15 @@ pub(super) struct Global {
     pub logging: Logging,
     #[arg(long, global = true)]
     pub no_progress: bool,
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value = "auto")]
+    pub color: Color,
+}
+
+/// For every command that takes away what no other command brings back as it was.
+#[derive(Debug, Args)]
+pub(super) struct Sure {
+    #[arg(long, short)]
+    pub yes: bool,
 }
 
 /// For every command that changes something.
@@ -98,9 +117,12 @@ pub(super) enum Commands {
     Record(RecordCommands),
     #[command(subcommand)]
     Store(StoreCommands),
-    #[command(visible_alias = "health")]
+    #[command(alias = "health")]
     Doctor(Doctor),
     Metrics,
+    Report(Report),
+    Completions(Completions),
+    Man(Man),
 }
 
 #[derive(Debug, Args)]
@@ -227,6 +249,8 @@ pub(super) struct Rollback {
 pub(super) struct Undeploy {
     #[command(flatten)]
     pub dry: DryRun,
+    #[command(flatten)]
+    pub sure: Sure,
     #[arg(value_name = "TYPE")]
     pub component: ComponentType,
     #[arg(long)]
@@ -290,6 +314,8 @@ pub(super) struct OneVersion {
 pub(super) struct Cleanup {
     #[command(flatten)]
     pub dry: DryRun,
+    #[command(flatten)]
+    pub sure: Sure,
     #[arg(value_name = "TYPE")]
     pub component: Option<ComponentType>,
     #[arg(long, value_name = "N")]
@@ -307,29 +333,6 @@ pub(super) enum LinksCommands {
     Repair(DryRun),
 }
 
-#[derive(Debug, Subcommand)]
-pub(super) enum StoreCommands {
-    List,
-    Verify(StoreVerify),
-    Gc(StoreGc),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct StoreVerify {
-    #[command(flatten)]
-    pub dry: DryRun,
-    #[arg(long)]
-    pub set_aside: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct StoreGc {
-    #[command(flatten)]
-    pub dry: DryRun,
-    #[arg(long, value_name = "SIZE")]
-    pub max_size: Option<crate::model::ByteSize>,
-}
-
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
     #[arg(long)]
@@ -342,8 +345,18 @@ pub(super) struct Doctor {
     pub dry_run: bool,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Report {
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
 fn compression(text: &str) -> Result<Choice, String> {
     Choice::named(text).ok_or_else(|| Choice::names().collect::<Vec<_>>().join(", "))
+}
+
+fn language(text: &str) -> Result<Language, String> {
+    Language::named(text).ok_or_else(|| say("cli.languages", &[("known", Language::NAMES.to_owned())]))
 }
 
 fn rewrite(text: &str) -> Result<Rewrite, String> {
@@ -352,105 +365,14 @@ fn rewrite(text: &str) -> Result<Rewrite, String> {
 
 /// How often to look: never without a pause.
 fn interval(text: &str) -> Result<Span, String> {
-    let span: Span = text.parse().map_err(|e: SpanError| e.to_string())?;
+    let span: Span = text.parse().map_err(|e: SpanError| e.explain().text())?;
     if span.0.is_zero() { Err(say_opt("watch.interval").unwrap_or_default()) } else { Ok(span) }
 }
 
 /// How long a URL may be good for: object stores sign for a week at most.
 fn expiry(text: &str) -> Result<Span, String> {
-    let span: Span = text.parse().map_err(|e: SpanError| e.to_string())?;
+    let span: Span = text.parse().map_err(|e: SpanError| e.explain().text())?;
     let week = Duration::from_secs(7 * 86_400);
     let bounds = || say_opt("url.expiry").unwrap_or_default();
     if span.0 < Duration::from_secs(1) || span.0 > week { Err(bounds()) } else { Ok(span) }
-}
-
-/// The command with every word of its help from the catalogue.
-pub(super) fn command() -> Command {
-    localize(Cli::command(), "help")
-}
-
-fn localize(command: Command, path: &str) -> Command {
-    let about = say_opt(path);
-    let after = say_opt(&format!("{path}.examples"));
-    let mut command = command.mut_args(|arg| describe(arg, path));
-    if let Some(about) = about {
-        command = command.about(about);
-    }
-    if let Some(after) = after {
-        command = command.after_help(after);
-    }
-    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    for name in names {
-        command = command.mut_subcommand(&name, |sub| localize(sub, &format!("{path}.{name}")));
-    }
-    command
-}
-
-fn describe(arg: Arg, path: &str) -> Arg {
-    let id = arg.get_id().as_str().to_owned();
-    // What stands directly below `help` are the names of commands.
-    let own = if path == "help" { None } else { say_opt(&format!("{path}.{id}")) };
-    match own.or_else(|| say_opt(&format!("help.any.{id}"))) {
-        Some(words) => arg.help(words),
-        None => arg,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn wordless(command: &Command, path: &str, out: &mut Vec<String>) {
-        if command.get_about().is_none() {
-            out.push(path.to_owned());
-        }
-        for arg in command.get_arguments().filter(|arg| arg.get_help().is_none()) {
-            out.push(format!("{path} {}", arg.get_id()));
-        }
-        for sub in command.get_subcommands() {
-            wordless(sub, &format!("{path} {}", sub.get_name()), out);
-        }
-    }
-
-    fn keys(command: &Command, path: &str, out: &mut std::collections::BTreeSet<String>) {
-        out.extend([path.to_owned(), format!("{path}.examples")]);
-        for arg in command.get_arguments() {
-            out.extend([format!("{path}.{}", arg.get_id()), format!("help.any.{}", arg.get_id())]);
-        }
-        for sub in command.get_subcommands() {
-            keys(sub, &format!("{path}.{}", sub.get_name()), out);
-        }
-    }
-
-    #[test]
-    fn no_words_of_help_are_left_over() {
-        let mut command = command();
-        command.build();
-        let mut used = std::collections::BTreeSet::new();
-        keys(&command, "help", &mut used);
-        let lines = include_str!("words/en.txt").lines().filter_map(|line| line.split_once(" = "));
-        let known = lines.map(|(key, _)| key).filter(|key| *key == "help" || key.starts_with("help."));
-        let left: Vec<_> = known.filter(|key| !used.contains(*key)).collect();
-        assert_eq!(left, Vec::<&str>::new());
-    }
-
-    #[test]
-    fn an_option_does_not_get_the_words_of_a_command_of_its_name() {
-        let help = |id: &str| {
-            let command = command();
-            let arg = command.get_arguments().find(|arg| arg.get_id() == id).and_then(Arg::get_help);
-            arg.map(ToString::to_string)
-        };
-        assert_eq!(help("store"), say_opt("help.any.store"));
-        assert_ne!(help("store"), say_opt("help.store"));
-    }
-
-    #[test]
-    fn every_command_and_argument_has_words() {
-        let command = command();
-        command.clone().debug_assert();
-        let mut missing = Vec::new();
-        wordless(&command, "deploy-tool", &mut missing);
-        assert_eq!(missing, Vec::<String>::new());
-    }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::explain::Explain;
 use super::log::Log;
+use super::paint::{self, Ink};
 use super::words::{Kind, Phrase, say};
 
 /// What the program ends with when it did not do what was asked.
@@ -46,9 +47,9 @@ impl Failure {
         if log.is_on_stderr() {
             return ExitCode::from(status);
         }
-        eprintln!("{}: {text}", say("error", &[]));
+        paint::err_line(&format!("{} {text}", Ink::Error.paint(format!("{}:", say("error", &[])))));
         if let Some(hint) = hint.filter(|_| !quiet) {
-            eprintln!("\n{}: {hint}", say("hint", &[]));
+            paint::err_line(&format!("\n{} {hint}", Ink::Hint.paint(format!("{}:", say("hint", &[])))));
         }
         ExitCode::from(status)
     }
@@ -56,7 +57,7 @@ impl Failure {
 
 /// The one JSON document of a failure, on stdout.
 pub(super) fn print_json(status: u8, message: &str, hint: Option<&str>) {
-    println!("{:#}", document(status, message, hint));
+    paint::out(&format!("{:#}\n", document(status, message, hint)));
 }
 
 /// A failure as JSON.

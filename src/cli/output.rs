@@ -5,14 +5,15 @@
 //! A document that is an object has `warnings`: what was warned of until then, each with `message` and `hint` (or null).
 
 use std::cell::RefCell;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::explain::Explain as _;
 use super::log::{Level, Line, Log};
+use super::paint::{self, Ink};
 use super::words::{Phrase, say};
 use crate::ops::{Notices, Site};
 
@@ -71,8 +72,7 @@ impl Output {
         if !out.is_empty() && !out.ends_with('\n') {
             out.push('\n');
         }
-        // A reader that has closed the pipe wants no more, which is no failure of ours.
-        let _ = std::io::stdout().write_all(out.as_bytes());
+        paint::out(&out);
     }
 
     fn tell_notices(&self) {
@@ -85,9 +85,7 @@ impl Output {
         self.tell_notices();
         let document = self.document(document).to_string();
         let Some(line) = (if self.json { Some(document.as_str()) } else { text }) else { return };
-        let mut out = std::io::stdout();
-        // Whoever reads along shall see it now.
-        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+        paint::out(&format!("{line}\n"));
     }
 
     fn document(&self, report: &impl Serialize) -> Value {
@@ -114,9 +112,9 @@ impl Output {
         if self.quiet || self.log.is_on_stderr() {
             return;
         }
-        eprintln!("{}: {message}", say("warning", &[]));
+        paint::err_line(&format!("{} {message}", Ink::Warning.paint(format!("{}:", say("warning", &[])))));
         if let Some(hint) = hint {
-            eprintln!("{}: {hint}", say("hint", &[]));
+            paint::err_line(&format!("{} {hint}", Ink::Hint.paint(format!("{}:", say("hint", &[])))));
         }
     }
 
@@ -134,7 +132,7 @@ impl Output {
     pub fn note_text(&self, text: &str) {
         self.log.write(&Line::text(Level::Info, "note", text.to_owned()));
         if self.prints_notes() {
-            eprintln!("{text}");
+            paint::err_line(text);
         }
     }
 
@@ -142,7 +140,7 @@ impl Output {
     pub fn note(&self, key: &'static str, args: &[(&'static str, String)]) {
         self.log.write(&Line::said(key, args));
         if self.prints_notes() {
-            eprintln!("{}", say(key, args));
+            paint::err_line(&say(key, args));
         }
     }
 
@@ -159,8 +157,9 @@ pub(super) fn table<const N: usize>(header: [&'static str; N], rows: impl IntoIt
         table.set_content_arrangement(ContentArrangement::Dynamic);
     }
     let mut any = false;
+    table.enforce_styling();
     for row in rows {
-        table.add_row(row);
+        table.add_row(header.iter().zip(row).map(|(column, words)| cell(column, words)));
         any = true;
     }
     for column in table.column_iter_mut() {
@@ -170,4 +169,26 @@ pub(super) fn table<const N: usize>(header: [&'static str; N], rows: impl IntoIt
         return String::new();
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// States in colour: what stands, and what must not be deployed or does not lead where it should.
+const STATES: [(&str, Color); 9] = [
+    ("version.yanked", Color::Red),
+    ("version.bad", Color::Red),
+    ("env.not-recorded", Color::Red),
+    ("env.other-package", Color::Red),
+    ("link.missing", Color::Red),
+    ("link.dangling", Color::Red),
+    ("link.replaced", Color::Red),
+    ("version.current", Color::Green),
+    ("link.ok", Color::Green),
+];
+
+fn cell(column: &str, words: String) -> Cell {
+    let states = STATES.iter().filter(|_| column == "column.state");
+    let color = states.into_iter().find(|(key, _)| words.split(", ").any(|word| word == say(key, &[])));
+    match color {
+        Some((_, color)) => Cell::new(words).fg(*color),
+        None => Cell::new(words),
+    }
 }

@@ -39,6 +39,11 @@ impl Lines {
         Self { shown, all: MultiProgress::new(), bars: Mutex::default() }
     }
 
+    /// What draws the lines, for who has to take them away in a hurry.
+    pub fn all(&self) -> MultiProgress {
+        self.all.clone()
+    }
+
     /// Draws how far something is.
     pub fn tell(&self, progress: Progress<'_>) {
         if !self.shown {

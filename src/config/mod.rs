@@ -20,6 +20,7 @@ mod log;
 mod node;
 mod places;
 mod reader;
+mod schema;
 mod secrets;
 mod sections;
 mod settings;
@@ -34,6 +35,7 @@ pub use checks::{Health, Hook, Hooks, Probe, Program};
 pub use error::{Error, Place, Problem, Shape, Warning};
 pub use forge::{Forge, ForgeKind};
 pub use log::{Log, LogStyle, Metrics};
+pub use schema::schema;
 pub use settings::{
     Component, Config, DEFAULT_EXCLUDES, Deploy, Keep, Link, Mtime, Pack, PolicyTrust, Project, Publish, Records,
     RepositoryPlace, Store, Target, Trust, TrustedKeys, Verify, levels,

@@ -11,8 +11,8 @@ pub struct Found {
     pub project: String,
     /// The components, each with the directory to pack.
     pub components: Vec<(ComponentType, String)>,
-    /// The records repository.
-    pub records: String,
+    /// The records repository; `None` leaves it to the default, a repository of the project's own that is made when it is needed.
+    pub records: Option<String>,
     /// The directory of the one target, which is called `local`.
     pub target: String,
     /// The deployment root.
@@ -28,6 +28,10 @@ pub fn template(found: &Found) -> String {
     if components.is_empty() {
         components.push_str(" {}\n  # model: {source: ./models}");
     }
+    let records = match &found.records {
+        Some(repository) => format!("repository: {}", path(repository)),
+        None => "# repository: .            # unset: one of the project's own, in .deploy-tool/records".to_owned(),
+    };
     format!(
         "\
 # deploy-tool's configuration. Every key has a default: an empty file is valid.
@@ -54,7 +58,7 @@ pack:
 
 # The git repository that says which package is which version. Records are committed there, never pushed unasked.
 records:
-  repository: {records}
+  {records}
   # branch: main             # unset: the branch that is checked out
   directory: records
 
@@ -86,7 +90,6 @@ deploy:
 # store: {{path: ~/.cache/deploy-tool, max_size: 50GiB}}   # 0: packages are not kept
 ",
         name = scalar(&found.project),
-        records = path(&found.records),
         target = path(&found.target),
         root = path(&found.root),
         example = "/opt/deployments/links/model",
@@ -147,7 +150,7 @@ mod tests {
         Found {
             project: project.into(),
             components: components.iter().map(|(name, source)| (kind(name), (*source).into())).collect(),
-            records: ".".into(),
+            records: Some(".".into()),
             target: place.into(),
             root: place.into(),
         }

@@ -121,6 +121,11 @@ impl Header {
         self.size
     }
 
+    /// How many bytes stand before the jobs.
+    pub fn front_bytes(&self) -> u64 {
+        self.jobs.first().map_or(self.size, |job| job.offset)
+    }
+
     /// The tree it leads from.
     pub fn base(&self) -> &Side {
         &self.base

@@ -5,6 +5,13 @@
 //! {"release":5,"parent":4,"action":"switch","at":"…","by":"mei@host","components":{"model":{"version":"1.0.1",…}},"changed":["model"]}
 //! ```
 //!
+//! `work` is there where the release installed something: how long that took and where its bytes came from, measured and not
+//! planned. A release that was finished after its run was stopped has none: nobody measured it.
+//!
+//! ```text
+//! "work":{"milliseconds":840,"components":{"model":{"milliseconds":812,"sources":{"near":52428800},"resumed":0,"reused":1073741824,"unpacked":52430000}}}
+//! ```
+//!
 //! `environment` {name, serial, commit, resumed} is there where the release was deployed from one.
 //!
 //! The parent is the release a rollback goes to. A rollback's parent is the parent of what it restores, so that rolling
@@ -57,9 +64,52 @@ pub struct Entry {
     /// The number of the user who made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<u32>,
+    /// What installing its versions took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<Work>,
     /// The digest of the line before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prev: Option<Sha256>,
+}
+
+/// What it took to install the versions of a release.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Work {
+    /// Milliseconds from the start of the first until all were on the disk, flushed.
+    pub milliseconds: u64,
+    /// Each version that was installed.
+    pub components: BTreeMap<ComponentType, ComponentWork>,
+}
+
+/// What it took to install one version.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComponentWork {
+    /// Milliseconds from the first byte asked for to the last one unpacked and checked.
+    pub milliseconds: u64,
+    /// The bytes that were fetched, by source.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, u64>,
+    /// Bytes that an earlier fetch had left.
+    #[serde(default)]
+    pub resumed: u64,
+    /// Bytes of files that other installed versions gave, however they were shared.
+    #[serde(default)]
+    pub reused: u64,
+    /// Bytes of files that came out of the package.
+    #[serde(default)]
+    pub unpacked: u64,
+}
+
+impl Work {
+    /// The bytes that were fetched for all of it.
+    pub fn fetched(&self) -> u64 {
+        self.components.values().flat_map(|work| work.sources.values()).fold(0, |sum, bytes| sum.saturating_add(*bytes))
+    }
+
+    /// The bytes of files that other installed versions gave.
+    pub fn reused(&self) -> u64 {
+        self.components.values().fold(0, |sum, work| sum.saturating_add(work.reused))
+    }
 }
 
 /// The environment that a release was deployed from.
@@ -246,6 +296,7 @@ pub(super) mod tests {
             trial: None,
             because: None,
             uid: None,
+            work: None,
             prev: None,
             environment: None,
         }

@@ -121,13 +121,13 @@ pub use cleanup::{Candidate, CleanupPlan, Decision, Reason, Retention, Rule, pla
 pub use entries::Following;
 pub use error::{Error, PlaceFault};
 pub use held::{HeldPieces, shared_pieces};
-pub use history::{Entry as HistoryEntry, EntryComponent, EntryEnvironment, History};
+pub use history::{ComponentWork, Entry as HistoryEntry, EntryComponent, EntryEnvironment, History, Work};
 pub use inventory::{Inventory, Item};
 pub use journal::Action;
 pub use layout::Layout;
 pub use links::{LinkCheck, LinkState, check as check_links};
 pub use plan::{CustomLink, Install, LinkChange, Plan, Request, plan};
-pub use receipt::{Receipt, ReceiptCost, ReceiptRecord};
+pub use receipt::{Receipt, ReceiptRecord};
 pub use recover::Recovery;
 pub use repair::Repair;
 pub use root::{Root, View};

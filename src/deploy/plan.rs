@@ -151,6 +151,7 @@ fn plan_from(layout: &Layout, state: &State, request: Request, observed: &Observ
         trial: None,
         because: None,
         uid: None,
+        work: None,
         prev: None,
         environment: request.environment,
     };

@@ -1,7 +1,5 @@
 //! Receipts: what a version directory was made from. A version directory without one is not ours.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Inventory, Layout};
@@ -34,34 +32,6 @@ pub struct Receipt {
     /// What other components it needs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dependencies: Vec<Dependency>,
-    /// What it took to install it; absent where an older program did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cost: Option<ReceiptCost>,
-}
-
-/// What it took to install a version. All but the milliseconds are bytes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReceiptCost {
-    /// From the first byte asked for to the last one unpacked.
-    pub milliseconds: u64,
-    /// What came, by source.
-    #[serde(default)]
-    pub fetched: BTreeMap<String, u64>,
-    /// What an earlier fetch had left.
-    #[serde(default)]
-    pub resumed: u64,
-    /// Content that shares its blocks with another version's.
-    #[serde(default)]
-    pub reflinked: u64,
-    /// Content that is another name of another version's file.
-    #[serde(default)]
-    pub hardlinked: u64,
-    /// Content that was copied from another version.
-    #[serde(default)]
-    pub copied: u64,
-    /// Content that was unpacked.
-    #[serde(default)]
-    pub unpacked: u64,
 }
 
 /// The record a version was deployed from.

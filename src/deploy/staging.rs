@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::plan::Install;
-use super::{Error, Inventory, Layout, Receipt};
+use super::{ComponentWork, Error, Inventory, Layout, Receipt};
 use crate::fsx;
 
 /// So many versions are staged at once; each unpacks on as many threads as the configuration says.
@@ -18,6 +18,8 @@ pub struct Staged {
     pub receipt: Receipt,
     /// What it holds.
     pub inventory: Inventory,
+    /// What it took.
+    pub work: ComponentWork,
 }
 
 /// Makes a staging directory for each of `installs` and lets `stage` fill it. What comes back is in the order of

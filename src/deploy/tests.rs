@@ -47,9 +47,8 @@ fn stage(install: &Install, dir: &Path, _: &AtomicBool) -> Result<Staged, Error>
         record: ReceiptRecord { manifest: Sha256::of(b"manifest"), commit: None },
         mutable: false,
         dependencies: Vec::new(),
-        cost: None,
     };
-    Ok(Staged { receipt, inventory })
+    Ok(Staged { receipt, inventory, work: ComponentWork::default() })
 }
 
 fn run(root: &Root, request: Request) -> Result<Done, Error> {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
+use super::history::{Entry, Work};
 use super::journal::{self, ReleaseJournal};
 use super::plan::{Install, LinkChange, Plan};
 use super::staging::{Staged, stage_all};
@@ -42,13 +44,14 @@ pub fn begin<'r, E: From<Error> + Send>(
     plan: &Plan,
     stage: impl Fn(&Install, &Path, &AtomicBool) -> Result<Staged, E> + Sync,
 ) -> Result<Prepared<'r>, E> {
-    let journal = ReleaseJournal {
+    let mut journal = ReleaseJournal {
         entry: plan.entry.clone(),
         installs: plan.installs.iter().map(|i| (i.component.clone(), i.version.clone())).collect(),
         links: plan.links.clone(),
     };
+    let done = prepare(root, plan, &mut journal, stage);
     let prepared = Prepared { root, journal };
-    match prepare(root, plan, &prepared.journal, stage) {
+    match done {
         Ok(()) => Ok(prepared),
         Err(error) => {
             prepared.undo();
@@ -80,21 +83,27 @@ impl Prepared<'_> {
 fn prepare<E: From<Error> + Send>(
     root: &Root,
     plan: &Plan,
-    journal: &ReleaseJournal,
+    journal: &mut ReleaseJournal,
     stage: impl Fn(&Install, &Path, &AtomicBool) -> Result<Staged, E> + Sync,
 ) -> Result<(), E> {
     let layout = root.layout();
     journal.open(layout)?;
+    let began = Instant::now();
     let staged = stage_all(layout, &plan.installs, stage)?;
     if !plan.installs.is_empty() {
         root.filesystem().flush().map_err(Error::from)?;
+        // In memory alone: the journal was written before anything could be measured, and is not written twice for it.
+        journal.entry.work = Some(Work {
+            milliseconds: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            components: staged.iter().map(|s| (s.receipt.component.clone(), s.work.clone())).collect(),
+        });
     }
-    Ok(prepare_names(root, plan, &staged)?)
+    Ok(prepare_names(root, plan, &journal.entry, &staged)?)
 }
 
-fn prepare_names(root: &Root, plan: &Plan, staged: &[Staged]) -> Result<(), Error> {
+fn prepare_names(root: &Root, plan: &Plan, entry: &Entry, staged: &[Staged]) -> Result<(), Error> {
     let layout = root.layout();
-    for (install, Staged { receipt, inventory }) in plan.installs.iter().zip(staged) {
+    for (install, Staged { receipt, inventory, .. }) in plan.installs.iter().zip(staged) {
         let (component, version) = (&install.component, &install.version);
         fsx::create_dir_all(&layout.component(component))?;
         fsx::rename_new(&layout.staged(component, version), &layout.version(component, version))?;
@@ -116,7 +125,7 @@ fn prepare_names(root: &Root, plan: &Plan, staged: &[Staged]) -> Result<(), Erro
             fsx::symlink(target, &Layout::temporary(&layout.root().join(&change.path)))?;
         }
     }
-    fsx::reserve(&layout.history(), plan.entry.room())?;
+    fsx::reserve(&layout.history(), entry.room())?;
     root.filesystem().flush()?;
     flush_outside(&plan.links)
 }

@@ -3,8 +3,8 @@
 //! In debug builds [`arm`] makes the n-th change of the run fail (killed, EIO or ENOSPC), and [`trace`] tells each change
 //! that is about to be made, from which a test learns how many there are: a new write, rename or link is tested the day
 //! it is written. Told to a socket, the change waits for the answer: whoever listens may look at the disk between any two
-//! changes. [`pretend`] makes the locks of every file system behave as those of a bad one. In release builds a point is
-//! nothing at all.
+//! changes. [`pretend`] makes the locks of every file system behave as those of a bad one. In release builds a point
+//! is only where an interrupted program stops (see `halt`).
 
 use std::path::Path;
 
@@ -155,6 +155,7 @@ pub(super) fn link_limit(dir: &std::os::fd::OwnedFd, name: &std::ffi::OsStr) -> 
 ///
 /// The armed fault, in debug builds.
 pub(super) fn point(action: Action, path: &Path) -> Result<()> {
+    super::halt::pass();
     #[cfg(debug_assertions)]
     {
         if armed::ARMED.get().is_none() && armed::LISTENER.get().is_none() {
@@ -177,6 +178,7 @@ pub(super) fn point(action: Action, path: &Path) -> Result<()> {
 
 /// As [`point`], for `name` in `dir`: the path is put together only where somebody asks for it.
 pub(super) fn point_in(action: Action, dir: &Path, name: &std::ffi::OsStr) -> Result<()> {
+    super::halt::pass();
     #[cfg(debug_assertions)]
     if armed::ARMED.get().is_some() || armed::LISTENER.get().is_some() {
         return point(action, &dir.join(name));

@@ -13,6 +13,7 @@ mod error;
 pub mod fault;
 mod file;
 mod flush;
+mod halt;
 mod hand;
 mod link;
 mod lock;
@@ -34,6 +35,7 @@ pub use file::{
     write_all_at, write_atomic, write_hint, write_new, write_unflushed, written,
 };
 pub use flush::{Filesystem, flush_dir, flush_file};
+pub use halt::halt;
 pub use hand::Hand;
 pub use link::{hard_link, read_link, read_link_opt, replace_link, symlink};
 pub use lock::{Lock, LockError, Mode, Weakness};

@@ -41,8 +41,8 @@ pub use path::{MAX_PATH_BYTES, PathError, TreePath};
 pub use pattern::matches_pattern;
 pub use policy::{Act, Lack, Owners, Policy, Role, Rule, Signer, Verdict, judge, names as policy_names};
 pub use record::{
-    AzurePlace, BosPlace, FilesystemPlace, GcsPlace, HttpPlace, Location, OciPlace, Place, Record, RecordComponent,
-    RecordDelta, RecordManifest, RecordPackage, S3Place, Yank,
+    AzurePlace, BosPlace, DeltaHeader, FilesystemPlace, GcsPlace, HttpPlace, Location, OciPlace, Place, Record,
+    RecordComponent, RecordDelta, RecordManifest, RecordPackage, S3Place, Yank,
 };
 pub use reference::{Reference, ReferenceError, Selector};
 pub use shape::{Shape, ShapeError};

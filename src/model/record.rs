@@ -99,9 +99,21 @@ pub struct RecordDelta {
     pub size: u64,
     /// The delta's sha256.
     pub checksum: Checksum,
+    /// What it begins with: start and header, which say what follows. Without this a delta is used once all of it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<DeltaHeader>,
     /// Fields this build does not know, kept as they are.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
+}
+
+/// `header` of one of `deltas`: the first bytes of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct DeltaHeader {
+    /// How many bytes.
+    pub size: u64,
+    /// Their sha256.
+    pub checksum: Checksum,
 }
 
 /// One place a package lies at.

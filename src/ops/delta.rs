@@ -1,5 +1,6 @@
 //! Deltas between published versions: what `publish --delta-from` makes besides.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -11,8 +12,8 @@ use crate::archive::{self, Mtime, PackOptions, Source, UnpackOptions};
 use crate::delta::{self, Made, MakeOptions};
 use crate::fsx;
 use crate::model::{
-    Checksum, Choice, ComponentType, Compression, EnvironmentName, Index, MAX_HOLE_BYTES, Manifest, RecordDelta,
-    Reference, Selector, Sha256, Version,
+    Checksum, Choice, ComponentType, Compression, DeltaHeader, EnvironmentName, Index, MAX_HOLE_BYTES, Manifest,
+    RecordDelta, Reference, Selector, Sha256, Version,
 };
 use crate::records::Published;
 use crate::store::Store;
@@ -237,17 +238,28 @@ pub(super) fn make(
         Made::TooLarge { size } => Ok((outcome(size, State::TooLarge), None)),
         Made::Delta { header, .. } => {
             let (sha256, size) = incoming.commit()?;
+            let checksum = |value| Checksum { value, ..local.manifest.package.checksum.clone() };
+            let front = front_digest(&in_store(sha256)?, header.front_bytes())?;
             let record = RecordDelta {
                 from: base.version().clone(),
                 tree: header.base().tree,
                 file: file.clone(),
                 size,
-                checksum: Checksum { value: sha256, ..local.manifest.package.checksum.clone() },
+                checksum: checksum(sha256),
+                header: Some(DeltaHeader { size: header.front_bytes(), checksum: checksum(front) }),
                 extra: Default::default(),
             };
             Ok((outcome(size, State::Made), Some(Delta { record, path: in_store(sha256)? })))
         }
     }
+}
+
+/// The sha256 of the first bytes of a file.
+pub(super) fn front_digest(path: &Path, bytes: u64) -> Result<Sha256, Error> {
+    let mut front = Vec::new();
+    let read = fsx::open(path)?.take(bytes).read_to_end(&mut front);
+    read.map_err(|e| fsx::Error::new(fsx::Action::Read, path, e))?;
+    Ok(Sha256::of(&front))
 }
 
 /// Those deltas of a packed version that `pack` made and no record lists yet.

@@ -9,16 +9,17 @@ use serde::Serialize;
 
 use super::change::{self, details};
 use super::dependencies::{Known, Meant};
-use super::fetch::{self, Supply};
+use super::fetch::Supply;
 use super::patch::PassedOver;
+use super::reach::GIVEN;
 use super::release::{self, Checks};
 use super::resolve::{Resolved, deployable, resolve};
 use super::stage::{self, Asked, Staging};
 use super::status::Hold;
 use super::{Error, Event, OnProgress, Site, trust};
 use crate::deploy::{
-    Action, EntryComponent, EntryEnvironment, Error as DeployError, HistoryEntry, Install, Plan, Recovery,
-    Request as Wanted, Staged, State, View, Ways, begin, plan,
+    Action, ComponentWork, EntryComponent, EntryEnvironment, Error as DeployError, HistoryEntry, Install, Plan,
+    Recovery, Request as Wanted, Staged, State, View, Ways, begin, plan,
 };
 use crate::fsx;
 use crate::model::{ComponentType, Version};
@@ -86,6 +87,18 @@ impl Component {
         }
     }
 
+    /// What the history says of it.
+    pub(super) fn work(&self) -> ComponentWork {
+        let Ways { reflinked, hardlinked, copied, unpacked } = self.ways;
+        ComponentWork {
+            milliseconds: self.milliseconds,
+            sources: self.sources.iter().map(|given| (given.name.clone(), given.bytes)).collect(),
+            resumed: self.resumed,
+            reused: [reflinked, hardlinked, copied].iter().fold(0, |sum, count| sum.saturating_add(count.bytes)),
+            unpacked: unpacked.bytes,
+        }
+    }
+
     /// Adds what sources gave, or would.
     pub(super) fn came_from(&mut self, given: Vec<Given>) {
         for Given { name, bytes } in given {
@@ -143,7 +156,7 @@ impl AsMut<change::Report> for Report {
 pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>) -> Result<Report, Error> {
     if let Some(url) = &site.url {
         // One that cannot be used is refused before anything is changed.
-        target::from_url(fetch::GIVEN, url.expose(), &site.ambient)?;
+        target::from_url(GIVEN, url.expose(), &site.ambient)?;
     }
     let resolved = resolve(site, what)?;
     let (wanted, top) = (&resolved.wanted, &resolved.top);
@@ -209,10 +222,7 @@ pub fn deploy(site: &Site, what: &What, dry_run: bool, progress: OnProgress<'_>)
                 return Err(Error::NoSuchComponent { component: install.component.clone() });
             };
             let mut component = slot.lock().unwrap_or_else(PoisonError::into_inner);
-            let started = Instant::now();
-            let staged = staging.stage(published, dir, stop, &mut component)?;
-            component.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            Ok(staged)
+            staging.stage(published, dir, stop, &mut component)
         };
         let prepared = begin(&root, &plan, stage);
         let done = prepared.and_then(|prepared| release::carry_through(site, &root, &plan, prepared));

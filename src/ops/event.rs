@@ -36,17 +36,12 @@ pub enum Event<'e> {
         /// How long it took.
         took: Duration,
     },
-    /// Its tree is made for this version directory. What is fetched may be on its way still.
-    Unpacking {
-        /// The version.
-        of: Named<'e>,
-        /// The version directory.
-        dir: &'e Path,
-    },
     /// Its tree is there.
     Unpacked {
         /// The version.
         of: Named<'e>,
+        /// The version directory, into which it is moved with the others.
+        dir: &'e Path,
         /// Files in it.
         files: u64,
         /// Bytes of content in it.

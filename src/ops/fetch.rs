@@ -1,77 +1,25 @@
 //! Where the bytes of a published version may come from, in which order, and bringing them into the store.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::cost::{self, Missing};
+use super::reach::Reach;
 use super::{Error, Event, OnProgress, Phase, Progress, Site};
 use crate::codec::{Buffer, Form};
-use crate::model::{Index, Place, RecordDelta, Sha256};
+use crate::model::{Index, RecordDelta, Sha256};
 use crate::records::Published;
 use crate::store::Store;
 use crate::target;
 use crate::transfer::{
     self, Attempt, Choice, Cost, FetchError, Fetched, Fetcher, Given, Options, Pieces, Refused, Sink, Source, Stopped,
-    Targets, Wanted, source,
+    Wanted,
 };
-
-/// The name of the source that is a URL given by the caller; no target can be called so.
-pub(super) const GIVEN: &str = "--url";
 
 /// Below this, one request for the whole costs less than several for its pieces.
 pub(super) const ONE_STREAM: u64 = 4 << 20;
-
-/// The configured targets. `top` is the work tree of the records repository, if there is one.
-fn targets(site: &Site, top: Option<&Path>) -> Targets {
-    let mut targets = Targets::default();
-    for target in &site.config.publish.targets {
-        match target::open(target, &site.ambient, top) {
-            Ok(target) => targets.usable.push(target),
-            Err(error) => drop(targets.broken.insert(target.name.clone(), Arc::new(error))),
-        }
-    }
-    targets
-}
-
-/// The files of a version that this host may read, in the configured tiers; and the locations it may not.
-pub(super) fn sources(
-    site: &Site,
-    published: &Published,
-    wanted: target::Wanted<'_>,
-    top: Option<&Path>,
-) -> Result<(Vec<Vec<Source>>, Vec<Refused>), Error> {
-    let mut targets = targets(site, top);
-    if let Some(top) = top {
-        // Relative places are read without any configured target, too.
-        targets.usable.push(Arc::new(target::Filesystem::new("records", top)?.with_records(top, true)));
-    }
-    let anonymous = |name: &str, place: &Place| target::anonymous(name, place, &site.ambient);
-    let tiers = &site.config.deploy.sources;
-    // What is in no tier comes last.
-    let mut found: Vec<Vec<Source>> = vec![Vec::new(); tiers.len() + 1];
-    let mut refused = Vec::new();
-    for location in &published.record.locations {
-        match source(location, wanted, &targets, &anonymous) {
-            Ok(source) => {
-                let tier = tiers.iter().position(|tier| tier.contains(&source.name)).unwrap_or(tiers.len());
-                found.get_mut(tier).into_iter().for_each(|tier| tier.push(source.clone()));
-            }
-            Err(why) => refused.push(why),
-        }
-    }
-    found.insert(0, given(site, published, wanted)?.into_iter().collect());
-    found.retain(|tier| !tier.is_empty());
-    Ok((found, refused))
-}
-
-/// The source that the caller gave the URL of: for the package and nothing else, since a signed URL leads to one file.
-fn given(site: &Site, published: &Published, wanted: target::Wanted<'_>) -> Result<Option<Source>, Error> {
-    let Some(url) = site.url.as_ref().filter(|_| wanted.sha256 == published.package_sha256()) else { return Ok(None) };
-    let (target, key) = target::from_url(GIVEN, url.expose(), &site.ambient)?;
-    Ok(Some(Source { name: GIVEN.to_owned(), target, key }))
-}
 
 /// What would be fetched of a package that the store lacks, and from which sources. `known` tells of an index which pieces
 /// are needed, and which of them lie on this machine; without an index it is the whole.
@@ -87,7 +35,7 @@ pub(super) fn expected(
         return Ok((Cost::nothing(), Vec::new()));
     }
     let named = target::Wanted { file: &package.file, sha256 };
-    let (tiers, refused) = sources(site, published, named, top)?;
+    let (tiers, refused) = Reach::of(site, top)?.sources(published, named)?;
     if tiers.is_empty() {
         return Err(Error::NoAllowedLocation { what: what(published), refused });
     }
@@ -112,7 +60,8 @@ pub(super) fn peek_index(site: &Site, published: &Published, top: Option<&Path>)
         return Ok(Some(index));
     }
     let sha256 = reference.checksum.value;
-    let (tiers, _) = sources(site, published, target::Wanted { file: &reference.file, sha256 }, top)?;
+    let wanted = target::Wanted { file: &reference.file, sha256 };
+    let (tiers, _) = Reach::of(site, top)?.sources(published, wanted)?;
     let bytes = transfer::peek(&Wanted { sha256, size: reference.size }, &tiers);
     Ok(bytes.and_then(|bytes| Index::parse(&bytes).ok()))
 }
@@ -122,7 +71,9 @@ pub(super) struct Supply<'a> {
     site: &'a Site,
     store: &'a Store,
     top: Option<&'a Path>,
-    fetcher: Fetcher<'a>,
+    pub(super) fetcher: Fetcher<'a>,
+    /// Opened where something has to be fetched, and once: connections serve for all files.
+    reach: OnceLock<Reach<'a>>,
 }
 
 /// Brings package and index of a published version into the store. `top` is the work tree that relative locations start
@@ -212,7 +163,7 @@ impl<'a> Supply<'a> {
             memory: deploy.memory,
             ..Options::default()
         };
-        Self { site, store, top, fetcher: Fetcher::new(store, rejected, options) }
+        Self { site, store, top, fetcher: Fetcher::new(store, rejected, options), reach: OnceLock::new() }
     }
 
     /// The index of a version, brought into the store if need be. A copy there that has rotted is thrown away and
@@ -344,15 +295,24 @@ impl<'a> Supply<'a> {
         Ok(fetched)
     }
 
+    /// What this host can reach, opened once.
+    pub(super) fn reach(&self) -> Result<&Reach<'a>, Error> {
+        if let Some(reach) = self.reach.get() {
+            return Ok(reach);
+        }
+        let reach = Reach::of(self.site, self.top)?;
+        Ok(self.reach.get_or_init(|| reach))
+    }
+
     /// The sources of one file, at least one, and the locations that are none.
-    fn tiers(
+    pub(super) fn tiers(
         &self,
         published: &Published,
         file: &str,
         wanted: Wanted,
     ) -> Result<(Vec<Vec<Source>>, Vec<Refused>), Error> {
         let named = target::Wanted { file, sha256: wanted.sha256 };
-        let (tiers, refused) = sources(self.site, published, named, self.top)?;
+        let (tiers, refused) = self.reach()?.sources(published, named)?;
         match tiers.is_empty() {
             true => Err(Error::NoAllowedLocation { what: what(published), refused }),
             false => Ok((tiers, refused)),
@@ -371,7 +331,7 @@ impl<'a> Supply<'a> {
 }
 
 /// Tells of the locations that were not read, too: where the fetch went well, of those that should have been.
-fn with(outcome: Result<Fetched, FetchError>, refused: Vec<Refused>) -> Result<Fetched, Error> {
+pub(super) fn with(outcome: Result<Fetched, FetchError>, refused: Vec<Refused>) -> Result<Fetched, Error> {
     match outcome {
         Ok(mut fetched) => {
             let broken = refused.into_iter().filter(|refused| matches!(refused, Refused::Broken { .. }));

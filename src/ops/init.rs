@@ -46,7 +46,7 @@ pub fn init(dir: &Path, dry_run: bool) -> Result<Report, Error> {
     let text = template(&Found {
         project,
         components: components.clone(),
-        records: if in_git { "." } else { ".deploy-tool/records" }.to_owned(),
+        records: in_git.then(|| ".".to_owned()),
         target: ".deploy-tool/packages".to_owned(),
         root: "deployments".to_owned(),
     });

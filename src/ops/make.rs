@@ -6,10 +6,11 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::access::Access;
+use super::ahead::Ahead;
 use super::cost::Missing;
 use super::deploy::Component;
 use super::fetch::{ONE_STREAM, what};
-use super::patch::PassedOver;
+use super::patch::{self, PassedOver};
 use super::relay::Relay;
 use super::stage::{Prepared, Staging, options, rules};
 use super::{Error, Phase, Progress};
@@ -47,7 +48,7 @@ pub(super) struct Made {
     pub ways: Ways,
 }
 
-impl Staging<'_> {
+impl<'a> Staging<'a> {
     /// The index, where the package is unpacked while it is fetched. What is small comes in one request, and is kept.
     pub(super) fn streams<'i>(&self, published: &Published, index: Option<&'i Index>) -> Option<&'i Index> {
         let large = published.manifest.package.size > ONE_STREAM || !self.keeps();
@@ -97,10 +98,25 @@ impl Staging<'_> {
         }
     }
 
-    /// Makes the tree: directories, files that are on this machine, files from the package, links.
+    /// Makes the tree: directories, files that are on this machine, files from the package, links. What is fetched is on its
+    /// way meanwhile, where that is a delta.
     fn tree(&self, work: &Work<'_>, component: &mut Component, stored: bool) -> Result<Made, Error> {
-        let (published, dir) = (work.published, work.dir);
         let Some(index) = &work.prepared.index else { return self.without_index(work, component, stored) };
+        match work.prepared.ahead.filter(|_| !stored) {
+            None => self.with_index(work, index, None, component, stored),
+            Some(delta) => self.ahead(work, delta, |ahead| self.with_index(work, index, Some(ahead), component, false)),
+        }
+    }
+
+    fn with_index(
+        &self,
+        work: &Work<'_>,
+        index: &Index,
+        ahead: Option<&Ahead<'_>>,
+        component: &mut Component,
+        stored: bool,
+    ) -> Result<Made, Error> {
+        let (published, dir) = (work.published, work.dir);
         let told = self.told(published, Some(index));
         let options = options(self.site, published, &told);
         let failed = |source| self.unpack_error(published, source);
@@ -120,7 +136,12 @@ impl Staging<'_> {
             }
         }
         if ways.unpacked.files > 0 || options.whole {
-            self.fill(work, index, &tree, &have, component, stored)?;
+            match stored {
+                true => self.with_stored(published, |file| {
+                    tree.fill(Source::File(file), published.manifest.package.algorithm, &have)
+                })?,
+                false => self.fill(work, index, &tree, &have, ahead, component)?,
+            }
         }
         let entries = index.entries.iter().map(|item| &item.entry);
         if work.prepared.wanted.iter().all(|wanted| *wanted) {
@@ -164,39 +185,51 @@ impl Staging<'_> {
         Ok(Made { unpacked, inventory, ways })
     }
 
-    /// Takes from the package what is missing; it is in the store, or has to be fetched.
+    /// Fetches what is missing.
     fn fill(
         &self,
         work: &Work<'_>,
         index: &Index,
         tree: &Tree<'_>,
         have: &[bool],
+        mut ahead: Option<&Ahead<'_>>,
         component: &mut Component,
-        stored: bool,
     ) -> Result<(), Error> {
         let published = work.published;
-        let compression = published.manifest.package.algorithm;
-        let from_store = || self.with_stored(published, |file| tree.fill(Source::File(file), compression, have));
-        if stored {
-            return from_store();
-        }
-        let _turn = self.turn(published);
         loop {
-            match self.choose(work, index, have, component)? {
+            let taken = self.choose(work, index, have, component)?;
+            let on_its_way = ahead.take();
+            let on_its_way = on_its_way.filter(|ahead| {
+                let is_taken = matches!(&taken, Taken::Delta(delta) if delta.from == ahead.delta.from);
+                if !is_taken {
+                    ahead.stop();
+                }
+                is_taken
+            });
+            match taken {
                 Taken::Whole => break,
-                Taken::Some(pieces) => return self.stream(work, &pieces, tree, have, component),
-                Taken::Delta(delta) => match self.patch(work, index, have, delta, component)? {
-                    None => return Ok(()),
-                    Some(why) => component.passed_over.push(PassedOver { from: delta.from.clone(), why }),
-                },
+                Taken::Some(pieces) => {
+                    let _turn = self.turn(published);
+                    return self.stream(work, &pieces, tree, have, component);
+                }
+                Taken::Delta(delta) => {
+                    let patched = match on_its_way {
+                        Some(ahead) => self.patch(work, index, have, ahead, component)?,
+                        None => self.ahead(work, delta, |ahead| self.patch(work, index, have, ahead, component))?,
+                    };
+                    let Some(why) = patched else { return Ok(()) };
+                    component.passed_over.push(PassedOver { from: delta.from.clone(), why });
+                }
             }
         }
+        let _turn = self.turn(published);
         if let Some(index) = self.streams(published, Some(index)) {
             return self.stream(work, &Pieces::all(index), tree, have, component);
         }
         let told = |bytes| work.prepared.told.tell(bytes);
         note(component, self.supply.package(published, Some(index), work.stop, &told)?);
-        let filled = from_store();
+        let filled = self
+            .with_stored(published, |file| tree.fill(Source::File(file), published.manifest.package.algorithm, have));
         if !self.keeps() {
             self.store.discard(&published.package_sha256())?;
         }
@@ -225,14 +258,25 @@ impl Staging<'_> {
                 let material: Arc<dyn Material> = held.clone();
                 Taken::Some(Pieces { index, fetched, made, material: Some(material) })
             }
-            Some(Means::Delta { from }) => {
-                let delta = work.prepared.deltas.iter().find(|delta| delta.from == *from);
-                delta.map_or(Taken::Whole, |delta| Taken::Delta(delta))
-            }
-            _ => Taken::Whole,
+            _ => patch::taken(&cost, &work.prepared.deltas).map_or(Taken::Whole, Taken::Delta),
         };
         component.cost = Some(cost);
         Ok(taken)
+    }
+
+    /// Fetches a delta while `run` goes on, and no longer.
+    fn ahead<T>(&self, work: &Work<'_>, delta: &RecordDelta, run: impl FnOnce(&Ahead<'_>) -> T) -> T {
+        let ahead = Ahead::new(delta, work.prepared.begun.as_ref());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let _turn = self.turn(work.published);
+                let told = |bytes| work.prepared.told.tell(bytes);
+                ahead.fetch(&self.supply, self.store, work.published, work.stop, &told);
+            });
+            let done = run(&ahead);
+            ahead.stop();
+            done
+        })
     }
 
     /// Waits until no other package is being fetched. What comes in one request is so little that it need not wait, unless
@@ -289,7 +333,11 @@ impl Staging<'_> {
         run(&file).map_err(|source| self.unpack_error(published, source))
     }
 
-    pub(super) fn told<'t>(&'t self, published: &'t Published, index: Option<&Index>) -> impl Fn(u64) + Sync + use<'t> {
+    pub(super) fn told<'t>(
+        &'t self,
+        published: &'t Published,
+        index: Option<&Index>,
+    ) -> impl Fn(u64) + Sync + use<'t, 'a> {
         let total = index.map(Index::content_size);
         move |done| (self.progress)(Progress { component: published.component(), phase: Phase::Unpack, done, total })
     }

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Error, Site, status, store};
-use crate::deploy::{Action, Check, Checked, Ending, Line, View, What};
+use crate::deploy::{Action, Check, Checked, ComponentWork, Ending, Line, View, What};
 use crate::fsx;
+use crate::model::{ComponentType, Version};
 
 /// What becomes of a family's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,8 +73,9 @@ pub fn metrics(site: &Site) -> Result<Vec<Family>, Error> {
     let view = site.view()?;
     let mut families = Families(Vec::new());
     state(&mut families, site)?;
-    trail(&mut families, &view)?;
-    versions(&mut families, site, &view)?;
+    let lines = view.trail()?;
+    trail(&mut families, &view, &lines)?;
+    versions(&mut families, site, &view, &works(&lines))?;
     usage(&mut families, site)?;
     Ok(families.0)
 }
@@ -109,10 +111,10 @@ fn state(families: &mut Families, site: &Site) -> Result<(), Error> {
 }
 
 /// What was done and what failed, by the history.
-fn trail(families: &mut Families, view: &View) -> Result<(), Error> {
+fn trail(families: &mut Families, view: &View, lines: &[Line]) -> Result<(), Error> {
     let (mut counts, mut done, mut failed) = (BTreeMap::<(&str, &str), u64>::new(), None, None);
     let mut checks = Vec::new();
-    for line in view.trail()? {
+    for line in lines {
         match line {
             Line::Release(entry) => {
                 *counts.entry((action(entry.action), "done")).or_default() += 1;
@@ -173,8 +175,24 @@ fn action(action: Action) -> &'static str {
     }
 }
 
+/// What it took to install a version, the last time.
+type Works<'h> = BTreeMap<(ComponentType, Version), &'h ComponentWork>;
+
+fn works(lines: &[Line]) -> Works<'_> {
+    let mut works = Works::new();
+    for line in lines {
+        let Line::Release(entry) = line else { continue };
+        for (component, work) in entry.work.iter().flat_map(|work| &work.components) {
+            if let Some(installed) = entry.components.get(component) {
+                works.insert((component.clone(), installed.version.clone()), work);
+            }
+        }
+    }
+    works
+}
+
 /// Which versions are installed, and what it took to install them.
-fn versions(families: &mut Families, site: &Site, view: &View) -> Result<(), Error> {
+fn versions(families: &mut Families, site: &Site, view: &View, works: &Works<'_>) -> Result<(), Error> {
     let current = view.state()?.set();
     let (mut info, mut sizes, mut took, mut fetched, mut reused, mut speed) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -193,19 +211,13 @@ fn versions(families: &mut Families, site: &Site, view: &View) -> Result<(), Err
             info.push(with("state", state, 1.0));
             let Some(receipt) = view.receipt(&component, &version)? else { continue };
             sizes.push(Sample { labels: labels(), value: receipt.bytes as f64 });
-            let Some(cost) = receipt.cost else { continue };
-            let seconds = cost.milliseconds as f64 / 1000.0;
+            let Some(work) = works.get(&(component.clone(), version.clone())) else { continue };
+            let seconds = work.milliseconds as f64 / 1000.0;
             took.push(Sample { labels: labels(), value: seconds });
-            fetched.extend(cost.fetched.iter().map(|(source, bytes)| with("source", source, *bytes as f64)));
-            let ways = [
-                ("resumed", cost.resumed),
-                ("reflinked", cost.reflinked),
-                ("hardlinked", cost.hardlinked),
-                ("copied", cost.copied),
-                ("unpacked", cost.unpacked),
-            ];
+            fetched.extend(work.sources.iter().map(|(source, bytes)| with("source", source, *bytes as f64)));
+            let ways = [("reused", work.reused), ("unpacked", work.unpacked)];
             reused.extend(ways.iter().map(|(way, bytes)| with("way", way, *bytes as f64)));
-            let bytes: u64 = cost.fetched.values().sum();
+            let bytes: u64 = work.sources.values().sum();
             if bytes > 0 && seconds > 0.0 {
                 speed.push(Sample { labels: labels(), value: bytes as f64 / seconds });
             }

@@ -5,6 +5,7 @@
 
 mod access;
 pub mod adopt;
+mod ahead;
 pub mod change;
 pub mod check;
 mod choose;
@@ -27,14 +28,17 @@ pub mod links;
 mod make;
 mod manifest;
 pub mod metrics;
+pub mod names;
 pub mod pack;
 pub mod patch;
 mod progress;
 pub mod publish;
+mod reach;
 pub mod record;
 mod relay;
 pub mod release;
 pub mod repair;
+pub mod report;
 pub mod request;
 mod resolve;
 mod room;

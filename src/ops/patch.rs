@@ -2,18 +2,19 @@
 
 use std::path::Path;
 
+use super::ahead::Ahead;
 use super::deploy::Component;
 use super::make::{Work, note};
 use super::stage::{Staging, options};
 use super::{Error, Site};
 use crate::archive::UnpackOptions;
 use crate::config::Verify;
-use crate::delta::{self, ApplyError, ApplyOptions, Header, Out};
+use crate::delta::{self, ApplyError, ApplyOptions, Out};
 use crate::deploy::{Layout, View};
-use crate::fsx::{self, Dir};
+use crate::fsx::Dir;
 use crate::model::{Index, RecordDelta, Version};
 use crate::records::Published;
-use crate::transfer::{FetchError, Offer};
+use crate::transfer::{Cost, FetchError, Means, Offer};
 
 /// A delta that was not used in the end.
 #[derive(Debug)]
@@ -46,6 +47,14 @@ pub(super) fn deltas<'p>(site: &Site, view: &View, published: &'p Published) -> 
     published.record.deltas.iter().filter(installed).collect()
 }
 
+/// The one of them that is the cheapest way, if one is.
+pub(super) fn taken<'p>(cost: &Cost, deltas: &[&'p RecordDelta]) -> Option<&'p RecordDelta> {
+    match &cost.taken()?.means {
+        Means::Delta { from } => deltas.iter().find(|delta| delta.from == *from).copied(),
+        _ => None,
+    }
+}
+
 /// What they cost; `stored` says whether one need not be fetched.
 pub(super) fn offers(deltas: &[&RecordDelta], stored: impl Fn(&RecordDelta) -> bool) -> Vec<Offer> {
     let bytes = |delta: &RecordDelta| if stored(delta) { 0 } else { delta.size };
@@ -61,44 +70,61 @@ impl Staging<'_> {
         offers(&deltas.iter().copied().filter(left).collect::<Vec<_>>(), stored)
     }
 
-    /// Makes the missing files with a delta, which is fetched if need be. Says why it did not where another way may do, and leaves
-    /// nothing of it in the tree then.
+    /// Makes the missing files with a delta that is on its way. Says why it did not where another way may do, and leaves nothing
+    /// of it in the tree then.
     pub(super) fn patch(
         &self,
         work: &Work<'_>,
         index: &Index,
         have: &[bool],
-        record: &RecordDelta,
+        ahead: &Ahead<'_>,
         component: &mut Component,
     ) -> Result<Option<NotApplied>, Error> {
         let published = work.published;
-        let told = |bytes| work.prepared.told.tell(bytes);
-        match self.supply.delta(published, record, &told) {
-            Err(error @ (Error::Fetch(FetchError::AllFailed { .. }) | Error::NoAllowedLocation { .. })) => {
-                return Ok(Some(NotApplied::Fetch(Box::new(error))));
-            }
-            fetched => note(component, fetched?),
-        }
-        let sha256 = record.checksum.value;
-        let Some(path) = self.store.path(&sha256)? else { return Ok(None) };
         let told = self.told(published, Some(index));
         let options = options(self.site, published, &told);
         let wanted: Vec<bool> = have.iter().map(|have| !have).collect();
-        let base = Layout::new(&self.site.root).version(published.component(), &record.from);
-        let applied = apply(&path, &base, work, index, &wanted, &options);
+        let base = Layout::new(&self.site.root).version(published.component(), &ahead.delta.from);
+        let applied = apply(ahead, &base, work, index, &wanted, &options);
+        if applied.is_err() {
+            ahead.stop();
+        }
+        let sha256 = ahead.delta.checksum.value;
+        let discard = || Out::discard(&Dir::open(work.dir)?, index, &wanted);
+        let fetched = ahead.outcome();
         if !self.keeps() {
             self.store.discard(&sha256)?;
+            self.store.forget_partial(&sha256)?;
         }
-        match applied {
-            Ok(()) => Ok(None),
-            Err(ApplyError::Stopped) => Err(FetchError::Stopped.into()),
-            Err(ApplyError::Fs(error)) => Err(error.into()),
-            Err(error) => {
+        match (applied, fetched) {
+            (Ok(()), fetched) => {
+                // The last bytes of it may be of no use here.
+                fetched.into_iter().for_each(|fetched| note(component, fetched));
+                Ok(None)
+            }
+            (Err(ApplyError::Stopped), _) => Err(FetchError::Stopped.into()),
+            (Err(ApplyError::Fs(error)), _) => Err(error.into()),
+            (
+                Err(_),
+                Err(
+                    error @ (Error::Fetch(FetchError::AllFailed { .. } | FetchError::Disagree { .. })
+                    | Error::NoAllowedLocation { .. }),
+                ),
+            ) => {
+                discard()?;
+                Ok(Some(NotApplied::Fetch(Box::new(error))))
+            }
+            (Err(error), fetched) => {
+                match fetched {
+                    Ok(fetched) => note(component, fetched),
+                    Err(Error::Fetch(FetchError::Stopped)) => {}
+                    Err(error) => return Err(error),
+                }
                 // The store's copy may have rotted: then it is fetched again, another time.
                 if self.store.digest(&sha256)? != Some(sha256) {
                     self.store.discard(&sha256)?;
                 }
-                Out::discard(&Dir::open(work.dir)?, index, &wanted)?;
+                discard()?;
                 Ok(Some(NotApplied::Apply(error)))
             }
         }
@@ -106,18 +132,17 @@ impl Staging<'_> {
 }
 
 fn apply(
-    path: &Path,
+    ahead: &Ahead<'_>,
     base: &Path,
     work: &Work<'_>,
     index: &Index,
     wanted: &[bool],
     options: &UnpackOptions<'_>,
 ) -> Result<(), ApplyError> {
-    let file = fsx::open(path)?;
-    let header = Header::read(&file)?;
+    let header = ahead.header()?;
     let (base, dir) = (Dir::open(base)?, Dir::open(work.dir)?);
     let mode = |mode| options.file_mode(mode);
     let out = Out::new(&dir, index, wanted, &mode);
     let how = ApplyOptions { threads: options.threads, stop: work.stop, progress: options.progress };
-    delta::apply(&header, &file, &base, &out, &how).map(drop)
+    delta::apply(&header, ahead, &base, &out, &how).map(drop)
 }

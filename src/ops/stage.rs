@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::access;
+use super::ahead::Begun;
 use super::cost::{self, Missing};
 use super::deploy::Component;
 use super::fetch::{self, Supply, Told};
@@ -17,8 +18,7 @@ use super::{Error, Event, OnProgress, Site, patch};
 use crate::archive::UnpackOptions;
 use crate::config::Verify;
 use crate::deploy::{
-    HeldPieces, Inventory, Layout, Receipt, ReceiptCost, ReceiptRecord, Rules, Sources, Staged, View, Way, Ways,
-    foresee,
+    HeldPieces, Inventory, Layout, Receipt, ReceiptRecord, Rules, Sources, Staged, View, Way, Ways, foresee,
 };
 use crate::model::{ComponentType, Entry, EntryKind, Index, MAX_HOLE_BYTES, RecordDelta};
 use crate::records::Published;
@@ -48,6 +48,10 @@ pub(super) struct Prepared<'a> {
     pub held: Arc<HeldPieces>,
     /// The deltas from installed versions.
     pub deltas: Vec<&'a RecordDelta>,
+    /// The front of one of them.
+    pub begun: Option<Begun>,
+    /// The one that is the cheapest way, as far as is known before anything was linked: it is fetched meanwhile.
+    pub ahead: Option<&'a RecordDelta>,
     /// Whether an installed version is put right: nothing on this machine is believed then.
     pub repair: bool,
 }
@@ -81,10 +85,14 @@ impl<'a> Staging<'a> {
         let (others, count) = (others(site), asked.len());
         for Asked { published, only, own } in asked {
             let told = Told::new(published, progress);
-            let (index, fetched) = staging.supply.index(published, &|bytes| told.tell(bytes))?;
             let repair = only.is_some() || own.is_some();
+            let mut deltas = match repair || staging.supply.has(published)? {
+                true => Vec::new(),
+                false => patch::deltas(site, view, published),
+            };
+            let (index, fetched, begun) = staging.begin(published, &deltas, &told)?;
             let (mut sources, mut wanted, mut ways) = (Sources::default(), Vec::new(), None);
-            let (mut held, mut deltas) = (HeldPieces::default(), Vec::new());
+            let (mut held, mut ahead) = (HeldPieces::default(), None);
             if let Some(index) = &index {
                 let (component, version) = (published.component(), published.version());
                 wanted = index.entries.iter().map(|item| only.is_none_or(|only| only(&item.entry))).collect();
@@ -103,12 +111,12 @@ impl<'a> Staging<'a> {
                     let needed = cost::needed(site, index, ways);
                     let bring = |other: &Published| staging.supply.index(other, &|_| {}).ok()?.0;
                     held = cost::held(site, view, published, index, &needed, &bring)?;
-                    if !repair {
-                        deltas = patch::deltas(site, view, published);
-                    }
                     let missing = Missing { needed, here: held.has(), deltas: staging.offers(&deltas, &[]) };
                     cost = Some(staging.supply.choose(published, index, &missing)?.cost);
+                } else {
+                    deltas.clear();
                 }
+                ahead = cost.as_ref().and_then(|cost| patch::taken(cost, &deltas));
                 packages = packages.saturating_add(staging.room(published, index.as_ref(), cost.as_ref())?);
                 if let Some(cost) = &cost {
                     told.expect(cost.bytes());
@@ -117,13 +125,41 @@ impl<'a> Staging<'a> {
                 told.index_is_there();
             }
             let (fetched, held) = (Mutex::new(fetched), Arc::new(held));
-            let prepared = Prepared { index, fetched, told, sources, wanted, held, deltas, repair };
+            let prepared = Prepared { index, fetched, told, sources, wanted, held, deltas, begun, ahead, repair };
             staging.prepared.insert(published.component().clone(), prepared);
         }
         transfer::require_space(store, packages)?;
         needs.push(Need { path: store.directory().to_owned(), bytes: packages, inodes: count as u64 });
         room::require(&needs)?;
         Ok(staging)
+    }
+
+    /// Brings the index, and beside it the front of a delta that may be taken.
+    fn begin(
+        &self,
+        published: &Published,
+        deltas: &[&RecordDelta],
+        told: &Told<'_>,
+    ) -> Result<(Option<Index>, Fetched, Option<Begun>), Error> {
+        let told = |bytes| told.tell(bytes);
+        // What the configuration allows is for all connections together: they come one after the other then.
+        let deltas = if self.site.config.deploy.bandwidth.is_none() { deltas } else { &[] };
+        if deltas.is_empty() {
+            let (index, fetched) = self.supply.index(published, &told)?;
+            return Ok((index, fetched, None));
+        }
+        self.supply.reach()?;
+        let (index, begun) = std::thread::scope(|scope| {
+            let begun = scope.spawn(|| self.supply.begin(published, deltas, &told));
+            let index = self.supply.index(published, &told);
+            (index, begun.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        let (index, mut fetched) = index?;
+        let begun = begun.map(|(begun, came)| {
+            fetched.add(came);
+            begun
+        });
+        Ok((index, fetched, begun))
     }
 
     /// Whether packages stay in the store.
@@ -157,12 +193,11 @@ impl<'a> Staging<'a> {
         stop: &AtomicBool,
         component: &mut Component,
     ) -> Result<Staged, Error> {
-        let (of, started) = ((published.component(), published.version()), Instant::now());
-        let version = Layout::new(&self.site.root).version(of.0, of.1);
-        self.site.events.tell(Event::Unpacking { of, dir: &version });
+        let (of, began) = ((published.component(), published.version()), Instant::now());
         let Made { unpacked, inventory, ways } = self.make(published, dir, stop, component)?;
         let (files, bytes) = (unpacked.files, unpacked.bytes);
-        self.site.events.tell(Event::Unpacked { of, files, bytes, took: started.elapsed() });
+        let version = Layout::new(&self.site.root).version(of.0, of.1);
+        self.site.events.tell(Event::Unpacked { of, dir: &version, files, bytes, took: began.elapsed() });
         let manifest = &published.manifest;
         if let Some(expected) = manifest.package.tree.filter(|tree| *tree != unpacked.tree) {
             return Err(Error::OtherTree {
@@ -186,17 +221,9 @@ impl<'a> Staging<'a> {
             record: ReceiptRecord { manifest: published.manifest_sha256, commit: published.commit.clone() },
             mutable: manifest.mutable,
             dependencies: manifest.dependencies.clone(),
-            cost: Some(ReceiptCost {
-                milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-                fetched: component.sources.iter().map(|given| (given.name.clone(), given.bytes)).collect(),
-                resumed: component.resumed,
-                reflinked: ways.reflinked.bytes,
-                hardlinked: ways.hardlinked.bytes,
-                copied: ways.copied.bytes,
-                unpacked: ways.unpacked.bytes,
-            }),
         };
-        Ok(Staged { receipt, inventory })
+        component.milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok(Staged { receipt, inventory, work: component.work() })
     }
 }
 

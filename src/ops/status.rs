@@ -47,6 +47,27 @@ pub struct Status {
     pub unfinished: Option<Option<u64>>,
 }
 
+impl Status {
+    /// A root that was never deployed to.
+    pub(super) fn empty(root: &std::path::Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            release: None,
+            since: None,
+            by: None,
+            components: Vec::new(),
+            links_wrong: 0,
+            standing: None,
+            checks: None,
+            bad: Vec::new(),
+            inspected: None,
+            environment: None,
+            hold: None,
+            unfinished: None,
+        }
+    }
+}
+
 /// A version that is marked bad.
 #[derive(Debug, Clone, Serialize)]
 pub struct BadVersion {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Error, Site, fetch, record};
+use super::reach::Reach;
+use super::{Error, Site, record};
 use crate::model::{ComponentType, Place, Reference, Version};
 use crate::target::{self, Wanted};
 use crate::transfer::Refused;
@@ -64,7 +65,7 @@ pub fn url(
     }
     let package = &published.manifest.package;
     let wanted = Wanted { file: &package.file, sha256: package.checksum.value };
-    let (sources, refused) = fetch::sources(site, &published, wanted, Some(repository.root()))?;
+    let (sources, refused) = Reach::of(site, Some(repository.root()))?.sources(&published, wanted)?;
     if sources.is_empty() {
         return Err(Error::NoAllowedLocation { what: format!("{component}@{version}"), refused });
     }

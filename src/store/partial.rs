@@ -43,6 +43,11 @@ impl Partial {
         Ok(Self { file, path, size })
     }
 
+    /// Another handle of the file, to read what was written.
+    pub fn reader(&self) -> Result<File> {
+        self.file.try_clone().map_err(|e| fsx::Error::new(Action::Read, &self.path, e).into())
+    }
+
     /// Whether the name still leads to this file.
     fn has_its_name(&self) -> Result<bool> {
         let mine = self.file.metadata().map_err(|e| fsx::Error::new(Action::Inspect, &self.path, e))?;
@@ -110,8 +115,9 @@ impl Store {
         Partial::open(self.directory(), sha256, size, true)
     }
 
-    /// The same of which only some pieces will be written: no room is reserved, and the rest stays a hole. It is never
-    /// completed by who opened it so; like any unfinished content it goes with gc, unless a fetch of the whole goes on with it.
+    /// The same without reserving room: for a content of which only some pieces will be written, and the rest stays a hole, and
+    /// for a small one, of which writing costs less than reserving. What is not completed goes with gc, unless a later fetch
+    /// goes on with it.
     pub fn partial_unreserved(&self, sha256: &Sha256, size: u64) -> Result<Partial> {
         Partial::open(self.directory(), sha256, size, false)
     }

@@ -8,8 +8,7 @@
 //! delta    the bytes of a delta         where the version it starts from is here
 //! ```
 //!
-//! A candidate takes as long as the slower of the link and the work on this machine, which go on side by side; with a delta
-//! the one comes after the other. The link: one round trip to begin, for each request its share of one (connections work
+//! A candidate takes as long as the slower of the link and the work on this machine, which go on side by side. The link: one round trip to begin, for each request its share of one (connections work
 //! side by side), and the bytes.
 
 use serde::Serialize;
@@ -22,8 +21,8 @@ const KEPT: f64 = 600e6;
 const UNPACKED: f64 = 500e6;
 /// Bytes a second that are read from files of this machine, hashed and written as files.
 const COPIED: f64 = 800e6;
-/// Bytes a second of the tree that a delta makes.
-const PATCHED: f64 = 400e6;
+/// Bytes a second of the tree that a delta makes, the old ones read and hashed and the new ones written.
+const PATCHED: f64 = 1500e6;
 /// Another way than the whole package must take no more than this share of its time: the whole has a digest of its own, and
 /// other roots and repairs find it in the store.
 const WORTH: f64 = 0.9;
@@ -222,8 +221,7 @@ pub fn choose(question: &Question<'_>) -> Choice {
     for offer in question.deltas {
         let means = Means::Delta { from: offer.from.clone() };
         let requests = offer.bytes.div_ceil(RUN);
-        // It is applied once all of it is here.
-        let work = link.seconds(requests, offer.bytes) + raw_needed / PATCHED;
+        let work = offer.bytes as f64 / KEPT + raw_needed / PATCHED;
         candidates.push(candidate(means, offer.bytes, requests, raw_needed as u64, link, work));
     }
     let enough = candidates.first().map_or(0.0, |whole| whole.seconds * WORTH);

@@ -8,6 +8,8 @@ use crate::model::{Blake3, Index, Sha256};
 
 /// The first request to a source whose speed nobody knows: the probe.
 const PROBE: u64 = 2 << 20;
+/// The fewest bytes of one run: with less, connections that share a link wait for answers instead of using it.
+const LEAST: u64 = 512 << 10;
 /// The most bytes of one run.
 const LONGEST: u64 = 32 << 20;
 /// A run should take about so long.
@@ -96,6 +98,26 @@ impl Layout {
         let part = Part { offset: 0, length: size, check: Check::Sha256(sha256), origin: Origin::Source };
         let parts = if size == 0 { Vec::new() } else { vec![part] };
         Self { size, head: Vec::new(), parts, tail: Vec::new() }
+    }
+
+    /// Of a file of `size` bytes the first, and no others.
+    pub fn front(sha256: Sha256, length: u64, size: u64) -> Self {
+        let check = Check::Sha256(sha256);
+        let front = Part { offset: 0, length, check, origin: Origin::Source };
+        // Nobody asks whether these are right.
+        let rest = Part { offset: length, length: size.saturating_sub(length), check, origin: Origin::Nowhere };
+        Self { size, head: Vec::new(), parts: vec![front, rest], tail: Vec::new() }
+    }
+
+    /// A file of `size` bytes that begins with `front`, and the pieces behind it.
+    pub fn behind(front: Vec<u8>, pieces: &[(u64, Blake3)], size: u64) -> Self {
+        let mut offset = front.len() as u64;
+        let part = |(length, digest): &(u64, Blake3)| {
+            let part = Part { offset, length: *length, check: Check::Blake3(*digest), origin: Origin::Source };
+            offset = part.end();
+            part
+        };
+        Self { size, parts: pieces.iter().map(part).collect(), head: front, tail: Vec::new() }
     }
 
     /// Whether the file is one piece, whose length is known only after it has come.
@@ -187,11 +209,12 @@ impl Work {
 }
 
 /// How many bytes a connection should ask for that has `speed` (bytes a second, if known), when `left` bytes are to be
-/// shared by so many connections: about two seconds' worth, less near the end so that all end together.
+/// shared by so many connections: about two seconds' worth, less near the end so that all end together, but never so little
+/// that the link stands idle.
 pub(super) fn run_bytes(speed: Option<f64>, left: u64, connections: usize) -> u64 {
     let steady = speed.map_or(PROBE, |speed| (speed * SPAN.as_secs_f64()) as u64);
     let share = left / (2 * connections.max(1) as u64);
-    steady.clamp(PROBE, LONGEST).min(share.max(1))
+    steady.clamp(PROBE, LONGEST).min(share.max(LEAST))
 }
 
 #[cfg(test)]
@@ -219,8 +242,8 @@ pub(super) mod tests {
         assert_eq!(run_bytes(None, 1 << 40, 4), PROBE);
         assert_eq!(run_bytes(Some(8e6), 1 << 40, 4), 16_000_000);
         assert_eq!(run_bytes(Some(1e12), 1 << 40, 4), LONGEST);
-        assert_eq!(run_bytes(Some(8e6), 8000, 4), 1000);
-        assert_eq!(run_bytes(Some(1.0), 0, 0), 1);
+        assert_eq!(run_bytes(Some(8e6), 8_000_000, 4), 1_000_000);
+        assert_eq!(run_bytes(Some(1.0), 0, 0), LEAST);
     }
 
     #[test]

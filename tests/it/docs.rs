@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-
 use std::process::Command;
 
 use deploy_tool::config::{self, Gcs, TargetPlace};
+use serde_json::Value;
 
+use super::book::pages;
 use super::env::{Env, PROGRAM};
 use super::environments::published;
 use super::programs::has;
@@ -30,22 +31,17 @@ fn blocks(text: &str, kind: &str) -> Vec<(usize, String)> {
 fn every_configuration_in_the_documents_is_read_without_a_word() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let mut kinds = Vec::new();
-    for entry in fs::read_dir(&docs).expect("listed") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            continue;
-        }
-        let text = fs::read_to_string(&path).expect("read");
+    for (page, text) in pages() {
         for (line, block) in blocks(&text, "yaml") {
             // The variables are those of another machine: each has some value here, and keys are in base64.
             let given = |_: &str| Some("Z2l2ZW4=".to_owned());
             let (config, warnings) = config::parse(&block, &docs.join(config::FILE_NAME), &given, Some(&docs))
-                .unwrap_or_else(|e| panic!("{}, the block at line {line}: {e}", path.display()));
-            assert!(warnings.is_empty(), "{}, the block at line {line}: {warnings:?}", path.display());
+                .unwrap_or_else(|e| panic!("{page}, the block at line {line}: {e}"));
+            assert!(warnings.is_empty(), "{page}, the block at line {line}: {warnings:?}");
             // On a host where none of the variables is set, too.
             let none = |_: &str| None;
             config::parse(&block, &docs.join(config::FILE_NAME), &none, Some(&docs))
-                .unwrap_or_else(|e| panic!("{}, the block at line {line}: {e}", path.display()));
+                .unwrap_or_else(|e| panic!("{page}, the block at line {line}: {e}"));
             let ambient = deploy_tool::target::Ambient::default();
             for target in &config.publish.targets {
                 let place = format!("{:?}", target.place);
@@ -57,7 +53,7 @@ fn every_configuration_in_the_documents_is_read_without_a_word() {
                         let refusal = opened.expect_err("no key").to_string();
                         assert!(refusal.contains(&*file.to_string_lossy()), "{refusal}");
                     }
-                    _ => assert!(opened.is_ok(), "{}, the block at line {line}: {opened:?}", path.display()),
+                    _ => assert!(opened.is_ok(), "{page}, the block at line {line}: {opened:?}"),
                 }
             }
         }
@@ -79,28 +75,69 @@ fn calls(text: &str) -> Vec<String> {
     }
     let ends = [" && ", " || ", " | ", " > ", " >> ", " #"];
     let cut = |call: &str| ends.iter().fold(call, |call, end| call.split(end).next().unwrap_or_default()).to_owned();
-    found.into_iter().map(cut).filter(|call| !call.contains(['…', '<', '|']) && !call.contains(" ..")).collect()
+    found
+        .into_iter()
+        .map(cut)
+        .filter(|call| !call.contains(['…', '<', '|']) && !call.contains(" ..") && !call.contains("\"$"))
+        .collect()
 }
 
 #[test]
 fn every_command_in_the_documents_is_one() {
     let env = Env::new();
     env.git("", &["init", "-q", "here"]);
-    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let docs = fs::read_dir(top.join("docs")).expect("listed").map(|entry| entry.expect("an entry").path());
     let mut count = 0;
-    for path in docs.filter(|path| path.is_file()).chain([top.join("README.md")]) {
-        for call in calls(&fs::read_to_string(&path).expect("read")) {
+    for (page, text) in pages() {
+        for call in calls(&text) {
             // Everything that stands before is read first, and refused where it is not known.
             let script = format!("{} --help", call.replacen("deploy-tool", PROGRAM, 1));
             let output =
                 env.hermetic("sh").args(["-c", &script]).current_dir(env.path("here")).output().expect("it runs");
             let said = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{}: `{call}`: {said}", path.display());
+            assert!(output.status.success(), "{page}: `{call}`: {said}");
             count += 1;
         }
     }
     assert!(count > 60, "only {count} were found");
+}
+
+/// The lists of arguments for containers of this program, and what files for it hold, anywhere in `value`.
+fn embedded(value: &Value, arguments: &mut Vec<Vec<String>>, files: &mut Vec<String>) {
+    let texts =
+        |list: &Value| list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    if value["image"].as_str().is_some_and(|image| image.contains("/deploy-tool:")) {
+        arguments.push(texts(&value["args"]));
+    }
+    files.extend(value["data"]["host.yaml"].as_str().map(str::to_owned));
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| embedded(item, arguments, files)),
+        Value::Object(map) => map.values().for_each(|item| embedded(item, arguments, files)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_other_yaml_is_yaml_and_what_it_runs_is_a_command() {
+    let env = Env::new();
+    let (mut arguments, mut files, mut documents) = (Vec::new(), Vec::new(), 0);
+    for (page, text) in pages() {
+        for (line, block) in blocks(&text, "yml") {
+            for document in block.split("\n---\n") {
+                let value: Value = serde_saphyr::from_str(document).unwrap_or_else(|e| panic!("{page}:{line}: {e}"));
+                embedded(&value, &mut arguments, &mut files);
+                documents += 1;
+            }
+        }
+    }
+    for args in &arguments {
+        let args: Vec<&str> = args.iter().map(String::as_str).chain(["--help"]).collect();
+        env.ok(&args);
+    }
+    for file in &files {
+        let (_, warnings) = config::parse(file, Path::new("/host.yaml"), &|_| None, None).expect("a configuration");
+        assert!(warnings.is_empty(), "{warnings:?}");
+    }
+    assert!(documents >= 6 && !arguments.is_empty() && !files.is_empty(), "{documents} {arguments:?} {files:?}");
 }
 
 /// The units in `docs/systemd/`, by name: what they start before, and what they start, with `%i` for `prod`.

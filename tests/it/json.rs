@@ -31,6 +31,7 @@ fn busy() -> Env {
 
 /// Every command that changes something, with arguments that make it change something.
 const CHANGING: &[&[&str]] = &[
+    &["man", "--output", "pages"],
     &["pack", "--type", "model", "--version", "1.0.3"],
     &["publish", "model@1.0.2"],
     &["publish", "model@1.0.2", "--to", "far"],
@@ -67,6 +68,8 @@ const CHANGING: &[&[&str]] = &[
 
 /// Every command that only reads.
 const READING: &[&[&str]] = &[
+    &["completions", "bash"],
+    &["man", "version", "list"],
     &["status"],
     &["status", "--verify"],
     &["status", "--deep"],
@@ -95,6 +98,7 @@ const READING: &[&[&str]] = &[
     &["doctor", "--offline", "--deep", "-v"],
     &["metrics"],
     &["health"],
+    &["report"],
 ];
 
 /// What each command fails with, and its exit status.
@@ -136,6 +140,8 @@ const FAILING: &[(i32, &[&str])] = &[
     (2, &["ship", "--config", "nowhere.yaml"]),
     (2, &["doctor", "--config", "nowhere.yaml"]),
     (2, &["doctor", "--dry-run"]),
+    (2, &["report", "--config", "nowhere.yaml"]),
+    (1, &["report", "--output", "nowhere/report.html"]),
     (5, &["init"]),
     (2, &["frobnicate"]),
     (2, &["status", "--frobnicate"]),

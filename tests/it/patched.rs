@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::{Value, json};
 
 use super::env::{Env, Ran};
-use super::fault_server::Server;
+use super::fault_server::{Server, Way};
 use super::ranges::{BIG, check, first, located, noise, number, second, taken};
 
 const DELTA: &str = "model-2.0.0.from-1.0.0.delta.zst";
@@ -159,4 +159,106 @@ fn a_kill_at_any_write_is_gone_on_with() {
         run(Some(*point));
         second(&env);
     }
+}
+
+/// Two versions of a model of 24 MB, a third of every part of which is other: what makes one of the other is large enough to
+/// be applied while it comes.
+fn large() -> Env {
+    let env = Env::with_model();
+    let mut weights = noise(1, 24_000_000);
+    env.write(&format!("project/models/{BIG}"), &weights);
+    env.publish("1.0.0");
+    let other = noise(2, weights.len());
+    for start in (0..weights.len()).step_by(30_000) {
+        weights[start..start + 10_000].copy_from_slice(&other[start..start + 10_000]);
+    }
+    env.write(&format!("project/models/{BIG}"), &weights);
+    env.ok(&["pack", "--type", "model", "--version", "2.0.0"]);
+    env.ok(&["publish", "model@2.0.0", "--delta-from", "previous"]);
+    first(&env);
+    env
+}
+
+/// Changes what the record says of its delta.
+fn record(env: &Env, change: impl FnOnce(&mut Value)) {
+    let path = "records/records/packages/model/2.0.0/record.json";
+    let mut record: Value = serde_json::from_str(&env.read(path)).expect("JSON");
+    change(&mut record["deltas"][0]);
+    env.write(path, serde_json::to_vec_pretty(&record).expect("JSON"));
+    env.git("records", &["commit", "-qam", "changed"]);
+}
+
+#[test]
+fn it_is_applied_while_it_comes_and_goes_on_after_a_kill_where_it_was() {
+    let env = large();
+    let delta = published(&env, DELTA);
+    let web = served(&env, Some(&delta));
+    assert!(delta.len() > 5_000_000, "{} bytes come in one request", delta.len());
+    let begin = || {
+        for sub in ["fresh", "root"] {
+            let _ = fs::remove_dir_all(env.path(sub));
+        }
+        first(&env);
+    };
+    let trace = env.path("trace");
+    web.misbehave(Way::Slow(400_000), 1000).to_all();
+    let slow = env.command(DEPLOY).env("DEPLOY_TOOL_FAULT_TRACE", &trace).output().expect("it runs");
+    assert!(slow.status.success(), "{slow:?}");
+    let trace: Vec<String> = fs::read_to_string(trace).expect("traced").lines().map(str::to_owned).collect();
+    let place = |what: &dyn Fn(&str) -> bool| -> Vec<usize> {
+        trace.iter().enumerate().filter(|(_, line)| what(line)).map(|(n, _)| n + 1).collect()
+    };
+    let pieces = place(&|line| line.contains(" write ") && line.contains("/partial/"));
+    let made = place(&|line| line.contains(" write ") && line.contains(BIG));
+    assert!(pieces.len() > 10 && made.len() > 10, "{trace:#?}");
+    assert!(made[0] < pieces[pieces.len() - 1], "nothing was made before all had come: {trace:#?}");
+
+    begin();
+    let killed =
+        env.command(DEPLOY).env("DEPLOY_TOOL_FAULT", format!("kill:{}", pieces[pieces.len() * 3 / 4])).status();
+    assert_eq!(killed.expect("it runs").code(), None);
+    let asked = web.seen().len();
+    let (done, warnings) = ran(&env);
+    assert_eq!((&taken(&done)["way"], warnings.as_str()), (&json!("delta"), "[]"));
+    let (resumed, fetched) = (number(&done, "resumed"), number(&done, "fetched"));
+    assert!(resumed > delta.len() as u64 / 2 && fetched < delta.len() as u64 / 2, "{done}");
+    assert!(web.seen().len() > asked, "{done}");
+}
+
+#[test]
+fn without_a_pinned_header_it_is_used_once_it_is_whole() {
+    let env = large();
+    record(&env, |delta| drop(delta.as_object_mut().expect("an object").remove("header")));
+    let _web = served(&env, Some(&published(&env, DELTA)));
+    let (done, warnings) = ran(&env);
+    assert_eq!((&taken(&done)["way"], warnings.as_str()), (&json!("delta"), "[]"));
+}
+
+/// A record of somebody who got it wrong: the bytes are not those it pins, and nothing is made of them.
+#[test]
+fn a_header_that_is_not_the_pinned_one_is_not_believed() {
+    let env = large();
+    let digest = deploy_tool::model::Sha256::of(b"another").to_string();
+    record(&env, |delta| delta["header"]["checksum"]["value"] = digest.into());
+    let (web, other) = (server(&env, Some(&published(&env, DELTA))), server(&env, None));
+    located(&env, &[("web", &web), ("other", &other)]);
+    let (done, warnings) = ran(&env);
+    assert!(warnings.contains("web") && warnings.contains("wrong bytes"), "{warnings}");
+    assert_ne!(taken(&done)["way"], "delta", "{done}");
+}
+
+#[test]
+fn what_comes_wrong_in_the_middle_costs_no_more_than_itself() {
+    let env = large();
+    let mut flipped = published(&env, DELTA);
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    let (web, other) = (server(&env, Some(&flipped)), server(&env, None));
+    located(&env, &[("web", &web), ("other", &other)]);
+    let (done, warnings) = ran(&env);
+    assert!(
+        warnings.contains("the delta of model from 1.0.0 is not used") && warnings.contains("wrong bytes"),
+        "{warnings}"
+    );
+    assert_ne!(taken(&done)["way"], "delta", "{done}");
 }

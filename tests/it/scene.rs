@@ -166,14 +166,17 @@ fn content(bytes: &[u8]) -> String {
     }
 }
 
-/// The lines of a history that are releases, without what ties them to the lines between, which say what was tried.
+/// The lines of a history that are releases, without what ties them to the lines between, which say what was tried, and
+/// without what was measured, which is never the same twice.
 fn releases(history: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(history);
     let releases = text.split_inclusive('\n').filter(|line| !line.starts_with("{\"event\""));
-    let prev = ",\"prev\":\"";
-    let without = |line: &str| match line.find(prev) {
-        Some(at) => format!("{}{}", &line[..at], &line[(at + prev.len() + 65).min(line.len())..]),
-        None => line.to_owned(),
+    let without = |line: &str| match serde_json::from_str::<serde_json::Value>(line) {
+        Ok(serde_json::Value::Object(mut fields)) => {
+            fields.retain(|name, _| name != "prev" && name != "work");
+            format!("{}\n", serde_json::Value::Object(fields))
+        }
+        _ => line.to_owned(),
     };
     releases.map(without).collect::<String>().into_bytes()
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(in crate::cli) struct Logging {
     #[arg(long, short, global = true, conflicts_with = "quiet")]
     pub verbose: bool,

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use globset::{Glob, GlobMatcher};
 
-use super::{DryRun, Onto, expiry};
+use super::{DryRun, Onto, Sure, expiry};
 use crate::cli::words::say_opt;
 use crate::model::{ComponentType, EnvironmentName, Reference, Span, Timestamp};
 use crate::ops::check::Range;
@@ -195,6 +195,8 @@ pub(in crate::cli) struct RecordImport {
 pub(in crate::cli) struct RecordYank {
     #[command(flatten)]
     pub dry: DryRun,
+    #[command(flatten)]
+    pub sure: Sure,
     #[arg(value_name = "TYPE@VERSION")]
     pub reference: Reference,
     #[arg(long, value_name = "TEXT", value_parser = reason)]

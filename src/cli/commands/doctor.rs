@@ -3,15 +3,20 @@
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::cli::args::{Doctor, Global};
 use crate::cli::explain::Explain as _;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
+use crate::cli::paint::Ink;
 use crate::cli::settings;
 use crate::cli::words::{say, say_with};
 use crate::model::ByteSize;
 use crate::ops::doctor::{self, Fact, Finding, Fix, Fixed, Options, Report, Severity};
+
+/// How many columns a severity takes.
+const SEVERITY: usize = 8;
 
 pub(super) fn run(global: &Global, args: &Doctor, output: &Output) -> Result<ExitCode, Failure> {
     let (site, configured) = settings::survey(global, &settings::working_directory()?, "doctor")?;
@@ -40,15 +45,15 @@ pub(super) fn run(global: &Global, args: &Doctor, output: &Output) -> Result<Exi
 }
 
 /// The words of a finding.
-struct Told {
-    what: String,
-    why: Option<String>,
-    command: Option<String>,
-    hint: Option<String>,
+pub(in crate::cli) struct Told {
+    pub what: String,
+    pub why: Option<String>,
+    pub command: Option<String>,
+    pub hint: Option<String>,
 }
 
 impl Told {
-    fn of(finding: &Finding, tool: &str) -> Self {
+    pub fn of(finding: &Finding, tool: &str) -> Self {
         let key = format!("doctor.{}", finding.id);
         let args: Vec<_> = finding.facts.iter().map(|(name, fact)| (*name, words(fact))).collect();
         let mut arguments: Vec<_> = finding.facts.iter().map(|(name, fact)| (*name, argument(fact))).collect();
@@ -68,7 +73,7 @@ impl Told {
         }
     }
 
-    fn json(&self, finding: &Finding) -> Value {
+    pub fn json(&self, finding: &Finding) -> Value {
         let facts = finding.facts.iter().map(|(name, fact)| ((*name).to_owned(), value(fact)));
         json!({
             "id": finding.id, "severity": finding.severity, "what": self.what, "why": self.why,
@@ -89,7 +94,9 @@ fn text(report: &Report, told: &[Told], verbose: bool) -> String {
         if finding.severity == Severity::Ok && !verbose {
             continue;
         }
-        lines.push(format!("{:<8} {}", severity(finding.severity), told.what));
+        let word = severity(finding.severity);
+        let gap = " ".repeat(SEVERITY.saturating_sub(word.width()));
+        lines.push(format!("{} {}", painted(finding.severity, word + &gap), told.what));
         if finding.severity != Severity::Ok {
             let indented = |line: String| format!("         {}", line.replace('\n', "\n         "));
             let why = told.why.clone().map(|words| say("doctor.why", &[("words", words)]));
@@ -111,7 +118,7 @@ fn text(report: &Report, told: &[Told], verbose: bool) -> String {
     lines.join("\n")
 }
 
-fn severity(severity: Severity) -> String {
+pub(in crate::cli) fn severity(severity: Severity) -> String {
     let key = match severity {
         Severity::Ok => "doctor.severity-ok",
         Severity::Info => "doctor.severity-info",
@@ -119,6 +126,15 @@ fn severity(severity: Severity) -> String {
         Severity::Error => "doctor.severity-error",
     };
     say(key, &[])
+}
+
+fn painted(severity: Severity, words: String) -> String {
+    match severity {
+        Severity::Ok => Ink::Good.paint(words),
+        Severity::Info => words,
+        Severity::Warning => Ink::Warning.paint(words),
+        Severity::Error => Ink::Error.paint(words),
+    }
 }
 
 fn fixed_line(fixed: Fixed) -> String {
@@ -183,7 +199,7 @@ fn argument(fact: &Fact) -> String {
 }
 
 /// The program with the places it was given, so that a command that mends goes to the same ones.
-fn tool(global: &Global) -> String {
+pub(in crate::cli) fn tool(global: &Global) -> String {
     let places = [
         ("--config", &global.config),
         ("--root", &global.root),

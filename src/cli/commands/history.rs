@@ -85,12 +85,6 @@ const HEADER: [&str; 5] = ["column.release", "column.at", "column.action", "colu
 
 fn release(entry: &HistoryEntry) -> [String; 5] {
     let parts = entry.components.iter().map(|(component, c)| format!("{component}@{}", c.version));
-    let action = match entry.action {
-        Action::Deploy => "history.deploy",
-        Action::Switch => "history.switch",
-        Action::Undeploy => "history.undeploy",
-        Action::Rollback => "history.rollback",
-    };
     let restores = entry.restores.map(|n| say("history.restores", &[("release", n.to_string())]));
     let of = entry.environment.as_ref().map(|environment| {
         let key = if environment.resumed { "history.of-resumed" } else { "history.of" };
@@ -101,8 +95,18 @@ fn release(entry: &HistoryEntry) -> [String; 5] {
     [
         entry.release.to_string(),
         entry.at.to_string(),
-        [say(action, &[])].into_iter().chain(more).collect(),
+        [action(entry.action)].into_iter().chain(more).collect(),
         entry.by.clone(),
         parts.collect::<Vec<_>>().join(" "),
     ]
+}
+
+pub(in crate::cli) fn action(action: Action) -> String {
+    let key = match action {
+        Action::Deploy => "history.deploy",
+        Action::Switch => "history.switch",
+        Action::Undeploy => "history.undeploy",
+        Action::Rollback => "history.rollback",
+    };
+    say(key, &[])
 }

@@ -3,10 +3,10 @@
 mod check;
 mod confirm;
 mod deploy;
-mod doctor;
+pub(super) mod doctor;
 mod env;
 mod heartbeat;
-mod history;
+pub(super) mod history;
 mod import;
 mod init;
 mod links;
@@ -19,6 +19,8 @@ mod publish;
 mod record;
 mod release;
 mod repair;
+mod report;
+mod shell;
 mod ship;
 mod status;
 mod store;
@@ -26,7 +28,7 @@ mod told;
 mod trust;
 mod undeploy;
 mod url;
-mod version;
+pub(super) mod version;
 mod watch;
 mod yank;
 
@@ -35,6 +37,7 @@ use std::process::ExitCode;
 use super::args::{Cli, Commands, Global, Onto};
 use super::explain;
 use super::failure::Failure;
+use super::interrupt::{self, Interrupt};
 use super::log::Log;
 use super::output::Output;
 use super::progress::Lines;
@@ -48,23 +51,43 @@ use told::Told;
 pub(super) fn run(cli: Cli, log: &Log) -> Result<ExitCode, Failure> {
     let output = Output::new(cli.global.json, cli.global.quiet, log.clone());
     let lines = Lines::new(&cli.global, log);
+    let interrupt = Interrupt::watch(&cli.command, lines.all(), log);
+    let is_of_root = interrupt::changes_root(&cli.command);
+    let here = |command: &str| {
+        let site = site_here(&cli.global, command, &output)?;
+        if is_of_root {
+            interrupt.at(&site);
+        }
+        Ok::<_, Failure>(site)
+    };
     let told = Told::begin(&cli.command, log);
-    let done = dispatch(cli, &lines, &output);
+    let ended = dispatch(&cli.global, cli.command, here, &interrupt, &lines, &output);
+    if ended.is_err() {
+        interrupt.end_if_seen();
+    }
     if told.changes() {
         metrics::publish(&output);
     }
-    done.inspect(|_| told.end(log))
+    ended.inspect(|_| told.end(log))
 }
 
-fn dispatch(cli: Cli, lines: &Lines, output: &Output) -> Result<ExitCode, Failure> {
-    let here = |command: &str| site_here(&cli.global, command, output);
-    let done = match cli.command {
+fn dispatch(
+    global: &Global,
+    command: Commands,
+    here: impl Fn(&str) -> Result<Site, Failure>,
+    interrupt: &Interrupt,
+    lines: &Lines,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let done = match command {
+        Commands::Completions(args) => shell::completions(&args, output),
+        Commands::Man(args) => shell::man(&args, output),
         Commands::Init(args) => init::run(&args, output),
         Commands::Pack(args) => pack::run(&here("pack")?, &args, lines, output),
         Commands::Publish(args) => publish::run(here("publish")?, &args, lines, output),
         Commands::Deploy(args) if args.repair => repair::run(&here("deploy")?, &args, lines, output),
         Commands::Deploy(args) => deploy::run(here("deploy")?, &args, lines, output),
-        Commands::Ship(args) => ship::run(&cli.global, &args, lines, output),
+        Commands::Ship(args) => ship::run(global, &args, interrupt, lines, output),
         Commands::Rollback(args) => release::rollback(&here("rollback")?, &args, output),
         Commands::Confirm(args) => confirm::run(&here("confirm")?, &args, output),
         Commands::Undeploy(args) => undeploy::run(&here("undeploy")?, &args, output),
@@ -74,9 +97,10 @@ fn dispatch(cli: Cli, lines: &Lines, output: &Output) -> Result<ExitCode, Failur
         Commands::Links(args) => return links::run(&here("links")?, &args, output),
         Commands::Env(args) => env::run(here("env")?, &args, output),
         Commands::Record(args) => return record::run(here("record")?, &args, output),
-        Commands::Doctor(args) => return doctor::run(&cli.global, &args, output),
-        Commands::Store(args) => return store::run(&here("store")?, &args, output),
+        Commands::Report(args) => report::run(global, &args, output),
         Commands::Metrics => metrics::run(&here("metrics")?, output),
+        Commands::Doctor(args) => return doctor::run(global, &args, output),
+        Commands::Store(args) => return store::run(&here("store")?, &args, output),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

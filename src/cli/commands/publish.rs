@@ -48,7 +48,8 @@ fn what(text: &str) -> Result<What, Failure> {
         Ok(Reference { component, selector: Selector::Exact(version) }) => Ok(What::Packed(component, version)),
         Ok(_) => Err(Failure::of(Phrase::usage("publish.no-version").with("what", text))),
         Err(error) => {
-            Err(Failure::of(Phrase::usage("publish.not-a-reference").with("what", text).with("reason", error)))
+            let phrase = Phrase::usage("publish.not-a-reference").with("what", text);
+            Err(Failure::of(phrase.with("reason", error.explain().text())))
         }
     }
 }

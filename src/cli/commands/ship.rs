@@ -6,15 +6,23 @@ use super::{deploy, publish};
 use crate::cli::args::{Global, Ship};
 use crate::cli::explain::Explain;
 use crate::cli::failure::Failure;
+use crate::cli::interrupt::Interrupt;
 use crate::cli::output::Output;
 use crate::cli::progress::Lines;
 use crate::cli::settings;
 use crate::cli::words::say;
 use crate::ops::ship;
 
-pub(super) fn run(global: &Global, args: &Ship, lines: &Lines, output: &Output) -> Result<(), Failure> {
+pub(super) fn run(
+    global: &Global,
+    args: &Ship,
+    interrupt: &Interrupt,
+    lines: &Lines,
+    output: &Output,
+) -> Result<(), Failure> {
     let dir: PathBuf = settings::working_directory()?.join(&args.dir).components().collect();
     let site = settings::site(global, &dir, "ship", output)?;
+    interrupt.at(&site);
     let report = ship::ship(&site, settings::created_at(&site)?, args.dry.dry_run, &|progress| lines.tell(progress))?;
     for component in &report.components {
         component.warnings.iter().for_each(|trap| output.warn(&trap.explain()));

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::cli::args::StoreCommands;
+use crate::cli::ask;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, table};
 use crate::cli::words::{Phrase, say};
@@ -42,6 +43,12 @@ pub(super) fn run(site: &Site, args: &StoreCommands, output: &Output) -> Result<
             Ok(if names.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(4) })
         }
         StoreCommands::Gc(args) => {
+            ask::confirmed(&args.sure, &args.dry, || {
+                let planned = store::gc(site, args.max_size, true)?;
+                let count = planned.removed.len() + planned.leftovers.len();
+                let words = [("count", count.to_string()), ("bytes", ByteSize(planned.frees()).to_string())];
+                Ok((count > 0).then(|| say("ask.gc", &words)))
+            })?;
             let plan = store::gc(site, args.max_size, args.dry.dry_run)?;
             let json = json!({
                 "kept": plan.kept.iter().map(|(entry, _)| entry_json(entry)).collect::<Vec<_>>(),

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{processes, release, tell_recovery};
 use crate::cli::args::{Cleanup, OneVersion, VersionCommands};
+use crate::cli::ask;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, table};
 use crate::cli::words::say;
@@ -81,6 +82,12 @@ fn cleanup(site: &Site, args: &Cleanup, output: &Output) -> Result<(), Failure> 
         force: args.force,
         dry_run: args.dry.dry_run,
     };
+    ask::confirmed(&args.sure, &args.dry, || {
+        let planned = versions::cleanup(site, versions::CleanupRequest { dry_run: true, ..request })?;
+        let count = planned.decisions.iter().filter(|(decision, _)| decision.removes()).count();
+        let words = [("count", count.to_string()), ("bytes", ByteSize(planned.freed).to_string())];
+        Ok((count > 0).then(|| say("ask.cleanup", &words)))
+    })?;
     let cleaned = versions::cleanup(site, request)?;
     tell_recovery(cleaned.recovery, output);
     let decisions = cleaned.decisions.iter().map(|(decision, usage)| {
@@ -138,7 +145,7 @@ fn cleanup_text(cleaned: &versions::Cleaned) -> String {
     lines.join("\n")
 }
 
-fn reason(reason: &Reason) -> String {
+pub(in crate::cli) fn reason(reason: &Reason) -> String {
     match reason {
         Reason::Current => say("reason.current", &[]),
         Reason::Parent => say("reason.parent", &[]),

@@ -2,6 +2,7 @@
 
 use super::trust;
 use crate::cli::args::RecordYank;
+use crate::cli::ask;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::words::say;
@@ -9,6 +10,11 @@ use crate::ops::Site;
 use crate::ops::record::{self, Yanked};
 
 pub(super) fn run(site: &Site, args: &RecordYank, output: &Output) -> Result<(), Failure> {
+    ask::confirmed(&args.sure, &args.dry, || {
+        let planned = record::yank(site, &args.reference, &args.reason, true)?;
+        let words = [("component", planned.component.to_string()), ("version", planned.version.to_string())];
+        Ok((!planned.unchanged).then(|| say("ask.yank", &words)))
+    })?;
     let report = record::yank(site, &args.reference, &args.reason, args.dry.dry_run)?;
     trust::tell_missing(&report.missing, output);
     output.report(&report, text);

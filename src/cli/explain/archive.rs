@@ -17,7 +17,7 @@ impl Explain for PackError {
                 Phrase::usage("archive.exclude").with("glob", glob).with("reason", reason)
             }
             PackError::Path { path, reason } => {
-                Phrase::failed("archive.path").path("path", path).with("reason", reason)
+                Phrase::failed("archive.path").path("path", path).with("reason", reason.explain().text())
             }
             PackError::Special { path } => Phrase::failed("archive.special").path("path", path),
             PackError::LinkLeaves { path, target } => {
@@ -86,10 +86,11 @@ impl Explain for TarError {
                 Phrase::refused("archive.header-malformed").with("name", name).with("what", what)
             }
             TarError::Path { name, reason } => {
-                Phrase::refused("archive.entry-path").with("name", name).with("reason", reason)
+                Phrase::refused("archive.entry-path").with("name", name).with("reason", reason.explain().text())
             }
             TarError::HardLink { name, to, reason } => {
-                Phrase::refused("archive.entry-hard-link").with("name", name).with("to", to).with("reason", reason)
+                let phrase = Phrase::refused("archive.entry-hard-link").with("name", name).with("to", to);
+                phrase.with("reason", reason.explain().text())
             }
             TarError::Kind { name, kind } => {
                 Phrase::refused("archive.entry-kind").with("name", name).with("kind", kind)

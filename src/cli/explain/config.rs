@@ -33,7 +33,7 @@ impl Explain for Error {
             Problem::Size { value } => Phrase::usage("config.size").with("value", value),
             Problem::Span { value } => Phrase::usage("config.span").with("value", value),
             Problem::ComponentType { name, reason } => {
-                Phrase::usage("config.component-type").with("name", name).with("reason", reason)
+                Phrase::usage("config.component-type").with("name", name).with("reason", reason.explain().text())
             }
             Problem::TargetName { name } => Phrase::usage("config.target-name").with("name", name),
             Problem::Requirement { value, reason } => {

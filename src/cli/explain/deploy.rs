@@ -1,13 +1,13 @@
 //! Sentences for errors of a root.
 
-use super::Explain;
-use crate::cli::words::Phrase;
+use super::{Explain, system};
+use crate::cli::words::{Phrase, say};
 use crate::deploy::{Break, Error, PlaceFault};
 use crate::model::Version;
 
 pub(super) fn join(versions: &[Version]) -> String {
     if versions.is_empty() {
-        return "none".to_owned();
+        return say("config.none", &[]);
     }
     versions.iter().map(Version::as_str).collect::<Vec<_>>().join(", ")
 }
@@ -86,7 +86,7 @@ impl Explain for Error {
             Error::DurabilityUnknown { release, source } => Phrase::failed("deploy.durability-unknown")
                 .with("release", release)
                 .path("path", &source.path)
-                .with("reason", &source.source),
+                .with("reason", system(&source.source)),
         }
     }
 }

@@ -1,7 +1,11 @@
 //! Sentences for errors of the file system.
 
+use std::io;
+
+use rustix::io::Errno;
+
 use super::Explain;
-use crate::cli::words::Phrase;
+use crate::cli::words::{Phrase, say};
 use crate::fsx::{Action, Error};
 
 impl Explain for Error {
@@ -23,6 +27,45 @@ impl Explain for Error {
             Action::Lock => "fsx.lock",
             Action::Space => "fsx.space",
         });
-        phrase.path("path", &self.path).with("reason", &self.source)
+        phrase.path("path", &self.path).with("reason", system(&self.source))
+    }
+}
+
+/// What the system says of a failure: in the language's words where it is one of those that happen, else as it says it.
+pub fn system(error: &io::Error) -> String {
+    let Some(errno) = Errno::from_io_error(error) else { return error.to_string() };
+    let key = match errno {
+        Errno::PERM => "system.permitted",
+        Errno::NOENT => "system.missing",
+        Errno::IO => "system.failed",
+        Errno::ACCESS => "system.denied",
+        Errno::BUSY => "system.busy",
+        Errno::EXIST => "system.exists",
+        Errno::NOTDIR => "system.not-a-directory",
+        Errno::ISDIR => "system.directory",
+        Errno::MFILE => "system.files",
+        Errno::FBIG => "system.too-big",
+        Errno::NOSPC => "system.full",
+        Errno::ROFS => "system.read-only",
+        Errno::NAMETOOLONG => "system.name",
+        Errno::NOTEMPTY => "system.not-empty",
+        Errno::LOOP => "system.loop",
+        Errno::CONNREFUSED => "system.refused",
+        Errno::STALE => "system.stale",
+        Errno::DQUOT => "system.quota",
+        _ => return error.to_string(),
+    };
+    say(key, &[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn english_words_are_those_of_the_system() {
+        let errors = (1..134).map(io::Error::from_raw_os_error);
+        let (ours, theirs): (Vec<_>, Vec<_>) = errors.map(|error| (system(&error), error.to_string())).unzip();
+        assert_eq!(ours, theirs);
     }
 }

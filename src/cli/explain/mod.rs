@@ -9,6 +9,7 @@ mod config;
 mod delta;
 mod deploy;
 mod fsx;
+mod model;
 mod notice;
 mod ops;
 mod records;
@@ -21,6 +22,8 @@ mod trust;
 
 pub use check::{ToldFinding, told};
 pub use checks::{said_no, why};
+pub use fsx::system;
+pub use model::value;
 pub use ops::{moved, unmet};
 pub use target::warning;
 pub use transfer::sentences;

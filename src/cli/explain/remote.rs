@@ -7,7 +7,7 @@ use crate::records::RemoteError;
 impl Explain for RemoteError {
     fn explain(&self) -> Phrase {
         match self {
-            RemoteError::NoGit(error) => Phrase::failed("remote.no-git").with("reason", &error.source),
+            RemoteError::NoGit(error) => Phrase::failed("remote.no-git").with("reason", super::system(&error.source)),
             RemoteError::Unreachable { url, reason } => {
                 Phrase::failed("remote.unreachable").with("url", url).with("reason", reason)
             }

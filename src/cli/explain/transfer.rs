@@ -61,7 +61,7 @@ fn sentence(attempt: &Attempt) -> String {
         Why::Missing => "transfer.attempt.missing",
         Why::Unreadable(e) => {
             let reason = match e {
-                target::Error::Io(e) => e.source.to_string(),
+                target::Error::Io(e) => super::system(&e.source),
                 target::Error::Remote { fault, .. } => super::target::fault(fault),
                 other => other.explain().text(),
             };
@@ -69,7 +69,7 @@ fn sentence(attempt: &Attempt) -> String {
             "transfer.attempt.unreadable"
         }
         Why::Broken(e) => {
-            args.push(("reason", e.to_string()));
+            args.push(("reason", super::system(e)));
             "transfer.attempt.unreadable"
         }
         Why::Truncated { found, expected } => {

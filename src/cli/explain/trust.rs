@@ -43,9 +43,9 @@ impl Explain for Distrust {
             Distrust::NoKey => Phrase::usage("trust.no-key"),
             Distrust::NothingToSign { what } => Phrase::not_found("trust.nothing-to-sign").with("what", what),
             Distrust::Sign(error) => match error {
-                SignError::NotRun(error) => {
-                    Phrase::failed("trust.no-ssh-keygen").path("program", &error.program).with("reason", &error.source)
-                }
+                SignError::NotRun(error) => Phrase::failed("trust.no-ssh-keygen")
+                    .path("program", &error.program)
+                    .with("reason", super::system(&error.source)),
                 SignError::TimedOut => Phrase::failed("trust.sign-timeout"),
                 SignError::Refused(reason) => Phrase::failed("trust.sign").with("reason", reason),
                 SignError::Unusable { algorithm } => Phrase::usage("trust.unusable-key").with("algorithm", algorithm),

@@ -18,11 +18,9 @@ pub(super) fn line(event: &Event<'_>) -> Line {
             let line = named(line.with_speed("speed", bytes, took).with("source", names.join(",")), of);
             if resumed > 0 { line.with_bytes("resumed", resumed) } else { line }
         }
-        Event::Unpacking { of, dir } => {
-            named(Line::said("log.unpack-begin", &[("dir", dir.display().to_string())]), of)
-        }
-        Event::Unpacked { of, files, bytes, took } => {
-            let line = named(Line::info("log.unpack-done"), of).with_number("files", files);
+        Event::Unpacked { of, dir, files, bytes, took } => {
+            let line = Line::said("log.unpack-done", &[("dir", dir.display().to_string())]);
+            let line = named(line, of).with_number("files", files);
             line.with_bytes("size", bytes).with_duration("duration", took)
         }
         Event::Linked { component, to: Some(version) } => {

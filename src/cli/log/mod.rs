@@ -18,29 +18,29 @@ mod file;
 mod line;
 
 use std::io::Write as _;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(super) use line::{Level, Line};
 
 use super::args::{Global, LogFormat, Logging};
 use super::explain::Explain as _;
 use super::failure;
+use super::paint::{self, Ink};
 use super::words::{Kind, Phrase, say};
 use crate::config::{self, LogStyle};
 use crate::ops::{Event, Events};
 
 /// The log of this run. Clones are the same log.
 #[derive(Debug, Clone)]
-pub(super) struct Log(Arc<Mutex<Sinks>>);
+pub(super) struct Log(Arc<Sinks>);
 
 #[derive(Debug)]
 struct Sinks {
     /// The style of lines on stderr; `None` where stderr holds none.
-    stderr: Option<LogStyle>,
+    stderr: Mutex<Option<LogStyle>>,
     /// Whether stderr gets errors only.
     quiet: bool,
-    file: Option<file::File>,
+    file: Mutex<Option<file::File>>,
 }
 
 impl Log {
@@ -57,27 +57,26 @@ impl Log {
             let defaults = config::Log::default();
             file::File::new(&path, format.unwrap_or(defaults.format), defaults.max_size.0, defaults.keep)
         });
-        Self(Arc::new(Mutex::new(Sinks { stderr, quiet: global.quiet, file })))
+        Self(Arc::new(Sinks { stderr: Mutex::new(stderr), quiet: global.quiet, file: Mutex::new(file) }))
     }
 
     /// Adds what the configuration asks for; what the arguments say stays.
     pub fn configure(&self, config: &config::Log) {
-        let mut sinks = self.sinks();
-        if sinks.stderr.is_none() {
-            sinks.stderr = config.stderr;
+        {
+            let mut stderr = held(&self.0.stderr);
+            *stderr = stderr.or(config.stderr);
         }
-        match (&mut sinks.file, &config.file) {
+        let mut file = held(&self.0.file);
+        match (&mut *file, &config.file) {
             (Some(file), _) => file.bound(config.max_size.0, config.keep),
-            (None, Some(path)) => {
-                sinks.file = Some(file::File::new(path, config.format, config.max_size.0, config.keep));
-            }
+            (None, Some(path)) => *file = Some(file::File::new(path, config.format, config.max_size.0, config.keep)),
             (None, None) => {}
         }
     }
 
     /// Whether stderr holds log lines and nothing else.
     pub fn is_on_stderr(&self) -> bool {
-        self.sinks().stderr.is_some()
+        self.style().is_some()
     }
 
     /// Who tells what operations do.
@@ -89,20 +88,35 @@ impl Log {
     /// Writes a line.
     pub fn write(&self, line: &Line) {
         let now = jiff::Timestamp::now();
-        let mut sinks = self.sinks();
-        if let Some(style) = sinks.stderr.filter(|_| !sinks.quiet || line.level == Level::Error) {
+        if let Some(style) = self.style().filter(|_| !self.0.quiet || line.level == Level::Error) {
             to_stderr(&line.render(style, now));
         }
-        let Some(file) = &sinks.file else { return };
-        if let Err(error) = file.write(&line.render(file.style(), now)) {
-            let (file, style) = (sinks.file.take(), sinks.stderr);
-            drop(sinks);
-            let path = file.as_ref().map(file::File::path).unwrap_or(Path::new(""));
-            let phrase = Phrase::failed("log.no-file").path("path", path).with("reason", error.explain().text());
-            match style {
-                Some(style) => to_stderr(&Line::warning(&phrase).render(style, now)),
-                None => to_stderr(&format!("{}: {}\n", say("warning", &[]), phrase.text())),
+        let mut held = held(&self.0.file);
+        let Some(file) = held.take() else { return };
+        let Err(error) = file.write(&line.render(file.style(), now)) else {
+            *held = Some(file);
+            return;
+        };
+        let phrase = Phrase::failed("log.no-file").path("path", file.path()).with("reason", error.explain().text());
+        match self.style() {
+            Some(style) => to_stderr(&Line::warning(&phrase).render(style, now)),
+            None => paint::err_line(&format!(
+                "{} {}",
+                Ink::Warning.paint(format!("{}:", say("warning", &[]))),
+                phrase.text()
+            )),
+        }
+    }
+
+    /// Says on stderr, and there only, that a signal ends the command: the disk takes no change any more, nor a line, and
+    /// another thread may be waiting in the middle of writing one.
+    pub fn interrupted(&self, words: &str) {
+        match self.style() {
+            Some(style) => {
+                let line = Line::text(Level::Warn, "interrupted", words.to_owned());
+                to_stderr(&line.render(style, jiff::Timestamp::now()));
             }
+            None => paint::err_line(words),
         }
     }
 
@@ -114,9 +128,13 @@ impl Log {
         self.write(&line.hint(phrase.hint()));
     }
 
-    fn sinks(&self) -> std::sync::MutexGuard<'_, Sinks> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn style(&self) -> Option<LogStyle> {
+        *held(&self.0.stderr)
     }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether the arguments, which cannot be read, ask for JSON on stderr.

@@ -1,4 +1,4 @@
-//! The catalogue: every sentence the program says, one file a language (`en.txt`).
+//! The catalogue: every sentence the program says, one file a language (`en.txt`, `zh.txt`).
 //!
 //! ```text
 //! # a comment
@@ -7,18 +7,44 @@
 //! ```
 //!
 //! `{name}` is replaced by the argument of that name, `\\n` by a line break. A key ending in `.hint` is the hint of the key before it; a
-//! hint is optional. A tests reads the sources and holds that no key is missing and none is left over.
+//! hint is optional. A test reads the sources and holds that no key is missing and none is left over, and another that the
+//! languages have the same ones.
+//!
+//! The language is chosen once, by [`choose`]; only its file is ever read, when the first sentence is asked for.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
-static ENGLISH: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
-    let text = include_str!("en.txt");
+mod language;
+
+pub use language::Language;
+
+type Catalogue = HashMap<&'static str, &'static str>;
+
+static ENGLISH: LazyLock<Catalogue> = LazyLock::new(|| read(include_str!("en.txt")));
+static CHINESE: LazyLock<Catalogue> = LazyLock::new(|| read(include_str!("zh.txt")));
+static CHOSEN: OnceLock<Language> = OnceLock::new();
+
+fn read(text: &'static str) -> Catalogue {
     let entries = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(" = "));
     entries.map(|(key, words)| (key.trim(), words)).collect()
-});
+}
+
+/// Sets the language of all words from here on: the one that was asked for, else that of the environment. The first choice
+/// stands.
+pub fn choose(asked_for: Option<Language>, variable: impl Fn(&str) -> Option<OsString>) {
+    CHOSEN.get_or_init(|| asked_for.unwrap_or_else(|| Language::of_environment(variable)));
+}
+
+fn catalogue() -> &'static Catalogue {
+    match CHOSEN.get() {
+        Some(Language::Chinese) => &CHINESE,
+        Some(Language::English) | None => &ENGLISH,
+    }
+}
 
 /// What kind of failure it is; decides the exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +150,7 @@ pub fn say_opt(key: &str) -> Option<String> {
 }
 
 fn render(key: &str, args: &[(&'static str, String)]) -> Option<String> {
-    let mut rest = *ENGLISH.get(key)?;
+    let mut rest = *catalogue().get(key)?;
     let mut out = String::with_capacity(rest.len() + 32);
     while let Some(start) = rest.find('{') {
         out.push_str(&rest[..start].replace("\\n", "\n"));

@@ -6,14 +6,14 @@ use super::{Fact, Finding};
 use crate::delta::Header;
 use crate::fsx;
 use crate::model::{Index, RecordDelta};
-use crate::ops::{Error, Site, fetch};
-use crate::records::{Published, Repository};
+use crate::ops::reach::Reach;
+use crate::ops::{Error, delta as deltas};
+use crate::records::Published;
 use crate::store::Store;
 use crate::target;
 
 pub(super) fn check(
-    site: &Site,
-    (store, repository): (&Store, &Repository),
+    (store, reach): (&Store, &Reach<'_>),
     published: &Published,
     file: &str,
     found: &mut Vec<Finding>,
@@ -23,7 +23,7 @@ pub(super) fn check(
         let about = |finding: Finding| finding.with("path", &delta.file);
         let pinned = (delta.checksum.value, delta.size);
         let wanted = target::Wanted { file: &delta.file, sha256: pinned.0 };
-        let (tiers, refused) = fetch::sources(site, published, wanted, Some(repository.root()))?;
+        let (tiers, refused) = reach.sources(published, wanted)?;
         let (mut is_there, mut unread) = (false, !refused.is_empty());
         for source in tiers.into_iter().flatten() {
             match bring(store, &source, pinned) {
@@ -60,6 +60,12 @@ fn leads_elsewhere(store: &Store, published: &Published, delta: &RecordDelta) ->
         Ok(header) => header,
         Err(error) => return Ok(Some(error.to_string())),
     };
+    if let Some(pinned) = &delta.header {
+        let front = deltas::front_digest(&path, header.front_bytes())?;
+        if (pinned.size, pinned.checksum.value) != (header.front_bytes(), front) {
+            return Ok(Some(format!("its header has {} bytes, sha256 {front}", header.front_bytes())));
+        }
+    }
     let (base, target) = (header.base(), header.target());
     if header.size() != delta.size {
         return Ok(Some(format!("its header tells of {} bytes", header.size())));

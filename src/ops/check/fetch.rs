@@ -7,7 +7,8 @@ use super::{Fact, Finding, deltas};
 use crate::fsx;
 use crate::model::{Record, Sha256};
 use crate::ops::publish::{self, Local};
-use crate::ops::{Error, Site, fetch};
+use crate::ops::reach::Reach;
+use crate::ops::{Error, Site};
 use crate::records::{Place, Published, Repository, Request};
 use crate::store::Store;
 use crate::target;
@@ -26,7 +27,7 @@ pub(super) fn check(
             _ => None,
         })
         .collect();
-    let store = site.store()?;
+    let (store, reach) = (site.store()?, Reach::of(site, Some(repository.root()))?);
     for (component, version) in request.versions() {
         if !records.contains(&(component, version)) {
             continue;
@@ -34,19 +35,18 @@ pub(super) fn check(
         let Some(published) = request.published(component, version)? else { continue };
         let file = format!("packages/{component}/{version}/record.json");
         for number in 0..published.record.locations.len() {
-            location(site, &store, repository, (&published, number), &file, found)?;
+            location(&store, &reach, (&published, number), &file, found)?;
         }
         archive(&store, &published, &file, found)?;
-        deltas::check(site, (&store, repository), &published, &file, found)?;
+        deltas::check((&store, &reach), &published, &file, found)?;
     }
     Ok(())
 }
 
 /// What one location holds of a version.
 fn location(
-    site: &Site,
     store: &Store,
-    repository: &Repository,
+    reach: &Reach<'_>,
     (published, number): (&Published, usize),
     file: &str,
     found: &mut Vec<Finding>,
@@ -59,7 +59,7 @@ fn location(
     let index = published.manifest.index.as_ref().map(|index| (&index.file, index.checksum.value, index.size));
     for (name, sha256, size) in [(&package.file, package.checksum.value, package.size)].into_iter().chain(index) {
         let wanted = target::Wanted { file: name, sha256 };
-        let (tiers, refused) = fetch::sources(site, &only, wanted, Some(repository.root()))?;
+        let (tiers, refused) = reach.sources(&only, wanted)?;
         let about = |finding: Finding| finding.with("name", &location.name).with("path", name);
         if let Some(refused) = refused.into_iter().next() {
             let why = Fact::Refused(Box::new(refused));
