@@ -17,6 +17,16 @@ fn lines(text: &str) -> Vec<&str> {
     text.lines().map(|line| &line[20..]).collect()
 }
 
+/// The lines of a deploy in their order, in English and in Chinese, and what each has in it.
+const SEED: [(&str, &str, &[&str]); 6] = [
+    ("[INFO] deploy begins ", "[INFO] 开始部署 ", &["component=model", "version=1.0.0"]),
+    ("[INFO] fetching the package from near, far ", "[INFO] 从 near, far 下载包文件 ", &["size=", "source=near,far"]),
+    ("[INFO] fetched ", "[INFO] 下载完成 ", &["size=", "duration=", "speed=", "source=near"]),
+    ("[INFO] unpacked to /", "[INFO] 解压文件到 /", &["components/model/1.0.0 ", "files=", "duration="]),
+    ("[INFO] link moved: current -> 1.0.0 ", "[INFO] 更新链接 current -> 1.0.0 ", &["component=model"]),
+    ("[INFO] deployed ", "[INFO] 部署成功 ", &["component=model version=1.0.0", "duration=", "release=1"]),
+];
+
 fn parsed(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
 }
@@ -27,20 +37,25 @@ fn a_deploy_is_told_line_by_line() {
     let ran = env.run(&["deploy", "model@1.0.0", "-v", "--store", "../empty", "--log-file", "../log"]);
     assert_eq!(ran.status, Some(0), "{ran:?}");
     let told = lines(&ran.stderr);
-    let expected: [(&str, &[&str]); 6] = [
-        ("[INFO] deploy begins", &["component=model", "version=1.0.0"]),
-        ("[INFO] unpacking to ", &["components/model/1.0.0"]),
-        ("[INFO] fetching the package from ", &["size=", "source="]),
-        ("[INFO] fetched ", &["size=", "duration=", "speed=", "source="]),
-        ("[INFO] link moved: current -> 1.0.0", &["component=model"]),
-        ("[INFO] deployed ", &["component=model", "version=1.0.0", "duration=", "release=1"]),
-    ];
-    for (start, parts) in expected {
-        let line =
-            told.iter().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no {start} in {told:#?}"));
+    assert_eq!(told.len(), SEED.len(), "{told:#?}");
+    for (line, (start, _, parts)) in told.iter().zip(SEED) {
+        assert!(line.starts_with(start), "no {start} in {told:#?}");
         assert!(parts.iter().all(|part| line.contains(part)), "{line}");
     }
     assert_eq!(env.read("log"), ran.stderr, "the file has the same");
+}
+
+#[test]
+fn in_chinese_the_lines_are_the_example_of_the_design() {
+    let env = published();
+    let ran = env.run(&["deploy", "model@1.0.0", "--lang", "zh", "-v", "--store", "../empty"]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let told = lines(&ran.stderr);
+    assert_eq!(told.len(), SEED.len(), "{told:#?}");
+    for (line, (_, start, parts)) in told.iter().zip(SEED) {
+        assert!(line.starts_with(start), "no {start} in {told:#?}");
+        assert!(parts.iter().all(|part| line.contains(part)), "{line}");
+    }
 }
 
 #[test]
@@ -85,7 +100,7 @@ fn the_configuration_names_a_file_that_is_rotated_and_never_stops_a_command() {
     }
     assert!(!env.path("run.log.3").exists());
     env.write("project/.deploy-tool.yaml", format!("{config}log: {{file: ../nowhere/run.log}}\n"));
-    let ran = env.run(&["rollback", "--dry-run"]);
+    let ran = env.run(&["status"]);
     assert_eq!(ran.stderr.matches("cannot write the log").count(), 0, "nothing is logged: {ran:?}");
     let ran = env.run(&["deploy", "model@1.0.0"]);
     assert_eq!((ran.status, ran.stderr.matches("cannot write the log").count()), (Some(0), 1), "{ran:?}");

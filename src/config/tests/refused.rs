@@ -22,7 +22,7 @@ fn unknown_keys_name_the_nearest_one() {
         nearest: nearest.map(str::to_owned),
         known: known.to_vec(),
     };
-    let top = ["version", "project", "components", "pack", "records", "publish", "deploy", "store"];
+    let top = ["version", "project", "components", "pack", "records", "publish", "deploy", "store", "log", "metrics"];
     refused("version: 1\ncomponent: {}\n", 2, 1, "component", unknown("component", Some("components"), &top));
     let pack = ["output", "compression", "level", "exclude", "threads"];
     let text = "pack:\n  output: x\n  compresion: gzip\n";
