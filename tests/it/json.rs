@@ -151,7 +151,7 @@ fn document(what: &[&str], stdout: &str) -> Value {
 }
 
 /// The commands and subcommands that the help lists.
-fn commands(env: &Env, of: &[&str]) -> Vec<String> {
+pub fn commands(env: &Env, of: &[&str]) -> Vec<String> {
     let help = env.ok(&[of, &["--help"]].concat());
     let list = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     // What a command does may take two lines.
