@@ -152,11 +152,12 @@ fn document(what: &[&str], stdout: &str) -> Value {
 }
 
 /// The commands and subcommands that the help lists.
-fn commands(env: &Env, of: &[&str]) -> Vec<String> {
+pub fn commands(env: &Env, of: &[&str]) -> Vec<String> {
     let help = env.ok(&[of, &["--help"]].concat());
     let list = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    let names = list.take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next());
-    names.map(str::to_owned).collect()
+    // What a command does may take two lines.
+    let names = list.take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("   "));
+    names.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }
 
 #[test]

@@ -3,13 +3,7 @@
 
 use super::book::reader::Reader;
 use super::env::Env;
-
-/// The commands that help lists.
-fn commands(env: &Env, args: &[&str]) -> Vec<String> {
-    let help = env.ok(&[args, &["--help"]].concat());
-    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    lines.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
-}
+use super::json::commands;
 
 #[test]
 fn every_command_is_named() {

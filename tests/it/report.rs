@@ -150,7 +150,10 @@ fn words(env: &Env, page: &str) -> String {
     ] {
         masked = regex_lite::Regex::new(pattern).expect("a pattern").replace_all(&masked, with).into_owned();
     }
-    masked
+    // How many marks an axis has depends on how long the deploys took.
+    let mut lines: Vec<&str> = masked.lines().collect();
+    lines.dedup();
+    lines.join("\n")
 }
 
 #[test]
