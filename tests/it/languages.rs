@@ -44,41 +44,54 @@ fn help() {
     Usage: deploy-tool [OPTIONS] <COMMAND>
 
     Commands:
-      init      Write a commented `.deploy-tool.yaml` from what is found in a directory
-      pack      Pack a directory as one version of a component
-      publish   Copy a package to its targets and commit its record to git
-      deploy    Install versions and make them current, all or nothing
-      ship      Pack, publish and deploy every component of a project
-      rollback  Go back to the release before; no network, no unpacking
-      undeploy  Take a component out of the current release; its versions stay installed until a cleanup
-      confirm   End the trial of the current release: it stays
-      status    Show what is current, since when and from which record
-      history   Show the releases this root has had, newest first
-      version   List, switch, pin and clean up versions
-      links     List, verify and repair links
-      env       See and change which versions belong where
-      record    Read the records in git, or make them anew
-      store     List, verify and shrink the store of packages on this machine
-      doctor    Say what is wrong, why it matters and what mends it [alias: health]
+      init         Write a commented `.deploy-tool.yaml` from what is found in a directory
+      pack         Pack a directory as one version of a component
+      publish      Copy a package to its targets and commit its record to git
+      deploy       Install versions and make them current, all or nothing
+      ship         Pack, publish and deploy every component of a project
+      rollback     Go back to the release before; no network, no unpacking
+      undeploy     Take a component out of the current release; its versions stay installed until a
+                   cleanup
+      confirm      End the trial of the current release: it stays
+      status       Show what is current, since when and from which record
+      history      Show the releases this root has had, newest first
+      version      List, switch, pin and clean up versions
+      links        List, verify and repair links
+      env          See and change which versions belong where
+      record       Read the records in git, or make them anew
+      store        List, verify and shrink the store of packages on this machine
+      doctor       Say what is wrong, why it matters and what mends it [alias: health]
+      metrics      Print what the root and the store are, and what it took, as Prometheus text
+      report       Everything about the root on one page of HTML
+      completions  Print the completion script of a shell
+      man          Print a manual page, or write them all into a directory
 
     Options:
-          --config <FILE>    The configuration file [default: `.deploy-tool.yaml` upward from here, then
-                             in the root, then `/etc/deploy-tool.yaml`]
-          --root <DIR>       The deployment root [default: `deploy.root`, else `deployments` beside the
-                             configuration]
-          --records <DIR>    The git repository that holds the records, a path or a URL [default:
-                             `records.repository`, else `.deploy-tool/records`]
-          --store <DIR>      The store of packages on this machine [default: `store.path`, else
-                             `~/.cache/deploy-tool`]
-          --wait <SPAN>      Wait so long, such as `30s`, for another command that changes the root;
-                             without it that is a conflict at once
-          --lang <LANGUAGE>  The language of all words: `en` or `zh` [default: `DEPLOY_TOOL_LANG`, else
-                             the locale]
-          --json             Print one JSON document on stdout and nothing else there
-      -q, --quiet            Print no notes, warnings or hints
-          --no-progress      Draw no progress
-      -h, --help             Print help
-      -V, --version          Print the version
+          --config <FILE>        The configuration file [default: `.deploy-tool.yaml` upward from here,
+                                 then in the root, then `/etc/deploy-tool.yaml`]
+          --root <DIR>           The deployment root [default: `deploy.root`, else `deployments` beside
+                                 the configuration]
+          --records <DIR>        The git repository that holds the records, a path or a URL [default:
+                                 `records.repository`, else `.deploy-tool/records`]
+          --store <DIR>          The store of packages on this machine [default: `store.path`, else
+                                 `~/.cache/deploy-tool`]
+          --wait <SPAN>          Wait so long, such as `30s`, for another command that changes the root;
+                                 without it that is a conflict at once
+          --lang <LANGUAGE>      The language of all words: `en` or `zh` [default: `DEPLOY_TOOL_LANG`,
+                                 else the locale]
+          --json                 Print one JSON document on stdout and nothing else there
+      -q, --quiet                Print no notes, warnings or hints
+      -v, --verbose              Say on stderr what is done as it is done, as log lines; of `doctor`,
+                                 show what is as it should be, too
+          --log-format <FORMAT>  Print log lines on stderr and nothing else there: `text`, or `json`,
+                                 one object a line [possible values: text, json]
+          --log-file <FILE>      Append log lines to this file, too [default: `log.file`]
+          --no-progress          Draw no progress
+          --color <WHEN>         When to use colour: `auto` is on a terminal, as `NO_COLOR`,
+                                 `CLICOLOR_FORCE` and `TERM` say [default: auto] [possible values: auto,
+                                 always, never]
+      -h, --help                 Print help
+      -V, --version              Print the version
 
     Examples:
       deploy-tool ship                              pack, publish and deploy the project in this
@@ -94,36 +107,46 @@ fn help() {
     用法: deploy-tool [选项] <命令>
 
     命令:
-      init      根据目录中的内容生成一份带注释的 `.deploy-tool.yaml`
-      pack      将一个目录打包为组件的一个版本
-      publish   将包复制到存储目标，并把记录提交到 git
-      deploy    安装版本并使其成为当前版本，要么全部成功，要么什么都不改变
-      ship      打包、发布并部署项目的所有组件
-      rollback  回到上一个 release；不用网络，不用解包
-      undeploy  将组件移出当前 release；其各版本仍保持安装，直到清理
-      confirm   结束当前 release 的试运行：保留它
-      status    显示当前版本、生效时间及所依据的记录
-      history   显示此部署根目录有过的 release，最新的在前
-      version   列出、切换、固定和清理版本
-      links     列出、验证和修复链接
-      env       查看和更改哪里应该使用哪些版本
-      record    读取 git 中的记录，或重新生成记录
-      store     列出、验证和缩减本机的包存储
-      doctor    说明哪里有问题、为什么要紧、怎样修好 [别名：health]
+      init         根据目录中的内容生成一份带注释的 `.deploy-tool.yaml`
+      pack         将一个目录打包为组件的一个版本
+      publish      将包复制到存储目标，并把记录提交到 git
+      deploy       安装版本并使其成为当前版本，要么全部成功，要么什么都不改变
+      ship         打包、发布并部署项目的所有组件
+      rollback     回到上一个 release；不用网络，不用解包
+      undeploy     将组件移出当前 release；其各版本仍保持安装，直到清理
+      confirm      结束当前 release 的试运行：保留它
+      status       显示当前版本、生效时间及所依据的记录
+      history      显示此部署根目录有过的 release，最新的在前
+      version      列出、切换、固定和清理版本
+      links        列出、验证和修复链接
+      env          查看和更改哪里应该使用哪些版本
+      record       读取 git 中的记录，或重新生成记录
+      store        列出、验证和缩减本机的包存储
+      doctor       说明哪里有问题、为什么要紧、怎样修好 [别名：health]
+      metrics      以 Prometheus 文本格式输出部署根目录与存储的状态及各项耗时
+      report       将部署根目录的全部情况汇总成一个 HTML 页面
+      completions  输出 shell 的补全脚本
+      man          输出一页手册，或把全部手册页写入目录
 
     选项:
-          --config <FILE>    配置文件 [默认：从当前目录向上查找 `.deploy-tool.yaml`，然后是部署根目录，最后是
-                             `/etc/deploy-tool.yaml`]
-          --root <DIR>       部署根目录 [默认：`deploy.root`，否则为配置文件旁的 `deployments`]
-          --records <DIR>    保存记录的 git 仓库，路径或 URL [默认：`records.repository`，否则为 `.deploy-tool/records`]
-          --store <DIR>      本机的包存储 [默认：`store.path`，否则为 `~/.cache/deploy-tool`]
-          --wait <SPAN>      若另一个命令正在更改部署根目录，等待这么久，例如 `30s`；不指定则立即视为冲突
-          --lang <LANGUAGE>  所有文字的语言：`en` 或 `zh` [默认：`DEPLOY_TOOL_LANG`，否则按系统区域设置]
-          --json             在 stdout 输出一个 JSON 文档，不输出其他内容
-      -q, --quiet            不输出说明、警告和提示
-          --no-progress      不显示进度
-      -h, --help             显示帮助
-      -V, --version          显示版本
+          --config <FILE>        配置文件 [默认：从当前目录向上查找 `.deploy-tool.yaml`，然后是部署根目录，最后是
+                                 `/etc/deploy-tool.yaml`]
+          --root <DIR>           部署根目录 [默认：`deploy.root`，否则为配置文件旁的 `deployments`]
+          --records <DIR>        保存记录的 git 仓库，路径或 URL [默认：`records.repository`，否则为
+                                 `.deploy-tool/records`]
+          --store <DIR>          本机的包存储 [默认：`store.path`，否则为 `~/.cache/deploy-tool`]
+          --wait <SPAN>          若另一个命令正在更改部署根目录，等待这么久，例如 `30s`；不指定则立即视为冲突
+          --lang <LANGUAGE>      所有文字的语言：`en` 或 `zh` [默认：`DEPLOY_TOOL_LANG`，否则按系统区域设置]
+          --json                 在 stdout 输出一个 JSON 文档，不输出其他内容
+      -q, --quiet                不输出说明、警告和提示
+      -v, --verbose              在 stderr 上以日志行的形式实时说明正在做什么；对于 `doctor`，也显示一切正常的项目
+          --log-format <FORMAT>  在 stderr 上只输出日志行：`text`（文本）或 `json`（每行一个对象） [可选值：text, json]
+          --log-file <FILE>      同时把日志行追加到该文件 [默认：`log.file`]
+          --no-progress          不显示进度
+          --color <WHEN>         何时使用颜色：`auto` 表示在终端上使用，并遵循 `NO_COLOR`、`CLICOLOR_FORCE` 和 `TERM`
+                                 [默认：auto] [可选值：auto, always, never]
+      -h, --help                 显示帮助
+      -V, --version              显示版本
 
     示例：
       deploy-tool ship                              打包、发布并部署当前目录中的项目
@@ -177,12 +200,20 @@ fn help_of_a_command() {
                                        url` printed; what it has to be still says the record
           --confirm <SPAN>             Undo the deploy unless `deploy-tool confirm` comes in this time,
                                        such as `10m`; `0s` for no trial [default: `deploy.confirm`]
-          --no-progress                Draw no progress
+      -v, --verbose                    Say on stderr what is done as it is done, as log lines; of
+                                       `doctor`, show what is as it should be, too
           --force                      Deploy versions too that are marked bad on this root
+          --log-format <FORMAT>        Print log lines on stderr and nothing else there: `text`, or
+                                       `json`, one object a line [possible values: text, json]
           --accept-rewrite <OLD..NEW>  Take a branch that was rewritten: the commit this root has seen
                                        and the one the branch is at
+          --log-file <FILE>            Append log lines to this file, too [default: `log.file`]
+          --no-progress                Draw no progress
           --repair                     Put back the files of the current versions, or of those that are
                                        named, that are not what was installed
+          --color <WHEN>               When to use colour: `auto` is on a terminal, as `NO_COLOR`,
+                                       `CLICOLOR_FORCE` and `TERM` say [default: auto] [possible values:
+                                       auto, always, never]
       -h, --help                       Print help
 
     Examples:
@@ -222,10 +253,15 @@ fn help_of_a_command() {
           --url <URL>                  优先从此 URL 获取包，例如 `record url` 输出的 URL；包应有的内容仍由记录决定
           --confirm <SPAN>             若在这段时间内（例如 `10m`）没有执行 `deploy-tool confirm`，则撤销部署；`0s` 表示不试运行
                                        [默认：`deploy.confirm`]
-          --no-progress                不显示进度
+      -v, --verbose                    在 stderr 上以日志行的形式实时说明正在做什么；对于 `doctor`，也显示一切正常的项目
           --force                      也部署在此部署根目录上被标记为不良的版本
+          --log-format <FORMAT>        在 stderr 上只输出日志行：`text`（文本）或 `json`（每行一个对象） [可选值：text, json]
           --accept-rewrite <OLD..NEW>  接受被改写过的分支：此部署根目录见过的提交，以及分支现在所在的提交
+          --log-file <FILE>            同时把日志行追加到该文件 [默认：`log.file`]
+          --no-progress                不显示进度
           --repair                     恢复当前版本（或所指定版本）中与安装时不一致的文件
+          --color <WHEN>               何时使用颜色：`auto` 表示在终端上使用，并遵循 `NO_COLOR`、`CLICOLOR_FORCE` 和 `TERM`
+                                       [默认：auto] [可选值：auto, always, never]
       -h, --help                       显示帮助
 
     示例：
@@ -250,20 +286,26 @@ fn help_with_defaults_and_values_to_choose_from() {
       [BASE..HEAD]  要检查的范围，写法与 git 相同；单独一个提交则整体检查 [默认：`records.branch`，否则为 `main`，加 `..HEAD`]
 
     选项:
-          --config <FILE>    配置文件 [默认：从当前目录向上查找 `.deploy-tool.yaml`，然后是部署根目录，最后是
-                             `/etc/deploy-tool.yaml`]
-          --fetch            同时获取包，检查每个位置的内容都与 git 所固定的一致
-          --format <FORMAT>  输出文本、GitHub 注解，或供评论使用的 Markdown（`--json` 优先） [默认：text] [可选值：text, github,
-                             markdown]
-          --root <DIR>       部署根目录 [默认：`deploy.root`，否则为配置文件旁的 `deployments`]
-          --records <DIR>    保存记录的 git 仓库，路径或 URL [默认：`records.repository`，否则为 `.deploy-tool/records`]
-          --store <DIR>      本机的包存储 [默认：`store.path`，否则为 `~/.cache/deploy-tool`]
-          --wait <SPAN>      若另一个命令正在更改部署根目录，等待这么久，例如 `30s`；不指定则立即视为冲突
-          --lang <LANGUAGE>  所有文字的语言：`en` 或 `zh` [默认：`DEPLOY_TOOL_LANG`，否则按系统区域设置]
-          --json             在 stdout 输出一个 JSON 文档，不输出其他内容
-      -q, --quiet            不输出说明、警告和提示
-          --no-progress      不显示进度
-      -h, --help             显示帮助
+          --config <FILE>        配置文件 [默认：从当前目录向上查找 `.deploy-tool.yaml`，然后是部署根目录，最后是
+                                 `/etc/deploy-tool.yaml`]
+          --fetch                同时获取包，检查每个位置的内容都与 git 所固定的一致
+          --format <FORMAT>      输出文本、GitHub 注解，或供评论使用的 Markdown（`--json` 优先） [默认：text] [可选值：text,
+                                 github, markdown]
+          --root <DIR>           部署根目录 [默认：`deploy.root`，否则为配置文件旁的 `deployments`]
+          --records <DIR>        保存记录的 git 仓库，路径或 URL [默认：`records.repository`，否则为
+                                 `.deploy-tool/records`]
+          --store <DIR>          本机的包存储 [默认：`store.path`，否则为 `~/.cache/deploy-tool`]
+          --wait <SPAN>          若另一个命令正在更改部署根目录，等待这么久，例如 `30s`；不指定则立即视为冲突
+          --lang <LANGUAGE>      所有文字的语言：`en` 或 `zh` [默认：`DEPLOY_TOOL_LANG`，否则按系统区域设置]
+          --json                 在 stdout 输出一个 JSON 文档，不输出其他内容
+      -q, --quiet                不输出说明、警告和提示
+      -v, --verbose              在 stderr 上以日志行的形式实时说明正在做什么；对于 `doctor`，也显示一切正常的项目
+          --log-format <FORMAT>  在 stderr 上只输出日志行：`text`（文本）或 `json`（每行一个对象） [可选值：text, json]
+          --log-file <FILE>      同时把日志行追加到该文件 [默认：`log.file`]
+          --no-progress          不显示进度
+          --color <WHEN>         何时使用颜色：`auto` 表示在终端上使用，并遵循 `NO_COLOR`、`CLICOLOR_FORCE` 和 `TERM`
+                                 [默认：auto] [可选值：auto, always, never]
+      -h, --help                 显示帮助
 
     退出状态：0 没有错误（可能有警告），3 没有该提交，4 不得合并。
 
@@ -410,12 +452,12 @@ fn errors_with_hints() {
     assert_snapshot!(english(&env, &["status"]), @r"
     error: unknown key `pubish` at `<dir>/project/.deploy-tool.yaml:7:1`: did you mean `publish`?
 
-    hint: known keys here: `version`, `project`, `components`, `pack`, `records`, `publish`, `deploy`, `store`
+    hint: known keys here: `version`, `project`, `components`, `pack`, `records`, `publish`, `deploy`, `store`, `log`, `metrics`
     ");
     assert_snapshot!(chinese(&env, &["status"]), @r"
     错误: `<dir>/project/.deploy-tool.yaml:7:1` 处有未知的键 `pubish`：是不是 `publish`？
 
-    提示: 此处已知的键：`version`, `project`, `components`, `pack`, `records`, `publish`, `deploy`, `store`
+    提示: 此处已知的键：`version`, `project`, `components`, `pack`, `records`, `publish`, `deploy`, `store`, `log`, `metrics`
     ");
     assert_snapshot!(english(&env, &["status", "--config", "other.yaml"]), @r"
     error: there is no configuration file `<dir>/project/other.yaml`
