@@ -129,11 +129,11 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 /// Runs a deploy and sends the signal when it is about to make its n-th change; nothing where there are fewer.
-fn interrupted(env: &Env, nth: usize, signal: &str) -> Option<(Option<i32>, String)> {
+fn interrupted(env: &Env, args: &[&str], nth: usize, signal: &str) -> Option<(Option<i32>, String)> {
     let socket = env.path("steps");
     let _ = std::fs::remove_file(&socket);
     let listener = UnixListener::bind(&socket).expect("a socket");
-    let mut command = env.command(&["deploy", "model@1.0.1"]);
+    let mut command = env.command(&[&["deploy", "model@1.0.1"], args].concat());
     let mut child = command
         .env("DEPLOY_TOOL_FAULT_TRACE", &socket)
         .stdout(Stdio::null())
@@ -162,6 +162,21 @@ fn interrupted(env: &Env, nth: usize, signal: &str) -> Option<(Option<i32>, Stri
 }
 
 #[test]
+fn where_stderr_is_a_log_so_is_what_an_interrupted_deploy_says() {
+    let env = Env::with_model();
+    env.publish("1.0.1");
+    let args = ["--log-format", "json", "--log-file", "../log"];
+    for nth in [1, 5, 9, 13] {
+        let (ended, said) = interrupted(&env, &args, nth, "-INT").expect("so many steps");
+        assert_eq!(ended, Some(2), "{nth}: {said}");
+        let parsed = said.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")));
+        let parsed: Vec<serde_json::Value> = parsed.collect();
+        let last = parsed.last().expect("a line");
+        assert_eq!((&last["event"], &last["level"]), (&"interrupted".into(), &"WARN".into()), "{nth}: {said}");
+    }
+}
+
+#[test]
 fn an_interrupted_deploy_says_what_is_left_and_how_to_go_on() {
     let env = Env::with_model();
     env.publish("1.0.0");
@@ -174,7 +189,7 @@ fn an_interrupted_deploy_says_what_is_left_and_how_to_go_on() {
         env.ok(&["version", "cleanup", "--keep", "0"]);
         let before = env.link("releases/current");
         let (signal, number) = if nth % 8 == 1 { ("-INT", 2) } else { ("-TERM", 15) };
-        let Some((ended, said)) = interrupted(&env, nth, signal) else { break };
+        let Some((ended, said)) = interrupted(&env, &[], nth, signal) else { break };
         if ended.is_none() {
             // It came when all was done.
             break;
