@@ -252,7 +252,7 @@ fn a_configuration_with_a_typo() {
     assert_snapshot!(with_config(&CONFIG.replace("publish:", "pubish:")), @r"
     error: unknown key `pubish` at `<dir>/project/.deploy-tool.yaml:7:1`: did you mean `publish`?
 
-    hint: known keys here: `version`, `project`, `components`, `pack`, `records`, `publish`, `deploy`, `store`
+    hint: known keys here: `version`, `project`, `components`, `pack`, `records`, `publish`, `deploy`, `store`, `log`, `metrics`
     ");
     assert_snapshot!(with_config(&CONFIG.replace("source: ./models", "sorce: ./models")), @r"
     error: unknown key `components.model.sorce` at `<dir>/project/.deploy-tool.yaml:4:11`: did you mean `source`?
