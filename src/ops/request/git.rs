@@ -80,7 +80,7 @@ impl Remote {
         let mut args = vec!["push", "--porcelain", "--no-follow-tags", &lease];
         args.extend(options.iter().flat_map(|option| ["-o", option]));
         args.extend([self.name.as_str(), &refspec]);
-        let said = self.git().run_with(&args, cuts)?;
+        let said = self.git().push(&args, cuts)?;
         if said.done {
             return Ok(Push::Done(said.text));
         }

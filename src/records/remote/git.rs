@@ -85,7 +85,17 @@ impl Git<'_> {
         self.run_with(args, [])
     }
 
-    /// The same, with more in its environment.
+    /// Runs a push; `cuts` is what [`Origin::cuts`](super::origin::Origin::cuts) gave. git 2.39 reads trees around what it sends: of
+    /// a mirror in part it may fetch those that are not here, as it does by itself elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Git::run`].
+    pub fn push(&self, args: &[&str], cuts: Option<(&str, String)>) -> Result<Said, RemoteError> {
+        self.run_with(args, cuts.into_iter().chain([("GIT_NO_LAZY_FETCH", "0".to_owned())]))
+    }
+
+    /// The same as [`Git::run`], with more in its environment.
     ///
     /// # Errors
     ///

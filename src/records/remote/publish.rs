@@ -124,7 +124,7 @@ fn push(
     cuts: Option<(&str, String)>,
 ) -> Result<Pushed, RemoteError> {
     let args = ["-c", "push.followTags=false", "push", "--porcelain", "--recurse-submodules=no", to, spec];
-    let said = git.run_with(&args, cuts)?;
+    let said = git.push(&args, cuts)?;
     match said.refused() {
         None if said.done => Ok(Pushed::Done),
         Some(_) if said.is_lost() => Ok(Pushed::Lost),
