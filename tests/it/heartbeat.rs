@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 
 use super::env::Env;
+use super::programs::has;
 use super::signatures::{keygen, signers, trust};
 
 const HEARTBEAT: &str = "records/records/heartbeat.json";
@@ -36,6 +37,9 @@ fn beats(env: &Env, at: &str, key: &str) {
 
 #[test]
 fn a_branch_that_nobody_vouches_for_is_not_deployed_from() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = published();
     let first = env.git("records", &["rev-parse", "HEAD"]);
     assert_snapshot!(env.refused(4, &["deploy", "model@1.0.0"]), @r"
@@ -73,6 +77,9 @@ fn stricter(env: &Env) -> String {
 
 #[test]
 fn a_heartbeat_that_is_old_or_not_signed_as_it_should_be_is_none() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = published();
     beats(&env, "2020-01-01T00:00:00Z", "bot");
     let said = env.refused(4, &["deploy", "model@1.0.0"]);
@@ -95,6 +102,9 @@ fn a_heartbeat_that_is_old_or_not_signed_as_it_should_be_is_none() {
 
 #[test]
 fn what_is_imported_is_signed_where_a_key_is_given() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = published();
     env.git_init("rebuilt");
     trust(&env, "");
@@ -114,6 +124,9 @@ fn what_is_imported_is_signed_where_a_key_is_given() {
 
 #[test]
 fn the_policy_says_who_may_import_with_a_signature() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = published();
     env.git_init("rebuilt");
     trust(&env, ", require: false");

@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::env::{Env, PROGRAM, Ran};
+use super::programs::has;
 
 /// Two versions of a model and one configuration published, the model deployed twice, one of its links broken, and a third
 /// version packed.
@@ -179,6 +180,9 @@ fn no_command_is_forgotten() {
 
 #[test]
 fn a_dry_run_writes_nothing_at_all() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = busy();
     // What repair and set-aside would mend.
     let link = env.path("root/links/model");
@@ -220,6 +224,9 @@ fn a_dry_run_in_an_untouched_place_makes_nothing() {
 
 #[test]
 fn a_dry_run_does_not_recover() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = busy();
     let mut kill = env.command(&["version", "switch", "model", "1.0.0"]);
     let killed = kill.env("DEPLOY_TOOL_FAULT", "kill:12").output().expect("it runs");
@@ -234,6 +241,9 @@ fn a_dry_run_does_not_recover() {
 
 #[test]
 fn reading_writes_nothing_and_is_one_document() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = busy();
     let before = env.listing();
     for args in READING {
@@ -246,6 +256,9 @@ fn reading_writes_nothing_and_is_one_document() {
 
 #[test]
 fn changing_is_one_document() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = busy();
     for args in CHANGING {
         let document = env.json(args);
@@ -255,6 +268,9 @@ fn changing_is_one_document() {
 
 #[test]
 fn a_failure_is_one_document() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = busy();
     for (status, args) in FAILING {
         let ran = env.run(&[args, &["--json"][..]].concat());
@@ -269,6 +285,9 @@ fn a_failure_is_one_document() {
 
 #[test]
 fn what_is_wrong_with_links_and_store_is_one_document() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = busy();
     std::fs::remove_file(env.path("root/links/model")).expect("removed");
     let ran = env.run(&["links", "verify", "--json"]);

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::env::Env;
+use super::programs::has;
 use super::signatures::{keygen, signers, trust};
 
 const POLICY: &str = "records/records/policy.json";
@@ -38,6 +39,9 @@ fn write_policy(env: &Env, policy: &Value) {
 
 #[test]
 fn only_a_publisher_of_the_component_publishes_it() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = with_policy();
     let nothing = |args: &[&str], what: &str| {
         let said = env.fails(4, args);
@@ -64,6 +68,9 @@ fn only_a_publisher_of_the_component_publishes_it() {
 
 #[test]
 fn who_publishes_a_component_withdraws_its_versions() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = with_policy();
     env.ok(&["publish", "model@1.0.0", "--sign=../keys/mei"]);
     let head = env.git("records", &["rev-parse", "main"]);
@@ -81,6 +88,9 @@ fn who_publishes_a_component_withdraws_its_versions() {
 
 #[test]
 fn a_host_believes_a_policy_that_its_own_configuration_pins() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = with_policy();
     env.ok(&["publish", "model@1.0.0", "--sign=../keys/mei"]);
     trust(&env, ", require: false, policy: {allowed_signers: owners, require: 2}");
@@ -119,6 +129,9 @@ fn a_host_believes_a_policy_that_its_own_configuration_pins() {
 
 #[test]
 fn an_environment_waits_for_somebody_to_approve_it() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = with_policy();
     env.ok(&["publish", "model@1.0.0", "--sign=../keys/mei"]);
     for owner in ["../keys/li", "../keys/wu"] {

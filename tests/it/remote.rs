@@ -9,6 +9,7 @@ use insta::assert_snapshot;
 use serde_json::Value;
 
 use super::env::Env;
+use super::programs::has;
 
 /// The repository that everybody shares, and one that makes it the project's.
 pub fn with_remote(url: &str) -> Env {
@@ -311,6 +312,9 @@ pub fn sign_commits(env: &Env) -> PathBuf {
 
 #[test]
 fn a_commit_is_signed_where_git_is_told_to() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = with_remote(FILE);
     let key = sign_commits(&env);
     publish(&env, "1.0.0");

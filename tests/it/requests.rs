@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::env::{Env, Ran};
 use super::environments::published;
 use super::forge_server::{Forge, Kind, Pull, TOKEN, canned};
+use super::programs::has;
 use super::remote::{mirror, sign_commits};
 use super::signatures::keygen;
 
@@ -550,6 +551,9 @@ fn a_dry_run_changes_nothing() {
 
 #[test]
 fn a_request_says_who_signed_and_signing_again_changes_nothing() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let bot = Bot::new(Kind::GitHub);
     keygen(&bot.env, "mei", "ed25519");
     bot.env.write("project/models/bert/config.json", "1.1.0");
@@ -746,6 +750,9 @@ fn a_branch_that_the_forge_brought_up_to_date_is_still_ours() {
 
 #[test]
 fn a_proposal_is_signed_where_git_is_told_to() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     for make in [Bot::new, Bot::by_url] {
         let bot = make(Kind::GitHub);
         sign_commits(&bot.env);

@@ -27,6 +27,7 @@ use insta::assert_snapshot;
 use serde_json::Value;
 
 use super::env::Env;
+use super::programs::has;
 use super::signatures::{keygen, signers};
 
 pub fn fixtures() -> PathBuf {
@@ -226,6 +227,9 @@ fn run(kind: &str, status: i32) -> Vec<String> {
 
 #[test]
 fn each_bad_request_is_refused_for_its_one_defect_and_each_good_one_passes() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     assert!(cases("bad").len() >= 40 && cases("good").len() >= 10);
     let (bad, good) = (run("bad", 4), run("good", 0));
     assert!(bad.iter().all(|found| found.starts_with("error ")), "{bad:#?}");
@@ -238,6 +242,9 @@ fn each_bad_request_is_refused_for_its_one_defect_and_each_good_one_passes() {
 
 #[test]
 fn a_request_is_told_in_the_form_that_is_asked_for() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = scene();
     let case = Case::read(&fixtures().join("bad/misplaced-version.patch"));
     case.make(&env);
@@ -264,6 +271,9 @@ fn a_request_is_told_in_the_form_that_is_asked_for() {
 
 #[test]
 fn what_the_branch_did_meanwhile_is_not_the_requests_doing() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = scene();
     let git = |args: &[&str]| env.git("records", args);
     // Others publish, and withdraw what the request pins.
@@ -290,6 +300,9 @@ fn what_the_branch_did_meanwhile_is_not_the_requests_doing() {
 
 #[test]
 fn nothing_is_read_but_what_differs() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = scene();
     Case::read(&fixtures().join("good/publish.patch")).make(&env);
     // Every object of a version that the request has nothing to do with is gone.
@@ -304,6 +317,9 @@ fn nothing_is_read_but_what_differs() {
 
 #[test]
 fn names_in_a_request_say_nothing_of_themselves() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = scene();
     Case::read(&fixtures().join("good/publish.patch")).make(&env);
     env.write("records/records/packages/x\n::notice ::fine\u{1b}[2J|` @mei", "x");
@@ -318,6 +334,9 @@ fn names_in_a_request_say_nothing_of_themselves() {
 
 #[test]
 fn a_repository_by_url_is_checked_without_a_checkout() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = scene();
     let url = format!("file://{}", env.path("records.git").display());
     env.git("", &["init", "-q", "--bare", "records.git"]);

@@ -8,6 +8,7 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use super::env::{Env, Ran};
+use super::programs::has;
 
 const VERSION: &str = "records/records/packages/model/1.0.0";
 
@@ -101,6 +102,9 @@ fn refused(env: &Env) -> String {
 
 #[test]
 fn openssh_accepts_ours() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = signed();
     let manifest = format!("{VERSION}/manifest.json");
     assert!(openssh_verifies(&env, "mei@x", "deploy-tool-manifest", &manifest, &signature(&env)));
@@ -130,6 +134,9 @@ fn openssh_accepts_ours() {
 
 #[test]
 fn ours_accepts_what_openssh_signs() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = signed();
     env.ok(&["deploy", "model@1.0.0"]);
     let manifest = format!("{VERSION}/manifest.json");
@@ -150,6 +157,9 @@ fn ours_accepts_what_openssh_signs() {
 
 #[test]
 fn what_is_not_signed_as_the_host_asks_is_refused_before_anything_is_fetched() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = signed();
     let manifest = format!("{VERSION}/manifest.json");
     let says = |what: &str| {
@@ -220,6 +230,9 @@ fn what_is_not_signed_as_the_host_asks_is_refused_before_anything_is_fetched() {
 
 #[test]
 fn two_of_three_people_and_nobody_counts_twice() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = signed();
     trust(&env, ", require: 2");
     assert!(refused(&env).contains("signed by 1 of 2 people: signed by mei@x"), "{}", refused(&env));
@@ -250,6 +263,9 @@ fn two_of_three_people_and_nobody_counts_twice() {
 
 #[test]
 fn the_key_of_the_configuration_signs_without_being_named() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = signed();
     trust(&env, ", environments: true");
     env.ok(&["env", "set", "model@1.0.0", "--env", "prod"]);
@@ -289,6 +305,9 @@ fn deploy_apart(env: &Env, n: usize, record: &str, what: &str) {
 
 #[test]
 fn every_flipped_byte_of_manifest_index_and_package_is_refused_before_anything_is_unpacked() {
+    if !has("ssh-keygen", "openssh-client") {
+        return;
+    }
     let env = Env::with_model();
     keygen(&env, "mei", "ed25519");
     signers(&env, "signers", &[("mei@x", "", "mei")]);

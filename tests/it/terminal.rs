@@ -3,7 +3,9 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+
+use rustix::process::Signal;
 
 use super::env::{Env, PROGRAM, Ran};
 use super::programs::has;
@@ -129,7 +131,7 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 /// Runs a deploy and sends the signal when it is about to make its n-th change; nothing where there are fewer.
-fn interrupted(env: &Env, args: &[&str], nth: usize, signal: &str) -> Option<(Option<i32>, String)> {
+fn interrupted(env: &Env, args: &[&str], nth: usize, signal: Signal) -> Option<(Option<i32>, String)> {
     let socket = env.path("steps");
     let _ = std::fs::remove_file(&socket);
     let listener = UnixListener::bind(&socket).expect("a socket");
@@ -147,8 +149,7 @@ fn interrupted(env: &Env, args: &[&str], nth: usize, signal: &str) -> Option<(Op
         assert!(!line.is_empty());
         if number + 1 == nth {
             reached = true;
-            let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
-            assert!(sent.success());
+            super::watch::signal(&child, signal);
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
         if answers.write_all(b".").is_err() {
@@ -167,7 +168,7 @@ fn where_stderr_is_a_log_so_is_what_an_interrupted_deploy_says() {
     env.publish("1.0.1");
     let args = ["--log-format", "json", "--log-file", "../log"];
     for nth in [1, 5, 9, 13] {
-        let (ended, said) = interrupted(&env, &args, nth, "-INT").expect("so many steps");
+        let (ended, said) = interrupted(&env, &args, nth, Signal::INT).expect("so many steps");
         assert_eq!(ended, Some(2), "{nth}: {said}");
         let parsed = said.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")));
         let parsed: Vec<serde_json::Value> = parsed.collect();
@@ -188,7 +189,7 @@ fn an_interrupted_deploy_says_what_is_left_and_how_to_go_on() {
         env.ok(&["deploy", "model@1.0.0"]);
         env.ok(&["version", "cleanup", "--keep", "0"]);
         let before = env.link("releases/current");
-        let (signal, number) = if nth % 8 == 1 { ("-INT", 2) } else { ("-TERM", 15) };
+        let (signal, number) = if nth % 8 == 1 { (Signal::INT, 2) } else { (Signal::TERM, 15) };
         let Some((ended, said)) = interrupted(&env, &[], nth, signal) else { break };
         if ended.is_none() {
             // It came when all was done.

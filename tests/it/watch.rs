@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Lines};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 use deploy_tool::ops::Error;
 use deploy_tool::ops::deploy::Follow;
 use deploy_tool::ops::watch::{Look, Watch};
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
 use super::env::Env;
@@ -43,17 +44,17 @@ impl Watching {
         warnings.next().expect("a warning")
     }
 
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
-        assert!(status.expect("kill runs").success());
-    }
-
     /// Asks it to end; it must, well, and says no more on stdout.
-    fn end(mut self, name: &str) {
-        self.signal(name);
+    fn end(mut self, name: Signal) {
+        signal(&self.child, name);
         assert_eq!(self.child.wait().expect("ended").code(), Some(0));
         assert_eq!(self.out.by_ref().map(|line| line.expect("UTF-8")).collect::<Vec<_>>(), Vec::<String>::new());
     }
+}
+
+/// Sends a signal to a program that runs.
+pub fn signal(child: &Child, signal: Signal) {
+    rustix::process::kill_process(Pid::from_child(child), signal).expect("it runs");
 }
 
 impl Drop for Watching {
@@ -106,7 +107,7 @@ fn each_change_is_deployed_and_told_and_what_fails_is_tried_again() {
     by_hand(&env, &["deploy", "--env", "prod", "--resume"]);
     env.ok(&["env", "set", "config@1", "--env", "prod"]);
     assert!(watching.told().ends_with(": config: 2 -> 1; release 7 is current"));
-    watching.end("-TERM");
+    watching.end(Signal::TERM);
     env.ok(&["links", "verify"]);
 }
 
@@ -130,7 +131,7 @@ fn as_json_it_is_a_document_a_line() {
     env.git("records", &["commit", "-qam", "gone"]);
     let error = next(&mut watching);
     assert_eq!((&error["event"], &error["error"]["status"]), (&"error".into(), &3.into()));
-    watching.end("-INT");
+    watching.end(Signal::INT);
 }
 
 /// A hold ends with the first deploy, and only with that one.
@@ -145,7 +146,7 @@ fn resume_is_for_once() {
     assert!(watching.told().ends_with(": model: 1.0.0 -> 1.0.1; release 4 is current"));
     by_hand(&env, &["rollback"]);
     assert!(watching.warned().contains("is on hold since"));
-    watching.end("-TERM");
+    watching.end(Signal::TERM);
 }
 
 /// A release that does not stand is undone by itself: the watch says so, does not try it again, and has used up its resume.
@@ -193,7 +194,7 @@ fn a_signal_waits_for_the_transaction_under_way() {
         assert!(began.elapsed() < Duration::from_secs(60), "it never began");
         std::thread::sleep(Duration::from_millis(1));
     }
-    watching.signal("-TERM");
+    signal(&watching.child, Signal::TERM);
     assert!(watching.told().ends_with("release 1 is current"));
     assert_eq!(watching.child.wait().expect("ended").code(), Some(0));
     assert!(!journal.exists());
