@@ -44,14 +44,13 @@ impl Interrupt {
         interrupt
     }
 
-    /// Without a thread or a handler the signals do what they always do, which loses words and nothing else.
+    /// Without a handler the signals do what they always do, which loses words and nothing else.
     fn listen(self, bars: MultiProgress, log: Log) {
-        for signal in [SIGINT, SIGTERM] {
-            let _ = signal_hook::flag::register(signal, Arc::clone(&self.seen));
-        }
         let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
         std::thread::spawn(move || {
             for signal in signals.forever() {
+                // Before anything can fail because of the halt.
+                self.seen.store(true, Ordering::SeqCst);
                 fsx::halt();
                 std::thread::sleep(BEGUN);
                 let _ = bars.clear();
