@@ -208,6 +208,16 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     flush_dir(path.parent().unwrap_or(Path::new("/")))
 }
 
+/// The same as [`write_atomic`] for a file with these permission bits, whatever the umask is; nobody sees it with others.
+pub fn write_atomic_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    replace(path, |temporary| {
+        write_unflushed(temporary, bytes)?;
+        super::set_mode(temporary, mode)?;
+        super::flush_file(&open(temporary)?, temporary)
+    })?;
+    flush_dir(path.parent().unwrap_or(Path::new("/")))
+}
+
 /// Replaces `path` with `bytes` and flushes nothing: whoever reads it meanwhile sees the old bytes or the new ones, whole; after
 /// a power cut it may hold anything. For what is no loss.
 pub fn write_hint(path: &Path, bytes: &[u8]) -> Result<()> {

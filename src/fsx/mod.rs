@@ -32,7 +32,7 @@ pub use error::{Action, Error, Result};
 pub use file::{
     Stat, allocate, append, create_beside, create_new, extend, inspect, inspect_followed, open, open_or_create, read,
     read_opt, read_tail, read_text, remove_file, remove_file_opt, remove_unfinished, reserve, touch, truncate,
-    write_all_at, write_atomic, write_hint, write_new, write_unflushed, written,
+    write_all_at, write_atomic, write_atomic_mode, write_hint, write_new, write_unflushed, written,
 };
 pub use flush::{Filesystem, flush_dir, flush_file};
 pub use halt::halt;

@@ -33,8 +33,7 @@ pub(super) fn publish(output: &Output) {
 
 /// Readable by the exporter, who is another user, whatever the umask is.
 fn replace(path: &Path, text: &str) -> Result<(), fsx::Error> {
-    fsx::write_hint(path, text.as_bytes())?;
-    fsx::set_mode(path, 0o644)
+    fsx::write_atomic_mode(path, text.as_bytes(), 0o644)
 }
 
 /// The text form. Source: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
