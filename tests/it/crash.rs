@@ -9,8 +9,8 @@ use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::os::unix::process::ExitStatusExt as _;
 
 use super::old_or_new::{
-    Change, RECOVER, changed_in_part, dangling, published, same, scene, stages, visible, whole, with_custom_links,
-    with_delta, with_linked_config,
+    Change, RECOVER, dangling, published, same, scene, stages, visible, whole, with_custom_links, with_delta,
+    with_linked_config, with_ranges,
 };
 use super::scene::Scene;
 
@@ -105,11 +105,7 @@ fn deploy_that_shares_files() {
 
 #[test]
 fn deploy_that_fetches_ranges() {
-    let env = changed_in_part();
-    env.configure("store:", "store: {path: ../fresh}");
-    env.ok(&["deploy", "model@1.0.0"]);
-    // Each run begins without what another one fetched.
-    let scene = Scene::of(env, &["root", "app"]).with(&["store", "gc", "--max-size", "0"]);
+    let scene = with_ranges();
     all_or_nothing(&scene, &["deploy", "model@1.0.1"]);
     scene.restore();
     let done = scene.env.json(&["deploy", "model@1.0.1"])["components"][0].clone();

@@ -11,7 +11,7 @@ use super::env::{CONFIG, Env};
 use super::tree;
 
 /// A root with versions 1.0.0 and 1.0.1, the latter current as release 2.
-fn deployed() -> Env {
+pub fn deployed() -> Env {
     let env = Env::with_model();
     env.publish("1.0.0");
     env.write("project/models/bert/config.json", "{\"layers\": 6}\n");

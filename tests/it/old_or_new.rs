@@ -61,7 +61,7 @@ pub fn scene(more: &[&[&str]]) -> Scene {
 }
 
 /// Two versions of a model of which one file is cut into several pieces, and all but one of these stay; published.
-pub fn changed_in_part() -> Env {
+fn changed_in_part() -> Env {
     let env = Env::new();
     env.model_in_place();
     let mut weights = vec![0; 5_000_000];
@@ -73,6 +73,14 @@ pub fn changed_in_part() -> Env {
     env.publish("1.0.1");
     fs::create_dir(env.path("app")).expect("made");
     env
+}
+
+/// The same, the first deployed. Each command begins without what another one fetched.
+pub fn with_ranges() -> Scene {
+    let env = changed_in_part();
+    env.configure("store:", "store: {path: ../fresh}");
+    env.ok(&["deploy", "model@1.0.0"]);
+    Scene::of(env, &["root", "app"]).with(&["store", "gc", "--max-size", "0"])
 }
 
 /// Two versions of a model, the first deployed; what makes the second of it is published, and the targets are known to be so

@@ -33,7 +33,7 @@ use std::collections::HashSet;
 use std::fs;
 
 use super::old_or_new::{
-    Change, RECOVER, dangling, published, scene, stages, with_custom_links, with_delta, with_linked_config,
+    Change, RECOVER, dangling, published, scene, stages, with_custom_links, with_delta, with_linked_config, with_ranges,
 };
 use super::power::{Fate, Run};
 use super::random::Random;
@@ -124,6 +124,11 @@ fn deploy_that_shares_files() {
     scene.env.configure("deploy:", "deploy: {root: ../root, link: hardlink}");
     // What was put back is other files: they are looked at, and are sources again.
     old_or_new(&scene.with(&["deploy", "--repair"]), &["deploy", "model@1.0.1"]);
+}
+
+#[test]
+fn deploy_that_fetches_ranges() {
+    old_or_new(&with_ranges(), &["deploy", "model@1.0.1"]);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::env::{Env, PROGRAM};
+use super::links::deployed;
 use super::programs::has;
-use super::terminal::two_versions;
 
 /// A command that finds the program by its name.
 fn shell(env: &Env, name: &str) -> Command {
@@ -73,7 +73,7 @@ const COMPLETED: [&str; 8] = [
 ];
 
 fn scene() -> Env {
-    let env = two_versions();
+    let env = deployed();
     env.ok(&["env", "set", "model@1.0.0", "--env", "prod"]);
     env
 }

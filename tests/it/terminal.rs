@@ -8,6 +8,7 @@ use std::process::Stdio;
 use rustix::process::Signal;
 
 use super::env::{Env, PROGRAM, Ran};
+use super::links::deployed;
 use super::programs::has;
 
 /// Runs the program on a pseudo-terminal of this width, where `input` is typed.
@@ -37,20 +38,9 @@ fn bare(text: &str) -> String {
     })
 }
 
-/// Two versions, the second deployed.
-pub fn two_versions() -> Env {
-    let env = Env::with_model();
-    env.publish("1.0.0");
-    env.write("project/models/bert/config.json", "{\"layers\": 6}\n");
-    env.publish("1.0.1");
-    env.ok(&["deploy", "model@1.0.0"]);
-    env.ok(&["deploy", "model@1.0.1"]);
-    env
-}
-
 #[test]
 fn colour_is_for_terminals_and_who_asks_for_it() {
-    let env = two_versions();
+    let env = deployed();
     let seen = |vars: &[(&str, &str)], more: &[&str]| {
         on_terminal(&env, 120, vars, &[&["version", "list"], more].concat(), "").stdout
     };
@@ -71,7 +61,7 @@ fn colour_is_for_terminals_and_who_asks_for_it() {
 
 #[test]
 fn tables_fit_sixty_columns() {
-    let env = two_versions();
+    let env = deployed();
     for args in [&["version", "list"][..], &["record", "list"], &["store", "list"], &["links", "list"], &["status"]] {
         let seen = bare(&on_terminal(&env, 60, &[], args, "").stdout);
         let table = seen.lines().filter(|line| !line.contains(": release") && !line.contains(" contents"));
@@ -91,13 +81,13 @@ fn bars_are_drawn_on_a_terminal_taken_away_and_never_in_a_pipe() {
     assert!(!seen.lines().last().expect("a line").contains("unpack model"), "{seen:?}");
     assert!(seen.contains("\u{1b}[2K"), "taken away: {seen:?}");
     std::fs::remove_dir_all(env.path("root")).ok();
-    let quiet = two_versions().run(&["deploy", "model@1.0.0"]);
+    let quiet = deployed().run(&["deploy", "model@1.0.0"]);
     assert!(!quiet.stderr.contains("unpack") && !quiet.stderr.contains('\u{1b}'), "{quiet:?}");
 }
 
 #[test]
 fn what_cannot_be_taken_back_is_asked_for_at_a_terminal_alone() {
-    let env = two_versions();
+    let env = deployed();
     let undeploy = &["undeploy", "model"][..];
     let no = on_terminal(&env, 100, &[], undeploy, "n\n");
     assert_eq!(no.status, Some(1), "{no:?}");
@@ -118,7 +108,7 @@ fn what_cannot_be_taken_back_is_asked_for_at_a_terminal_alone() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    let env = two_versions();
+    let env = deployed();
     for args in ["version list", "--help", "status --json", "completions bash", "man", "deploy nothing@1 --json"] {
         let call = format!("{{ {PROGRAM} {args}; echo \"$?\" > code; }} 2> said | true; sleep 0.2");
         let status = env.hermetic("bash").args(["-c", &call]).status().expect("it runs");
