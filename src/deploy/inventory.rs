@@ -78,16 +78,17 @@ impl Inventory {
         Self { tree, items: entries.map(item).collect() }
     }
 
-    /// The same with the inodes that the files in `dir` have, which was just made so: those that are known by the number of the
-    /// entry, the others are looked for.
+    /// The same with the inodes that the files in `dir` have, which was just made so. `known` has what whoever made them noted,
+    /// by the number of the entry, 0 where nothing; the others are looked for.
     ///
     /// # Errors
     ///
     /// The directory or a file in it cannot be looked at.
-    pub fn seen_in(mut self, dir: &Path, known: &[u64]) -> Result<Self, Error> {
+    pub fn seen_in(mut self, dir: &Path, known: &[&[u64]]) -> Result<Self, Error> {
         let top = Dir::open(dir)?;
-        let inodes = known.iter().copied().chain(std::iter::repeat(0));
-        self.items.iter_mut().zip(inodes).for_each(|(item, inode)| item.inode = inode);
+        for (number, item) in self.items.iter_mut().enumerate() {
+            item.inode = known.iter().filter_map(|inodes| inodes.get(number)).copied().max().unwrap_or(0);
+        }
         self.items.par_chunks_mut(TOGETHER).try_for_each(|items| {
             let mut hand = Hand::new(&top);
             for item in items.iter_mut().filter(|item| item.content().is_some() && item.inode == 0) {

@@ -143,18 +143,21 @@ impl Dir {
         file.set_len(length).map_err(|e| self.error(Action::Write, Path::new(name), e))
     }
 
-    /// Gives `file`, which is `name` in this directory and has no other name, its permission bits and modification time.
-    pub fn seal_file(&self, file: &File, name: &OsStr, mode: u32, mtime: i64) -> Result<()> {
+    /// Gives `file`, which is `name` in this directory and has no other name, its permission bits and modification time;
+    /// returns its inode.
+    pub fn seal_file(&self, file: &File, name: &OsStr, mode: u32, mtime: i64) -> Result<u64> {
         fault::point_in(Action::SetMode, &self.path, name)?;
         let mode = Mode::from_raw_mode(mode);
         let seal = || {
-            // Mostly the file was created with it, and to look is cheaper than to set.
-            if Mode::from_raw_mode(rustix::fs::fstat(file)?.st_mode) != mode {
+            let stat = rustix::fs::fstat(file)?;
+            // Mostly the file was created with it.
+            if Mode::from_raw_mode(stat.st_mode) != mode {
                 rustix::fs::fchmod(file, mode)?;
             }
-            rustix::fs::futimens(file, &times(mtime))
+            rustix::fs::futimens(file, &times(mtime))?;
+            Ok(Stat::from(stat).inode)
         };
-        seal().map_err(|e| self.error(Action::SetMode, Path::new(name), e))
+        seal().map_err(|e: Errno| self.error(Action::SetMode, Path::new(name), e))
     }
 
     /// Gives this directory its permission bits and modification time; later changes in it move the time again.

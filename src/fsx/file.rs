@@ -119,8 +119,8 @@ pub fn open_or_create(path: &Path) -> Result<File> {
     options.read(true).write(true).create(true).truncate(false).mode(mode).open(path).at(Action::Create, path)
 }
 
-/// Gives `file`, which is at `path`, the length `size`, with room on the disk for all of it where the file system can
-/// reserve; what is in it stays, as far as it is no longer than that.
+/// Gives `file`, which is at `path`, the length `size`, with room on the disk for all of it where there is a disk whose file
+/// system can reserve; what is in it stays, as far as it is no longer than that.
 ///
 /// # Errors
 ///
@@ -129,9 +129,10 @@ pub fn allocate(file: &File, path: &Path, size: u64) -> Result<()> {
     fault::point(Action::Space, path)?;
     #[cfg(target_os = "linux")]
     if size > 0 {
-        use rustix::fs::{FallocateFlags, fallocate};
+        use rustix::fs::{FallocateFlags, fallocate, fstatfs};
         use rustix::io::Errno;
-        match fallocate(file, FallocateFlags::KEEP_SIZE, 0, size) {
+        let in_memory = fstatfs(file).is_ok_and(|stat| stat.f_type == super::space::TMPFS);
+        match if in_memory { Ok(()) } else { fallocate(file, FallocateFlags::KEEP_SIZE, 0, size) } {
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
             Err(e) => return Err(Error::new(Action::Space, path, e)),
         }

@@ -29,6 +29,10 @@ pub fn space(path: &Path) -> Result<Space> {
     })
 }
 
+/// A file system in memory: it has no quota, and reserving there is writing, by one thread and at once. Source: linux/magic.h.
+#[cfg(target_os = "linux")]
+pub(super) const TMPFS: rustix::fs::FsWord = 0x0102_1994;
+
 /// Reserves so many bytes on the file system that holds the directory `path`, and gives them back: what a quota does not
 /// allow fails here, before anything is written. No file gets a name. File systems that cannot tell are passed over.
 ///
@@ -39,10 +43,8 @@ pub fn try_reserve(path: &Path, bytes: u64) -> Result<()> {
     super::fault::point(Action::Space, path)?;
     #[cfg(target_os = "linux")]
     if bytes > 0 {
-        use rustix::fs::{CWD, FallocateFlags, FsWord, Mode, OFlags, fallocate, openat, statfs};
+        use rustix::fs::{CWD, FallocateFlags, Mode, OFlags, fallocate, openat, statfs};
         use rustix::io::Errno;
-        /// A file system in memory: it has no quota, and reserving there is writing. Source: linux/magic.h.
-        const TMPFS: FsWord = 0x0102_1994;
         if statfs(path).at(Action::Space, path)?.f_type == TMPFS {
             return Ok(());
         }

@@ -146,7 +146,8 @@ impl<'a> Staging<'a> {
         let entries = index.entries.iter().map(|item| &item.entry);
         if work.prepared.wanted.iter().all(|wanted| *wanted) {
             let unpacked = tree.finish().map_err(failed)?;
-            let inventory = Inventory::of(unpacked.tree, entries, &modes(&options)).seen_in(dir, &shared.inodes)?;
+            let inodes = [shared.inodes.as_slice(), &unpacked.inodes];
+            let inventory = Inventory::of(unpacked.tree, entries, &modes(&options)).seen_in(dir, &inodes)?;
             return Ok(Made { unpacked, inventory, ways });
         }
         let unpacked = tree.unfinished();

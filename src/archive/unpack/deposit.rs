@@ -46,8 +46,8 @@ impl<'a> Deposit<'a> {
         dir.set_length(file, name, length)
     }
 
-    /// Permission bits and time of a file that is written.
-    pub fn seal(&self, hand: &mut Hand<'_>, path: &TreePath, file: &File, mode: u32, mtime: i64) -> Result<()> {
+    /// Permission bits and time of a file that is written; returns its inode.
+    pub fn seal(&self, hand: &mut Hand<'_>, path: &TreePath, file: &File, mode: u32, mtime: i64) -> Result<u64> {
         let (dir, name) = hand.place(path.as_bytes())?;
         dir.seal_file(file, name, self.options.file_mode(mode), mtime)
     }

@@ -73,6 +73,8 @@ pub struct Unpacked {
     pub entries: u64,
     /// The entries, where no index lists them.
     pub listed: Vec<Entry>,
+    /// The inodes of the files that were made, by the number of the index's entry; 0, or nothing, where that was not noted.
+    pub inodes: Vec<u64>,
 }
 
 impl UnpackOptions<'_> {
@@ -199,5 +201,5 @@ fn count(entries: &[IndexEntry], tree: Blake3) -> Unpacked {
         _ => None,
     });
     let (files, bytes) = sizes.fold((0, 0u64), |(files, bytes), size| (files + 1, bytes.saturating_add(size)));
-    Unpacked { tree, files, bytes, entries: entries.len() as u64, listed: Vec::new() }
+    Unpacked { tree, files, bytes, entries: entries.len() as u64, listed: Vec::new(), inodes: Vec::new() }
 }

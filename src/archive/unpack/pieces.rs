@@ -82,11 +82,12 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// Unpacks every piece that is wanted.
+/// Unpacks every piece that is wanted. The inode of each file that is made goes to the number of its entry in `inodes`.
 pub(super) fn unpack<'a>(
     feed: Feed<'a>,
     wanted: &'a Wanted<'a>,
     deposit: &'a Deposit<'a>,
+    inodes: &'a [AtomicU64],
     options: &'a UnpackOptions<'_>,
 ) -> Result<(), UnpackError> {
     let index = wanted.index;
@@ -98,6 +99,7 @@ pub(super) fn unpack<'a>(
         index,
         wanted,
         deposit,
+        inodes,
         feed,
         assemblies: assemblies(index),
         failure: Mutex::new(None),
@@ -162,6 +164,7 @@ struct Job<'a> {
     index: &'a Index,
     wanted: &'a Wanted<'a>,
     deposit: &'a Deposit<'a>,
+    inodes: &'a [AtomicU64],
     feed: Feed<'a>,
     assemblies: HashMap<usize, Assembly>,
     failure: Mutex<Option<UnpackError>>,
@@ -286,7 +289,7 @@ impl Job<'_> {
                 if !part.is_empty() {
                     self.deposit.write(hand, path, &file, part, 0)?;
                 }
-                self.deposit.seal(hand, path, &file, entry.mode, entry.mtime)?;
+                self.seal(number, &file, hand)?;
             }
             return Ok(());
         };
@@ -313,7 +316,7 @@ impl Job<'_> {
         if end == size {
             verify(Blake3::from_bytes(*hasher.finalize().as_bytes()))?;
             if let Some(file) = &file {
-                self.deposit.seal(hand, path, file, entry.mode, entry.mtime)?;
+                self.seal(number, file, hand)?;
             }
         }
         let mut state = lock(&assembly.state);
@@ -324,6 +327,16 @@ impl Job<'_> {
             state.hasher = Some(hasher);
         }
         assembly.turn.notify_all();
+        Ok(())
+    }
+
+    /// The file of an entry is whole.
+    fn seal(&self, number: usize, file: &File, hand: &mut Hand<'_>) -> Result<(), UnpackError> {
+        let entry = &self.index.entries[number].entry;
+        let inode = self.deposit.seal(hand, &entry.path, file, entry.mode, entry.mtime)?;
+        if let Some(seen) = self.inodes.get(number) {
+            seen.store(inode, Ordering::Relaxed);
+        }
         Ok(())
     }
 }

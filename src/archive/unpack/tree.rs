@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 
 use super::deposit::Deposit;
 use super::feed::{Feed, Pieces};
@@ -26,6 +27,8 @@ pub struct Tree<'a> {
     index: &'a Index,
     deposit: Deposit<'a>,
     directories: BTreeMap<TreePath, i64>,
+    /// Of each entry, the inode of its file, once that is made here; 0 until then.
+    inodes: Vec<AtomicU64>,
     options: &'a UnpackOptions<'a>,
 }
 
@@ -41,7 +44,8 @@ impl<'a> Tree<'a> {
         }
         let deposit = Deposit::new(into, options)?;
         let directories = make_directories(index, &deposit)?;
-        Ok(Self { index, deposit, directories, options })
+        let inodes = index.entries.iter().map(|_| AtomicU64::new(0)).collect();
+        Ok(Self { index, deposit, directories, inodes, options })
     }
 
     /// Takes from a package the files that are not there. `have` says of each entry of the index whether its file is; an
@@ -54,7 +58,7 @@ impl<'a> Tree<'a> {
         }
         let wanted = pieces::Wanted::new(self.index, have, self.options);
         let feed = Feed::new(source, self.index, &wanted, self.options)?;
-        pieces::unpack(feed, &wanted, &self.deposit, self.options)
+        pieces::unpack(feed, &wanted, &self.deposit, &self.inodes, self.options)
     }
 
     /// The same with the pieces of a package that come from elsewhere, in the order of the index and checked: all that are
@@ -73,14 +77,15 @@ impl<'a> Tree<'a> {
         {
             return Err(UnpackError::NoPiece { piece });
         }
-        pieces::unpack(Feed::checked(pieces, self.index), &wanted, &self.deposit, self.options)
+        pieces::unpack(Feed::checked(pieces, self.index), &wanted, &self.deposit, &self.inodes, self.options)
     }
 
     /// Makes the links, and gives the directories their permission bits and times.
     pub fn finish(self) -> Result<Unpacked, UnpackError> {
         make_links(self.index, &self.deposit)?;
         self.deposit.seal_directories(&self.directories)?;
-        Ok(count(&self.index.entries, self.index.tree_digest()))
+        let inodes = self.inodes.into_iter().map(AtomicU64::into_inner).collect();
+        Ok(Unpacked { inodes, ..count(&self.index.entries, self.index.tree_digest()) })
     }
 
     /// Leaves the tree without links, and the directories as they are: only some of its files were wanted.
