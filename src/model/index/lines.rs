@@ -20,7 +20,7 @@ use crate::model::{Blake3, Compression, Entry, EntryKind, TreePath};
 /// Digests do not compress; what else there is repeats from line to line.
 const ZSTD_LEVEL: i32 = 1;
 /// So many lines share a frame; frames are made on all cores.
-const FRAME_LINES: usize = 1 << 14;
+const FRAME_LINES: usize = 1 << 12;
 /// Most lines have fewer bytes.
 const USUAL_LINE: usize = 256;
 
@@ -249,25 +249,46 @@ pub(super) fn write(parts: &IndexParts) -> Vec<u8> {
         head: to_hex(&parts.head).into(),
         tail: to_hex(&parts.tail).into(),
     };
-    let mut stored = frame(std::iter::once(Line::Header(header)));
-    let entries = parts.entries.par_chunks(FRAME_LINES).map(|part| frame(part.iter().map(|e| Line::Entry(e.into()))));
-    let pieces = parts.pieces.par_chunks(FRAME_LINES).map(|part| frame(part.iter().map(|p| Line::Piece(p.into()))));
-    entries.chain(pieces).collect::<Vec<_>>().iter().for_each(|frame| stored.extend_from_slice(frame));
+    let mut stored = Framer::new().frame(std::iter::once(Line::Header(header)));
+    let entries = parts.entries.par_chunks(FRAME_LINES);
+    let entries =
+        entries.map_init(Framer::new, |framer, part| framer.frame(part.iter().map(|e| Line::Entry(e.into()))));
+    let pieces = parts.pieces.par_chunks(FRAME_LINES);
+    let pieces = pieces.map_init(Framer::new, |framer, part| framer.frame(part.iter().map(|p| Line::Piece(p.into()))));
+    let frames: Vec<_> = entries.chain(pieces).collect();
+    stored.reserve_exact(frames.iter().map(Vec::len).sum());
+    frames.iter().for_each(|frame| stored.extend_from_slice(frame));
     stored
 }
 
-/// Lines as one frame of zstd.
-fn frame<'a>(lines: impl Iterator<Item = Line<'a>>) -> Vec<u8> {
-    let mut text = Vec::with_capacity(lines.size_hint().0 * USUAL_LINE);
-    for line in lines {
-        serde_json::to_writer(&mut text, &line).expect("into memory, and the lines have string keys only");
-        text.push(b'\n');
+/// Makes frames of zstd from lines, in memory that serves one after the other.
+struct Framer {
+    text: Vec<u8>,
+    packed: Vec<u8>,
+    zstd: zstd::bulk::Compressor<'static>,
+}
+
+impl Framer {
+    fn new() -> Self {
+        let zstd = zstd::bulk::Compressor::new(ZSTD_LEVEL).and_then(|mut zstd| {
+            zstd.set_parameter(zstd::zstd_safe::CParameter::ChecksumFlag(true))?;
+            Ok(zstd)
+        });
+        Self { text: Vec::new(), packed: Vec::new(), zstd: zstd.expect("the level and the checksum are known to zstd") }
     }
-    let packed = zstd::bulk::Compressor::new(ZSTD_LEVEL).and_then(|mut zstd| {
-        zstd.set_parameter(zstd::zstd_safe::CParameter::ChecksumFlag(true))?;
-        zstd.compress(&text)
-    });
-    packed.expect("zstd into memory takes anything")
+
+    fn frame<'a>(&mut self, lines: impl Iterator<Item = Line<'a>>) -> Vec<u8> {
+        self.text.clear();
+        self.text.reserve(lines.size_hint().0 * USUAL_LINE);
+        for line in lines {
+            serde_json::to_writer(&mut self.text, &line).expect("into memory, and the lines have string keys only");
+            self.text.push(b'\n');
+        }
+        self.packed.clear();
+        self.packed.reserve(zstd::zstd_safe::compress_bound(self.text.len()));
+        self.zstd.compress_to_buffer(&self.text, &mut self.packed).expect("zstd into memory takes anything");
+        self.packed.clone()
+    }
 }
 
 impl From<&Piece> for PieceLine {

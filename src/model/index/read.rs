@@ -1,4 +1,4 @@
-//! Reading a stored index: frames are decoded in order, lines are parsed on all cores.
+//! Reading a stored index: frames are decoded in order, lines are parsed on all cores meanwhile.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 
@@ -19,10 +19,11 @@ const FEWEST: usize = 256;
 /// Reads the lines of a stored index; whether they fit together is not looked at.
 pub(super) fn read(bytes: &[u8]) -> Result<IndexParts, IndexError> {
     let decoder = zstd::Decoder::with_buffer(bytes).map_err(IndexError::Zstd)?;
-    let mut lines = Lines { input: BufReader::with_capacity(1 << 16, decoder), text: Vec::new(), number: 0 };
-    lines.next(MAX_FIRST_LINE)?;
+    let mut lines = Lines { input: BufReader::with_capacity(1 << 16, decoder), number: 0 };
+    let mut first = Vec::new();
+    lines.next(&mut first, MAX_FIRST_LINE)?;
     let json = |line, source| IndexError::Json { line, source };
-    let header: HeaderLine<'_> = serde_json::from_slice(&lines.text).map_err(|e| json(1, e))?;
+    let header: HeaderLine<'_> = serde_json::from_slice(&first).map_err(|e| json(1, e))?;
     if header.index > INDEX_FORMAT {
         return Err(IndexError::Newer { found: header.index });
     }
@@ -45,17 +46,35 @@ pub(super) fn read(bytes: &[u8]) -> Result<IndexParts, IndexError> {
 
 struct Lines<R> {
     input: R,
-    /// The lines of this batch.
-    text: Vec<u8>,
     /// How many lines have been read.
     number: usize,
 }
 
-impl<R: std::io::BufRead> Lines<R> {
-    /// Appends the next line to the batch.
-    fn next(&mut self, longest: u64) -> Result<(), IndexError> {
-        let read = (&mut self.input).take(longest).read_until(b'\n', &mut self.text).map_err(IndexError::Zstd)?;
-        if read == 0 || self.text.last() != Some(&b'\n') {
+/// Lines that are parsed together.
+#[derive(Default)]
+struct Batch {
+    /// The number of the first.
+    first: usize,
+    text: Vec<u8>,
+    /// Where each begins in the text, and where the last ends.
+    ends: Vec<usize>,
+}
+
+impl Batch {
+    fn parsed<T: Send>(
+        &self,
+        parse: impl Fn(&[u8], usize) -> Result<T, IndexError> + Sync,
+    ) -> Vec<Result<T, IndexError>> {
+        let lines = self.ends.par_windows(2).with_min_len(FEWEST).enumerate();
+        lines.map(|(at, ends)| parse(&self.text[ends[0]..ends[1]], self.first + at)).collect()
+    }
+}
+
+impl<R: std::io::BufRead + Send> Lines<R> {
+    /// Appends the next line to `text`.
+    fn next(&mut self, text: &mut Vec<u8>, longest: u64) -> Result<(), IndexError> {
+        let read = (&mut self.input).take(longest).read_until(b'\n', text).map_err(IndexError::Zstd)?;
+        if read == 0 || text.last() != Some(&b'\n') {
             return Err(if read as u64 == longest {
                 IndexError::LongLine { line: self.number + 1 }
             } else {
@@ -66,6 +85,20 @@ impl<R: std::io::BufRead> Lines<R> {
         Ok(())
     }
 
+    /// Reads a batch of `left` lines at most; those before an error are in it.
+    fn fill(&mut self, batch: &mut Batch, left: &mut u64) -> Result<(), IndexError> {
+        batch.first = self.number + 1;
+        batch.text.clear();
+        batch.ends.clear();
+        batch.ends.push(0);
+        while *left > 0 && batch.text.len() < BATCH {
+            self.next(&mut batch.text, MAX_LINE)?;
+            batch.ends.push(batch.text.len());
+            *left -= 1;
+        }
+        Ok(())
+    }
+
     /// The next `count` lines, each made a value by `parse`, which is told its number. The first error counts.
     fn parsed<T: Send>(
         &mut self,
@@ -73,24 +106,21 @@ impl<R: std::io::BufRead> Lines<R> {
         parse: impl Fn(&[u8], usize) -> Result<T, IndexError> + Sync,
     ) -> Result<Vec<T>, IndexError> {
         let (mut values, mut left) = (Vec::new(), count);
-        while left > 0 {
-            self.text.clear();
-            let (first, mut ends, mut read) = (self.number + 1, vec![0], Ok(()));
-            while left > 0 && self.text.len() < BATCH && read.is_ok() {
-                read = self.next(MAX_LINE);
-                if read.is_ok() {
-                    ends.push(self.text.len());
-                    left -= 1;
-                }
-            }
-            let lines = ends.par_windows(2).with_min_len(FEWEST).enumerate();
-            let line = |(at, ends): (usize, &[usize])| parse(&self.text[ends[0]..ends[1]], first + at);
-            for value in lines.map(line).collect::<Vec<_>>() {
+        let (mut batch, mut ahead) = (Batch::default(), Batch::default());
+        let mut read = self.fill(&mut ahead, &mut left);
+        loop {
+            std::mem::swap(&mut batch, &mut ahead);
+            let last = left == 0 || read.is_err();
+            let fill = || if last { Ok(()) } else { self.fill(&mut ahead, &mut left) };
+            let (following, parsed) = rayon::join(fill, || batch.parsed(&parse));
+            for value in parsed {
                 values.push(value?);
             }
-            read?;
+            if last {
+                return read.map(|()| values);
+            }
+            read = following;
         }
-        Ok(values)
     }
 
     fn end(&mut self) -> Result<(), IndexError> {
