@@ -28,6 +28,11 @@ impl Buffer {
         self.filled
     }
 
+    /// How many bytes of memory it has.
+    pub fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Whether there is no content.
     pub fn is_empty(&self) -> bool {
         self.filled == 0

@@ -1,7 +1,7 @@
 //! `pack`: one archive of one component version, into the store and the output directory.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -112,27 +112,24 @@ pub fn pack(
     let manifest = name(site, &store, &stored, version, created_at)?;
     fsx::create_dir_all(output)?;
     let file = output.join(package_name(component, version, stored.packed.compression));
-    if let Some(from) = store.path(&stored.package.0)? {
-        fsx::place_atomic(&from, &file)?;
-    }
-    let place = |digest: &Sha256, name: &str| -> Result<PathBuf, Error> {
-        let to = output.join(name);
-        if let Some(from) = store.path(digest)? {
-            fsx::copy_atomic(&from, &to)?;
-        }
-        Ok(to)
+    let place = |digest: &Sha256, to: &Path| -> Result<(), Error> {
+        Ok(store.path(digest)?.map_or(Ok(()), |from| fsx::place_atomic(&from, to))?)
     };
-    place(&stored.index.0, &index_name(component, version))?;
-    let manifest = place(&manifest, &manifest_name(component, version))?;
+    place(&stored.package.0, &file)?;
+    place(&stored.index.0, &output.join(index_name(component, version)))?;
+    let manifest_file = output.join(manifest_name(component, version));
+    if let Some(from) = store.path(&manifest)? {
+        fsx::copy_atomic(&from, &manifest_file)?;
+    }
     let delta = match base {
         Some(base) => Some(with_delta(site, &store, &base, (component, version), progress)?),
         None => None,
     };
     if let Some((outcome, Some(made))) = &delta {
-        place(&made.record.checksum.value, &outcome.file)?;
+        place(&made.record.checksum.value, &output.join(&outcome.file))?;
     }
     let outcome = delta.map(|(outcome, _)| outcome);
-    let report = report(component, version, stored.package.0, stored.packed, Some((file, manifest)));
+    let report = report(component, version, stored.package.0, stored.packed, Some((file, manifest_file)));
     Ok(Report { delta: outcome, ..report })
 }
 
@@ -183,8 +180,7 @@ pub(super) fn pack_tree(
     let package = incoming.commit()?;
     let group = tree.component.group.as_deref().and_then(fsx::group).filter(|group| fsx::may_give_to(*group));
     store.restrict(&package.0, tree.component.mode, group)?;
-    let index = packed.index.to_bytes();
-    let index = (store.put_bytes(&index)?, index.len() as u64);
+    let index = (store.put_bytes(&packed.index_bytes)?, packed.index_bytes.len() as u64);
     Ok(Stored { packed, package, index, tree, kind: request.component.clone() })
 }
 

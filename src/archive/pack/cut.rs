@@ -40,14 +40,14 @@ pub(super) fn group_bytes(compression: Compression) -> u64 {
 pub(super) const PLACE_BYTES: u64 = 512 << 10;
 
 /// The place of an entry: the uppermost two of the directories it lies in.
-pub(super) fn place(path: &TreePath) -> Vec<u8> {
+pub(super) fn place(path: &TreePath) -> &[u8] {
     let bytes = path.as_bytes();
     let mut slashes = memchr::memchr_iter(b'/', bytes);
     let end = match (slashes.next(), slashes.next()) {
         (_, Some(second)) => second,
         (first, None) => first.unwrap_or(0),
     };
-    bytes.get(..end).unwrap_or_default().to_vec()
+    bytes.get(..end).unwrap_or_default()
 }
 
 /// Cuts files by content (FastCDC, Xia et al. 2020), so that bytes inserted near the start of a file change the

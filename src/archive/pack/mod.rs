@@ -75,6 +75,8 @@ pub struct Packed {
     pub codec: String,
     /// The index to store beside it.
     pub index: Index,
+    /// The index as it is stored.
+    pub index_bytes: Vec<u8>,
     /// How many regular files, hard links counted once.
     pub files: u64,
     /// Their bytes.
@@ -129,9 +131,10 @@ pub fn pack<W: Write + Send>(options: &PackOptions<'_>, out: W) -> Result<Packed
     });
     let (excluded, write::Written { index, warnings }) = written?;
     let files = index.entries.iter().filter(|e| matches!(e.entry.kind, EntryKind::File { .. })).count() as u64;
+    let (tree, index_bytes) = rayon::join(|| index.tree_digest(), || index.to_bytes());
     Ok(Packed {
         size: index.size,
-        tree: index.tree_digest(),
+        tree,
         compression,
         codec: settings.describe(),
         files,
@@ -139,12 +142,14 @@ pub fn pack<W: Write + Send>(options: &PackOptions<'_>, out: W) -> Result<Packed
         excluded,
         warnings,
         index,
+        index_bytes,
     })
 }
 
-/// Two pieces for each encoder, so that none waits, and one each for planner and writer.
+/// Three pieces for each encoder, one of them being encoded, one waiting before it and one behind, and one each for planner
+/// and writer. With fewer somebody waits; with more nothing is gained but memory spent.
 fn slot_count(threads: usize) -> usize {
-    2 * threads + 2
+    3 * threads + 2
 }
 
 /// The path of an entry on this machine, for errors.

@@ -80,7 +80,9 @@ impl<'a> Planner<'a> {
             if self.bytes >= PLACE_BYTES && self.place != place {
                 self.end_group(0)?;
             }
-            self.place = place;
+            if self.place != place {
+                self.place = place.to_vec();
+            }
             self.bytes += header_bytes(&entry);
             if size > BIG {
                 // The header ends this group; the file's bytes are pieces of their own; its padding opens the next.

@@ -26,6 +26,16 @@ pub(super) struct Slot {
     pub packed: Buffer,
 }
 
+impl Slot {
+    /// To be used again. What is packed as it is changes buffers on the way: the one that grew takes the next bytes.
+    pub fn back(mut self) -> Self {
+        if self.packed.capacity() > self.raw.capacity() {
+            std::mem::swap(&mut self.raw, &mut self.packed);
+        }
+        self
+    }
+}
+
 /// What a piece is made of.
 pub(super) enum Content {
     /// Whole entries: zeros that end the file before, headers with content, zeros at the end of the stream. The

@@ -39,7 +39,7 @@ pub(super) fn run<W: Write>(
             bytes += content_bytes;
             (options.progress)(bytes);
             // The planner may have finished.
-            let _ = empty_slots.send(slot);
+            let _ = empty_slots.send(slot.back());
         }
     }
     writer.finish()
