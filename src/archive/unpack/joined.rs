@@ -56,16 +56,21 @@ impl<'a> Joined<'a> {
                 Err(UnpackError::Piece { piece: number, offset: piece.offset, length: piece.length, expected, found })
             }
         };
-        differs(piece.packed, Blake3::of(self.packed.filled()))?;
-        match &mut self.decoder {
+        let packed = Blake3::of(self.packed.filled());
+        differs(piece.packed, packed)?;
+        let raw = match &mut self.decoder {
             Some(decoder) => {
                 let decoded = decoder.decode(&mut self.packed, self.raw.room(tar_length));
                 decoded.map_err(|source| UnpackError::Codec { piece: number, source })?;
                 self.raw.grow(tar_length);
+                Blake3::of(self.raw.filled())
             }
-            None => std::mem::swap(&mut self.packed, &mut self.raw),
-        }
-        differs(piece.raw, Blake3::of(self.raw.filled()))?;
+            None => {
+                std::mem::swap(&mut self.packed, &mut self.raw);
+                packed
+            }
+        };
+        differs(piece.raw, raw)?;
         let seal = codec::seal(self.index.compression, self.raw.filled());
         self.container.add(self.raw.filled(), &mut self.packed, seal);
         (self.number, self.at) = (number + 1, 0);
