@@ -10,6 +10,7 @@ use crate::cli::explain::Explain as _;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::paint::Ink;
+use crate::cli::progress::Lines;
 use crate::cli::settings;
 use crate::cli::words::{say, say_with};
 use crate::model::ByteSize;
@@ -18,14 +19,15 @@ use crate::ops::doctor::{self, Fact, Finding, Fix, Fixed, Options, Report, Sever
 /// How many columns a severity takes.
 const SEVERITY: usize = 8;
 
-pub(super) fn run(global: &Global, args: &Doctor, output: &Output) -> Result<ExitCode, Failure> {
+pub(super) fn run(global: &Global, args: &Doctor, lines: &Lines, output: &Output) -> Result<ExitCode, Failure> {
     let (site, configured) = settings::survey(global, &settings::working_directory()?, "doctor")?;
     // It takes no lock and fetches nothing: whether the remote answers is a question of its own.
     let site = site.unfetched();
     output.log().configure(&site.config.log);
+    output.measure(&site);
     output.follow(&site.notices);
     let options = Options { deep: args.deep, offline: args.offline, fix: args.fix, dry_run: args.dry_run };
-    let report = doctor::doctor(&site, &configured, options)?;
+    let report = doctor::doctor(&site, &configured, options, &|progress| lines.tell(progress))?;
     let tool = tool(global);
     let told: Vec<_> = report.findings.iter().map(|finding| Told::of(finding, &tool)).collect();
     let count = |severity| report.count(severity);

@@ -8,12 +8,14 @@ use crate::cli::args::StoreCommands;
 use crate::cli::ask;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, table};
+use crate::cli::progress::Lines;
 use crate::cli::words::{Phrase, say};
 use crate::model::ByteSize;
-use crate::ops::{Site, store};
+use crate::ops::{Progress, Site, store};
 use crate::store::{Damage, Entry, Plan};
 
-pub(super) fn run(site: &Site, args: &StoreCommands, output: &Output) -> Result<ExitCode, Failure> {
+pub(super) fn run(site: &Site, args: &StoreCommands, lines: &Lines, output: &Output) -> Result<ExitCode, Failure> {
+    let progress = |progress: Progress<'_>| lines.tell(progress);
     match args {
         StoreCommands::List => {
             let entries = store::list(site)?;
@@ -22,7 +24,7 @@ pub(super) fn run(site: &Site, args: &StoreCommands, output: &Output) -> Result<
             Ok(ExitCode::SUCCESS)
         }
         StoreCommands::Verify(args) => {
-            let (verified, moved) = store::verify(site, args.set_aside && !args.dry.dry_run)?;
+            let (verified, moved) = store::verify(site, args.set_aside && !args.dry.dry_run, &progress)?;
             let names: Vec<_> = verified.corrupt.iter().map(|corrupt| corrupt.sha256.to_string()).collect();
             let json = json!({
                 "checked": verified.checked, "bytes": verified.bytes, "corrupt": names, "set_aside": moved,
@@ -44,12 +46,12 @@ pub(super) fn run(site: &Site, args: &StoreCommands, output: &Output) -> Result<
         }
         StoreCommands::Gc(args) => {
             ask::confirmed(&args.sure, &args.dry, || {
-                let planned = store::gc(site, args.max_size, true)?;
+                let planned = store::gc(site, args.max_size, true, &progress)?;
                 let count = planned.removed.len() + planned.leftovers.len();
                 let words = [("count", count.to_string()), ("bytes", ByteSize(planned.frees()).to_string())];
                 Ok((count > 0).then(|| say("ask.gc", &words)))
             })?;
-            let plan = store::gc(site, args.max_size, args.dry.dry_run)?;
+            let plan = store::gc(site, args.max_size, args.dry.dry_run, &progress)?;
             let json = json!({
                 "kept": plan.kept.iter().map(|(entry, _)| entry_json(entry)).collect::<Vec<_>>(),
                 "removed": plan.removed.iter().map(|(entry, _)| entry_json(entry)).collect::<Vec<_>>(),
