@@ -6,7 +6,7 @@ use super::audit::{Ending, Event};
 use super::checks::Why;
 use super::journal::{self, CleanupJournal, Open, ReleaseJournal};
 use super::state::{State, current_number, types};
-use super::{Error, Layout, Receipt, Root, transaction};
+use super::{Damage, Error, Layout, Receipt, Root, transaction};
 use crate::fsx::{self, FileKind};
 
 /// What recovery found and did.
@@ -58,7 +58,7 @@ pub(super) fn recover(root: &Root) -> Result<Recovery, Error> {
             Open::Release(number, journal) if current_number(layout)? == Some(number) => {
                 let journal = journal.ok_or_else(|| Error::Damaged {
                     path: layout.journals().join(format!("{number}.json")),
-                    reason: "its release is current, but the journal cannot be read".to_owned(),
+                    damage: Damage::Journal,
                 })?;
                 transaction::finish(root, &journal)?;
                 Recovery::Finished { release: number }

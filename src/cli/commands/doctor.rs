@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::cli::args::{Doctor, Global};
-use crate::cli::explain::Explain as _;
+use crate::cli::explain::{self, Explain as _};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::paint::Ink;
@@ -182,6 +182,7 @@ fn words(fact: &Fact) -> String {
         Fact::Bytes(bytes) => ByteSize(*bytes).to_string(),
         Fact::Mode(mode) => format!("{mode:04o}"),
         Fact::Time(time) => time.to_string(),
+        Fact::System(code) => explain::system(&std::io::Error::from_raw_os_error(*code)),
         Fact::Error(error) => error.explain().text(),
         Fact::Config(error) => error.explain().text(),
     }
