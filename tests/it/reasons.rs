@@ -145,6 +145,21 @@ fn of_lists_of_signers() {
 }
 
 #[test]
+fn of_settings_of_targets() {
+    let env = Env::with_model();
+    env.ok(&["pack", "--type", "model", "--version", "1.0.0"]);
+    for (words, place) in [
+        ("不是存储桶", "type: s3, bucket: 'a b', endpoint: 'http://127.0.0.1:1'"),
+        ("不是帐户", "type: azure, account: 'a/b', container: c"),
+        ("不是镜像仓库中的名称", "type: oci, registry: 127.0.0.1, repository: Upper"),
+    ] {
+        env.configure("far:", &format!("    far: {{{place}}}"));
+        let said = said(&env, 2, &["publish", "model@1.0.0", "--to", "far"], "");
+        assert!(said.contains(words), "no {words} in {said}");
+    }
+}
+
+#[test]
 fn an_english_sentence_is_seen() {
     let found = english("错误: `/a b/c d` 不是 zip 文件：it is damaged");
     assert_eq!(found.as_deref(), Some("is damaged"));
