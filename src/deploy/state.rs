@@ -58,7 +58,7 @@ pub(super) fn current_number(layout: &Layout) -> Result<Option<u64>, Error> {
     let path = layout.current_release();
     let Some(target) = fsx::read_link_opt(&path)? else { return Ok(None) };
     let number = target.to_str().and_then(|text| text.parse().ok());
-    number.map(Some).ok_or_else(|| Error::Damaged { path, damage: Damage::Holds(target) })
+    number.map(Some).ok_or(Error::Damaged { path, damage: Damage::Holds(target) })
 }
 
 /// The set that release `number` names; `None` where there is no such release.

@@ -12,11 +12,10 @@ use super::raw_tar::{Raw, file, link, tar};
 pub fn english(text: &str) -> Option<String> {
     let prose: Vec<&str> = text.split('`').step_by(2).collect();
     let is_word = |word: &&str| word.len() > 1 && word.chars().all(|c| c.is_ascii_alphabetic() || c == '\'');
-    let found = prose.iter().find_map(|part| {
+    prose.iter().find_map(|part| {
         let words: Vec<&str> = part.split([' ', '\n']).map(|word| word.trim_matches([',', ';', ':'])).collect();
         words.windows(2).find(|pair| pair.iter().all(is_word)).map(|pair| pair.join(" "))
-    });
-    found
+    })
 }
 
 /// Runs the program in Chinese, which must fail with this status; returns what it says, without `foreign`, which it must

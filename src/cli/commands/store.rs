@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::cli::args::StoreCommands;
 use crate::cli::ask;
+use crate::cli::explain;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, table};
 use crate::cli::progress::Lines;
@@ -32,7 +33,7 @@ pub(super) fn run(site: &Site, args: &StoreCommands, lines: &Lines, output: &Out
             for corrupt in &verified.corrupt {
                 let found = match &corrupt.damage {
                     Damage::Digest { found, .. } => found.to_string(),
-                    Damage::Unreadable(error) => error.source.to_string(),
+                    Damage::Unreadable(error) => explain::system(&error.source),
                 };
                 output.warn(&Phrase::refused("store.corrupt").with("sha256", corrupt.sha256).with("found", found));
             }
