@@ -1,5 +1,6 @@
 //! Why a tree was not packed, or a package refused.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -104,8 +105,8 @@ pub enum UnpackError {
     /// The bytes before the first or behind the last piece are not the index's.
     #[error("the package's {end} is not what its index says")]
     Ends {
-        /// `head` or `tail`.
-        end: &'static str,
+        /// Which of them.
+        end: End,
     },
     /// A piece is not what the index says; nothing of it was decoded.
     #[error("piece {piece} of the package, {length} bytes at {offset}, has digest {found}, not {expected}")]
@@ -145,7 +146,7 @@ pub enum UnpackError {
         /// The entry.
         path: TreePath,
         /// What differs.
-        what: &'static str,
+        what: Aspect,
     },
     /// The archive has an entry that the index does not list, or lacks one that it does.
     #[error("the archive {} `{path}`, its index {}", if *in_archive { "has" } else { "lacks" },
@@ -192,4 +193,58 @@ pub enum UnpackError {
     /// More entries, or longer ones, than an index may hold.
     #[error("the archive does not fit into an index: {0}")]
     Index(#[from] IndexError),
+}
+
+/// What of a package lies before or behind its pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Before the first.
+    Head,
+    /// Behind the last.
+    Tail,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Head => "head",
+            Self::Tail => "tail",
+        })
+    }
+}
+
+/// About what an archive and its index differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aspect {
+    /// Which entry stands in a place.
+    Place,
+    /// A file's length.
+    Size,
+    /// Where a link leads.
+    Target,
+    /// What an entry is.
+    Kind,
+    /// The permission bits.
+    Mode,
+    /// The time of the last change.
+    Time,
+    /// Where the bytes lie.
+    Offset,
+    /// Headers lie in two pieces, and an index never cuts them.
+    Pieces,
+}
+
+impl fmt::Display for Aspect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Place => "which entry stands in its place",
+            Self::Size => "its size",
+            Self::Target => "where it leads",
+            Self::Kind => "what it is",
+            Self::Mode => "its mode",
+            Self::Time => "its modification time",
+            Self::Offset => "where its bytes lie",
+            Self::Pieces => "in which piece its headers lie",
+        })
+    }
 }

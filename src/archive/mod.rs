@@ -13,9 +13,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-pub use error::{PackError, UnpackError};
+pub use error::{Aspect, End, PackError, UnpackError};
 pub use pack::{Mtime, NORMALIZED_MTIME, PackOptions, Packed, Trap, TrapKind, pack};
-pub use tar::TarError;
+pub use tar::{HeaderPart, OddKind, TarError};
 pub use unpack::{Expected, Pieces, Source, Tree, UnpackOptions, Unpacked, check, index_foreign, needed, unpack};
 
 use crate::model::TreePath;

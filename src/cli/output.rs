@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::explain::Explain as _;
 use super::log::{Level, Line, Log};
 use super::paint::{self, Ink};
+use super::progress::Lines;
 use super::words::{Phrase, say};
 use crate::ops::{Notices, Site};
 
@@ -29,25 +30,29 @@ pub(super) struct Output {
     /// What the operation notices.
     notices: RefCell<Notices>,
     log: Log,
+    /// What is taken away before anything is printed.
+    lines: Lines,
     /// What metrics are written of.
     measured: RefCell<Option<Site>>,
 }
 
 impl Output {
-    pub fn new(json: bool, quiet: bool, log: Log) -> Self {
+    pub fn new(json: bool, quiet: bool, log: Log, lines: Lines) -> Self {
         Self {
             json,
             quiet,
             warnings: RefCell::default(),
             notices: RefCell::default(),
             log,
+            lines,
             measured: RefCell::default(),
         }
     }
 
-    /// Notes what metrics are written of at the end.
+    /// Notes what metrics are written of at the end, where they are.
     pub fn measure(&self, site: &Site) {
-        self.measured.replace(Some(site.clone()));
+        let wanted = site.config.metrics.textfile.is_some();
+        self.measured.replace(wanted.then(|| site.clone()));
     }
 
     /// What metrics are written of, where that is known.
@@ -72,6 +77,7 @@ impl Output {
         if !out.is_empty() && !out.ends_with('\n') {
             out.push('\n');
         }
+        self.lines.end();
         paint::out(&out);
     }
 
@@ -85,6 +91,7 @@ impl Output {
         self.tell_notices();
         let document = self.document(document).to_string();
         let Some(line) = (if self.json { Some(document.as_str()) } else { text }) else { return };
+        self.lines.end();
         paint::out(&format!("{line}\n"));
     }
 
@@ -112,6 +119,7 @@ impl Output {
         if self.quiet || self.log.is_on_stderr() {
             return;
         }
+        self.lines.end();
         paint::err_line(&format!("{} {message}", Ink::Warning.paint(format!("{}:", say("warning", &[])))));
         if let Some(hint) = hint {
             paint::err_line(&format!("{} {hint}", Ink::Hint.paint(format!("{}:", say("hint", &[])))));
@@ -132,6 +140,7 @@ impl Output {
     pub fn note_text(&self, text: &str) {
         self.log.write(&Line::text(Level::Info, "note", text.to_owned()));
         if self.prints_notes() {
+            self.lines.end();
             paint::err_line(text);
         }
     }
@@ -140,6 +149,7 @@ impl Output {
     pub fn note(&self, key: &'static str, args: &[(&'static str, String)]) {
         self.log.write(&Line::said(key, args));
         if self.prints_notes() {
+            self.lines.end();
             paint::err_line(&say(key, args));
         }
     }

@@ -29,9 +29,7 @@ pub(super) fn site(global: &Global, start: &Path, command: &str, output: &Output
     let (mut site, configured) = survey(global, start, command)?;
     output.log().configure(&site.config.log);
     site.events = output.log().events();
-    if site.config.metrics.textfile.is_some() {
-        output.measure(&site);
-    }
+    output.measure(&site);
     if let Some(broken) = configured.broken {
         return Err(broken.into());
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::source::open_beneath;
-use super::{ApplyError, Bytes, Header, Job, Out, Segment, With, job};
+use super::{ApplyError, Bytes, Header, Job, Out, Segment, Unmade, With, job};
 use crate::fsx::{self, Action, Dir, Hand};
 use crate::model::{Blake3, EntryKind};
 
@@ -175,10 +175,10 @@ impl<B: Bytes + ?Sized> Work<'_, B> {
         if Blake3::of(old) != if is_copy { job.raw } else { job.old } {
             return Err(self.changed(number, job));
         }
-        let wrong = |reason| ApplyError::Job { job: number, reason };
+        let wrong = |what| ApplyError::Job { job: number, what };
         job::unpack(packed, old, job.with, planes, raw).map_err(wrong)?;
         if !is_copy && Blake3::of(raw) != job.raw {
-            return Err(wrong("it has another digest".to_owned()));
+            return Err(wrong(Unmade::Digest));
         }
         Ok(())
     }
@@ -215,7 +215,7 @@ impl<B: Bytes + ?Sized> Work<'_, B> {
                 return ApplyError::BaseChanged { path: file.path.clone() };
             }
         }
-        ApplyError::Job { job: number, reason: "its old bytes have another digest than those of the base".to_owned() }
+        ApplyError::Job { job: number, what: Unmade::OldDigest }
     }
 
     fn old_digest(&self, old: &super::OldFile) -> std::io::Result<Blake3> {

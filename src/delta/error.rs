@@ -1,5 +1,6 @@
 //! Why a delta could not be made, read or applied.
 
+use std::fmt;
 use std::io;
 
 use crate::fsx;
@@ -20,13 +21,13 @@ pub enum HeaderError {
     /// Not zstd, or cut off.
     #[error("its header is not zstd, or cut short: {0}")]
     Zstd(#[source] io::Error),
-    /// A line is not JSON of the right form, or too long.
-    #[error("line {line} of its header: {reason}")]
+    /// A line is not what it should be, or not there.
+    #[error("line {line} of its header: {what}")]
     Line {
         /// The line, from 1.
         line: usize,
         /// What is wrong with it.
-        reason: String,
+        what: LineFault,
     },
     /// A path that is none.
     #[error("line {line} of its header: {reason}")]
@@ -40,7 +41,7 @@ pub enum HeaderError {
     #[error("{found} {what}, more than {limit}")]
     Limit {
         /// What there is too much of.
-        what: &'static str,
+        what: Amount,
         /// How much there is.
         found: u64,
         /// The limit.
@@ -52,7 +53,7 @@ pub enum HeaderError {
         /// The job, from 0.
         job: usize,
         /// What is wrong with it.
-        what: &'static str,
+        what: JobFault,
     },
     /// The jobs do not end where the file ends.
     #[error("its jobs end at byte {end} of {size}")]
@@ -84,6 +85,108 @@ pub enum HeaderError {
         /// The entry.
         entry: u64,
     },
+}
+
+/// What is wrong with a line of a header.
+#[derive(Debug, thiserror::Error)]
+pub enum LineFault {
+    /// It is not JSON of the right form.
+    #[error("{0}")]
+    Json(#[source] serde_json::Error),
+    /// It names no file, or UTF-8 stands under the name for what is none.
+    #[error("no `path`, or no UTF-8 under `path_hex` only")]
+    NoPath,
+    /// It is longer than any honest one.
+    #[error("it is too long")]
+    TooLong,
+    /// It is not there, and should be.
+    #[error("there are fewer lines than there should be")]
+    TooFew,
+    /// It is there, and should not be.
+    #[error("there are more lines than there should be")]
+    TooMany,
+}
+
+/// What there may be too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amount {
+    /// Files of the base.
+    OldFiles,
+    /// Jobs.
+    Jobs,
+    /// Segments of all jobs.
+    Segments,
+    /// Segments of one job.
+    JobSegments,
+    /// Bytes that one job makes.
+    JobNew,
+    /// Bytes of the base that one job needs.
+    JobOld,
+    /// Bytes that one job has in the delta.
+    JobPacked,
+    /// Bytes of the header as it is stored.
+    Header,
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OldFiles => "old files",
+            Self::Jobs => "jobs",
+            Self::Segments => "segments",
+            Self::JobSegments => "segments of one job",
+            Self::JobNew => "new bytes of one job",
+            Self::JobOld => "old bytes of one job",
+            Self::JobPacked => "packed bytes of one job",
+            Self::Header => "bytes of header",
+        })
+    }
+}
+
+/// Why a job makes no sense by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JobFault {
+    /// It makes nothing, or has a segment of nothing.
+    #[error("it makes nothing, or has an empty segment")]
+    Empty,
+    /// It needs bytes behind the end of an old file, or of a file that is not listed.
+    #[error("it reads what is not in an old file")]
+    Outside,
+    /// A copy of another length than what it copies, or with bytes of its own.
+    #[error("a copy has as many old bytes as new ones, and none of its own")]
+    Copy,
+    /// One that needs bytes of its own and old ones lacks some.
+    #[error("it has no bytes, or no old ones")]
+    Prefix,
+    /// One that needs bytes of its own and nothing old lacks them, or has old ones.
+    #[error("it has no bytes, or old ones")]
+    Plain,
+    /// A difference from fewer or more bytes.
+    #[error("it has not as many old bytes as new ones")]
+    Uneven,
+    /// Its numbers are not whole.
+    #[error("it ends within a number")]
+    Cut,
+}
+
+/// Why a job does not make what it should.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unmade {
+    /// Its bytes cannot be decompressed; in zstd's words.
+    #[error("{0}")]
+    Decode(String),
+    /// They decompress to fewer than they should.
+    #[error("it is shorter than it should be")]
+    Short,
+    /// A difference from fewer or more bytes.
+    #[error("it has not as many old bytes as new ones")]
+    Uneven,
+    /// What it makes is not what it should.
+    #[error("it has another digest")]
+    Digest,
+    /// It was made from other bytes than the base has.
+    #[error("its old bytes have another digest than those of the base")]
+    OldDigest,
 }
 
 /// Why a delta was not made.
@@ -160,12 +263,12 @@ pub enum ApplyError {
         path: TreePath,
     },
     /// A job does not decode to what its header says.
-    #[error("job {job} of the delta does not make the bytes it should: {reason}")]
+    #[error("job {job} of the delta does not make the bytes it should: {what}")]
     Job {
         /// The job, from 0.
         job: usize,
         /// What is wrong.
-        reason: String,
+        what: Unmade,
     },
     /// A file that was made is not what the target's index says.
     #[error("`{path}` was made with BLAKE3 {found}, not {expected}")]

@@ -1,6 +1,9 @@
 //! The header: what a delta says of its jobs, and what of that is checked.
 
-use super::{HeaderError, MAX_ALL_SEGMENTS, MAX_JOBS, MAX_OLD_BYTES, MAX_OLD_FILES, MAX_RAW_BYTES, MAX_SEGMENTS};
+use super::{
+    Amount, HeaderError, JobFault, MAX_ALL_SEGMENTS, MAX_JOBS, MAX_OLD_BYTES, MAX_OLD_FILES, MAX_RAW_BYTES,
+    MAX_SEGMENTS,
+};
 use crate::model::{Blake3, EntryKind, Index, TreePath, Version};
 
 /// One of the two trees.
@@ -154,12 +157,12 @@ impl Header {
         olds: Vec<OldFile>,
         mut jobs: Vec<Job>,
     ) -> Result<Self, HeaderError> {
-        limit("old files", olds.len() as u64, MAX_OLD_FILES as u64)?;
-        limit("jobs", jobs.len() as u64, MAX_JOBS as u64)?;
+        limit(Amount::OldFiles, olds.len() as u64, MAX_OLD_FILES as u64)?;
+        limit(Amount::Jobs, jobs.len() as u64, MAX_JOBS as u64)?;
         let (mut end, mut segments) = (start, 0);
         for (number, job) in jobs.iter_mut().enumerate() {
             segments += (job.to.len() + job.from.len()) as u64;
-            limit("segments", segments, MAX_ALL_SEGMENTS as u64)?;
+            limit(Amount::Segments, segments, MAX_ALL_SEGMENTS as u64)?;
             check_job(number, job, &olds)?;
             job.offset = end;
             end = end.saturating_add(job.length);
@@ -210,36 +213,34 @@ impl Header {
     }
 }
 
-pub(super) fn limit(what: &'static str, found: u64, limit: u64) -> Result<(), HeaderError> {
+pub(super) fn limit(what: Amount, found: u64, limit: u64) -> Result<(), HeaderError> {
     if found > limit { Err(HeaderError::Limit { what, found, limit }) } else { Ok(()) }
 }
 
 fn check_job(number: usize, job: &Job, olds: &[OldFile]) -> Result<(), HeaderError> {
     let wrong = |what| Err(HeaderError::Job { job: number, what });
-    limit("segments of one job", job.to.len().max(job.from.len()) as u64, MAX_SEGMENTS as u64)?;
-    limit("new bytes of one job", job.raw_bytes(), MAX_RAW_BYTES)?;
-    limit("old bytes of one job", job.old_bytes(), MAX_OLD_BYTES)?;
+    limit(Amount::JobSegments, job.to.len().max(job.from.len()) as u64, MAX_SEGMENTS as u64)?;
+    limit(Amount::JobNew, job.raw_bytes(), MAX_RAW_BYTES)?;
+    limit(Amount::JobOld, job.old_bytes(), MAX_OLD_BYTES)?;
     // zstd makes what it cannot compress longer by less than this.
-    limit("packed bytes of one job", job.length, MAX_RAW_BYTES + (MAX_RAW_BYTES >> 7))?;
+    limit(Amount::JobPacked, job.length, MAX_RAW_BYTES + (MAX_RAW_BYTES >> 7))?;
     if job.to.is_empty() || job.to.iter().chain(&job.from).any(|segment| segment.length == 0) {
-        return wrong("it makes nothing, or has an empty segment");
+        return wrong(JobFault::Empty);
     }
     for segment in &job.from {
         let end = segment.offset.checked_add(segment.length);
         let old = olds.get(segment.file as usize);
         if old.is_none_or(|old| end.is_none_or(|end| end > old.size)) {
-            return wrong("it reads what is not in an old file");
+            return wrong(JobFault::Outside);
         }
     }
     let (raw, old) = (job.raw_bytes(), job.old_bytes());
     match job.with {
-        With::Copy if job.length != 0 || raw != old => {
-            wrong("a copy has as many old bytes as new ones, and none of its own")
-        }
-        With::Prefix if job.length == 0 || old == 0 => wrong("it has no bytes, or no old ones"),
-        With::Plain | With::Split(_) if job.length == 0 || old != 0 => wrong("it has no bytes, or old ones"),
-        With::Diff(_) if job.length == 0 || raw != old => wrong("it has not as many old bytes as new ones"),
-        With::Split(width) | With::Diff(width) if raw % width.bytes() as u64 != 0 => wrong("it ends within a number"),
+        With::Copy if job.length != 0 || raw != old => wrong(JobFault::Copy),
+        With::Prefix if job.length == 0 || old == 0 => wrong(JobFault::Prefix),
+        With::Plain | With::Split(_) if job.length == 0 || old != 0 => wrong(JobFault::Plain),
+        With::Diff(_) if job.length == 0 || raw != old => wrong(JobFault::Uneven),
+        With::Split(width) | With::Diff(width) if raw % width.bytes() as u64 != 0 => wrong(JobFault::Cut),
         _ => Ok(()),
     }
 }

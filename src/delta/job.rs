@@ -2,8 +2,8 @@
 
 use zstd::zstd_safe::{self, CCtx, CParameter, DCtx, SafeResult};
 
-use super::With;
 use super::floats::{join, join_differences, split, split_differences};
+use super::{Unmade, With};
 
 /// Sorted floats have no repetitions worth a search: only shorter codes for frequent bytes, and runs.
 const FLOAT_LEVEL: i32 = 1;
@@ -38,13 +38,13 @@ pub(super) fn unpack(
     with: With,
     planes: &mut Vec<u8>,
     raw: &mut [u8],
-) -> Result<(), String> {
+) -> Result<(), Unmade> {
     match with {
         With::Copy if old.len() == raw.len() => {
             raw.copy_from_slice(old);
             Ok(())
         }
-        With::Copy => Err("it has not as many old bytes as new ones".to_owned()),
+        With::Copy => Err(Unmade::Uneven),
         With::Prefix => decompress(packed, old, raw),
         With::Plain => decompress(packed, &[], raw),
         With::Split(width) => {
@@ -53,7 +53,7 @@ pub(super) fn unpack(
             join(planes, width, raw);
             Ok(())
         }
-        With::Diff(_) if old.len() != raw.len() => Err("it has not as many old bytes as new ones".to_owned()),
+        With::Diff(_) if old.len() != raw.len() => Err(Unmade::Uneven),
         With::Diff(width) => {
             planes.resize(raw.len(), 0);
             decompress(packed, &[], planes)?;
@@ -86,13 +86,13 @@ fn compress(raw: &[u8], old: &[u8], level: i32) -> Result<Vec<u8>, String> {
     Ok(packed)
 }
 
-fn decompress(packed: &[u8], old: &[u8], raw: &mut [u8]) -> Result<(), String> {
-    let mut context = DCtx::try_create().ok_or("no memory")?;
+fn decompress(packed: &[u8], old: &[u8], raw: &mut [u8]) -> Result<(), Unmade> {
+    let mut context = DCtx::try_create().ok_or_else(|| Unmade::Decode("no memory".to_owned()))?;
     if !old.is_empty() {
-        checked(context.ref_prefix(old))?;
+        checked(context.ref_prefix(old)).map_err(Unmade::Decode)?;
     }
-    let length = checked(context.decompress(raw, packed))?;
-    if length == raw.len() { Ok(()) } else { Err("it is shorter than it should be".to_owned()) }
+    let length = checked(context.decompress(raw, packed)).map_err(Unmade::Decode)?;
+    if length == raw.len() { Ok(()) } else { Err(Unmade::Short) }
 }
 
 fn checked(result: SafeResult) -> Result<usize, String> {

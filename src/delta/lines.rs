@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::header::{Width, limit};
 use super::{
-    DELTA_FORMAT, Header, HeaderError, Job, MAX_HEADER_BYTES, MAX_JOBS, MAX_OLD_FILES, MAX_SEGMENTS, OldFile, Segment,
-    Side, With,
+    Amount, DELTA_FORMAT, Header, HeaderError, Job, LineFault, MAX_HEADER_BYTES, MAX_JOBS, MAX_OLD_FILES, MAX_SEGMENTS,
+    OldFile, Segment, Side, With,
 };
 use crate::model::{Blake3, MAX_PATH_BYTES, Name, TreePath, Version, bytes_of, spell};
 
@@ -138,7 +138,7 @@ pub(super) fn write(base: &Side, target: &Side, olds: &[OldFile], jobs: &[Job]) 
         );
     }
     let packed = zstd::bulk::compress(&text, LEVEL).map_err(HeaderError::Zstd)?;
-    limit("bytes of header", packed.len() as u64, MAX_HEADER_BYTES)?;
+    limit(Amount::Header, packed.len() as u64, MAX_HEADER_BYTES)?;
     Ok([&MAGIC[..], &(packed.len() as u64).to_le_bytes(), &packed].concat())
 }
 
@@ -158,7 +158,7 @@ pub fn header_length(start: &[u8; START_BYTES]) -> Result<u64, HeaderError> {
         return Err(HeaderError::Foreign);
     }
     let length = length.try_into().map(u64::from_le_bytes).map_err(|_| HeaderError::Foreign)?;
-    limit("bytes of header", length, MAX_HEADER_BYTES)?;
+    limit(Amount::Header, length, MAX_HEADER_BYTES)?;
     Ok(length)
 }
 
@@ -179,8 +179,8 @@ impl Header {
         if first.delta > DELTA_FORMAT {
             return Err(HeaderError::Newer { found: first.delta });
         }
-        limit("old files", first.olds, MAX_OLD_FILES as u64)?;
-        limit("jobs", first.jobs, MAX_JOBS as u64)?;
+        limit(Amount::OldFiles, first.olds, MAX_OLD_FILES as u64)?;
+        limit(Amount::Jobs, first.jobs, MAX_JOBS as u64)?;
         let mut olds = Vec::new();
         for _ in 0..first.olds {
             olds.push(lines.old()?);
@@ -189,7 +189,7 @@ impl Header {
         for _ in 0..first.jobs {
             let job: Job = lines.next::<JobLine>(MAX_LINE)?.into();
             segments += (job.to.len() + job.from.len()) as u64;
-            limit("segments", segments, super::MAX_ALL_SEGMENTS as u64)?;
+            limit(Amount::Segments, segments, super::MAX_ALL_SEGMENTS as u64)?;
             jobs.push(job);
         }
         lines.end()?;
@@ -226,8 +226,8 @@ struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
-    fn wrong(&self, reason: impl ToString) -> HeaderError {
-        HeaderError::Line { line: self.number, reason: reason.to_string() }
+    fn wrong(&self, what: LineFault) -> HeaderError {
+        HeaderError::Line { line: self.number, what }
     }
 
     fn fill(&mut self, longest: u64) -> Result<(), HeaderError> {
@@ -236,21 +236,21 @@ impl<R: BufRead> Lines<R> {
         (&mut self.input).take(longest).read_until(b'\n', &mut self.text).map_err(HeaderError::Zstd)?;
         match self.text.last() {
             Some(b'\n') => Ok(()),
-            _ if self.text.len() as u64 == longest => Err(self.wrong("it is too long")),
-            _ => Err(self.wrong("there are fewer lines than there should be")),
+            _ if self.text.len() as u64 == longest => Err(self.wrong(LineFault::TooLong)),
+            _ => Err(self.wrong(LineFault::TooFew)),
         }
     }
 
     fn next<T: for<'de> Deserialize<'de>>(&mut self, longest: u64) -> Result<T, HeaderError> {
         self.fill(longest)?;
-        serde_json::from_slice(&self.text).map_err(|e| self.wrong(e))
+        serde_json::from_slice(&self.text).map_err(|e| self.wrong(LineFault::Json(e)))
     }
 
     fn old(&mut self) -> Result<OldFile, HeaderError> {
         self.fill(MAX_OLD_LINE)?;
-        let line: OldLine<'_> = serde_json::from_slice(&self.text).map_err(|e| self.wrong(e))?;
+        let line: OldLine<'_> = serde_json::from_slice(&self.text).map_err(|e| self.wrong(LineFault::Json(e)))?;
         let name: Name<'_> = (line.path, line.path_hex);
-        let bytes = bytes_of(name).ok_or_else(|| self.wrong("no `path`, or no UTF-8 under `path_hex` only"))?;
+        let bytes = bytes_of(name).ok_or_else(|| self.wrong(LineFault::NoPath))?;
         let path = TreePath::parse(&bytes).map_err(|reason| HeaderError::Path { line: self.number, reason })?;
         Ok(OldFile { path, size: line.size, digest: line.blake3 })
     }
@@ -258,7 +258,7 @@ impl<R: BufRead> Lines<R> {
     fn end(&mut self) -> Result<(), HeaderError> {
         match self.input.fill_buf().map_err(HeaderError::Zstd)? {
             [] => Ok(()),
-            _ => Err(self.wrong("there are more lines than there should be")),
+            _ => Err(self.wrong(LineFault::TooMany)),
         }
     }
 }

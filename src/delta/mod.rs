@@ -52,7 +52,7 @@ mod source;
 mod tensors;
 
 pub use apply::{Applied, ApplyOptions, apply};
-pub use error::{ApplyError, HeaderError, MakeError};
+pub use error::{Amount, ApplyError, HeaderError, JobFault, LineFault, MakeError, Unmade};
 pub use header::{Header, Job, OldFile, Segment, Side, With};
 pub use lines::{START_BYTES, header_length};
 pub use make::{Made, MakeOptions, make};

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::history::{Entry, last_lines};
 use super::state::current_number;
-use super::{Error, Layout, Root, View, journal};
+use super::{Damage, Error, Layout, Root, View, journal};
 use crate::fsx;
 use crate::model::{ComponentType, Sha256, Timestamp, Version};
 
@@ -281,8 +281,8 @@ impl View {
 }
 
 fn parse(layout: &Layout, number: usize, line: &[u8]) -> Result<Line, Error> {
-    let reason = |e| format!("line {}: {e}", number + 1);
-    Line::parse(line).map_err(|e| Error::Damaged { path: layout.history(), reason: reason(e) })
+    let damage = |source| Damage::Line { line: number + 1, source };
+    Line::parse(line).map_err(|e| Error::Damaged { path: layout.history(), damage: damage(e) })
 }
 
 /// The whole lines, without their newlines, and whether a torn one follows.

@@ -26,7 +26,7 @@ impl View {
     pub fn bad(&self, component: &ComponentType, version: &Version) -> Result<Option<Bad>, Error> {
         let path = self.layout().bad(component).join(version.as_str());
         let Some(bytes) = fsx::read_opt(&path)? else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::Damaged { path, reason: e.to_string() })
+        serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::Damaged { path, damage: e.into() })
     }
 
     /// Every version of `component` that is marked bad.

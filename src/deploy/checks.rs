@@ -138,7 +138,7 @@ impl Checked {
     pub fn read(layout: &Layout, number: u64) -> Result<Option<Self>, Error> {
         let path = layout.check(number);
         let Some(bytes) = fsx::read_opt(&path)? else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::Damaged { path, reason: e.to_string() })
+        serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::Damaged { path, damage: e.into() })
     }
 
     /// Notes that the release is confirmed, and who did that. Durable when it returns.

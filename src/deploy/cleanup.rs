@@ -229,8 +229,9 @@ impl View {
 
 impl Root {
     /// Removes the versions that `plan` lets go, and the releases that name them. A kill in between is finished by the
-    /// next changing command; no half version is ever seen under its name.
-    pub fn cleanup(&self, plan: &CleanupPlan, who: &Who) -> Result<(), Error> {
+    /// next changing command; no half version is ever seen under its name. `removed` is told of each file and directory of
+    /// a component's version that is gone.
+    pub fn cleanup(&self, plan: &CleanupPlan, who: &Who, removed: &mut dyn FnMut(&ComponentType)) -> Result<(), Error> {
         let going = plan.decisions.iter().filter(|d| d.removes()).map(|d| &d.candidate);
         let versions: Vec<_> = going.map(|c| (c.component.clone(), c.version.clone())).collect();
         if versions.is_empty() {
@@ -247,19 +248,23 @@ impl Root {
         let event = Event::new(What::Cleanup, who).of(versions.iter().map(|(c, v)| (c, v)));
         let journal = CleanupJournal { versions, releases, event: Some(event) };
         journal.open(self.layout())?;
-        finish(self, &journal)
+        finish(self, &journal, removed)
     }
 }
 
 /// Carries a cleanup out; every part may have been done already.
-pub(super) fn finish(root: &Root, journal: &CleanupJournal) -> Result<(), Error> {
+pub(super) fn finish(
+    root: &Root,
+    journal: &CleanupJournal,
+    removed: &mut dyn FnMut(&ComponentType),
+) -> Result<(), Error> {
     let layout = root.layout();
     for number in &journal.releases {
         fsx::remove_tree(&layout.release(*number))?;
         fsx::remove_file_opt(&layout.check(*number))?;
     }
     for (component, version) in &journal.versions {
-        remove_version(layout, component, version)?;
+        remove_version(layout, component, version, &mut || removed(component))?;
         Receipt::remove(layout, component, version)?;
     }
     root.filesystem().flush()?;

@@ -7,7 +7,7 @@ use memchr::memmem::{Finder, find};
 
 use super::audit::Line;
 use super::history::{Entry, whole};
-use super::{Action, Error, View};
+use super::{Action, Damage, Error, View};
 use crate::fsx;
 use crate::model::{ComponentType, Timestamp, Version};
 
@@ -164,8 +164,8 @@ impl View {
 
     /// The release that a line is about, if it is about one.
     fn release_of(&self, line: &[u8]) -> Result<Option<Entry>, Error> {
-        let damaged = |reason| Error::Damaged { path: self.layout().history(), reason };
-        match Line::parse(line).map_err(|e| damaged(format!("one of its lines: {e}")))? {
+        let damaged = |e| Error::Damaged { path: self.layout().history(), damage: Damage::SomeLine(e) };
+        match Line::parse(line).map_err(damaged)? {
             Line::Release(entry) => Ok(Some(*entry)),
             Line::Event(_) => Ok(None),
         }

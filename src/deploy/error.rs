@@ -15,6 +15,37 @@ pub enum PlaceFault {
     NotWritable,
 }
 
+/// What is wrong with a state file.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// It is not JSON of the right form.
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+    /// One of its lines is not JSON of the right form.
+    #[error("line {line}: {source}")]
+    Line {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// A line, nobody counted which, is not JSON of the right form.
+    #[error("one of its lines: {0}")]
+    SomeLine(#[source] serde_json::Error),
+    /// It should be a link.
+    #[error("it is not a link")]
+    NotALink,
+    /// It is a link that leads where none of ours does.
+    #[error("it holds `{}`", .0.display())]
+    Holds(PathBuf),
+    /// It names a release that is not there.
+    #[error("it names release {0}, which is not there")]
+    NoRelease(u64),
+    /// It is the journal of the current release and cannot be read.
+    #[error("its release is current, but the journal cannot be read")]
+    Journal,
+}
+
 /// A failed look at, or change of, a root.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -82,12 +113,12 @@ pub enum Error {
         found: String,
     },
     /// A state file holds something unexpected.
-    #[error("`{}` is damaged: {reason}", path.display())]
+    #[error("`{}` is damaged: {damage}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        reason: String,
+        damage: Damage,
     },
     /// A line of the audit trail does not fit the ones before it.
     #[error("line {line} of `{}` does not fit the lines before it", path.display())]

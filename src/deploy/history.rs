@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::{Line, line};
 use super::checks::{Because, Trial};
-use super::{Action, Error, Layout, Set, View};
+use super::{Action, Damage, Error, Layout, Set, View};
 use crate::fsx;
 use crate::model::{ComponentType, EnvironmentName, Sha256, Timestamp, Version};
 
@@ -247,8 +247,8 @@ pub(super) fn last_lines(layout: &Layout) -> Result<Tail, Error> {
             if tail.last.is_empty() {
                 tail.last = line.to_vec();
             }
-            let reason = |e| format!("one of its last lines: {e}");
-            match Line::parse(line).map_err(|e| Error::Damaged { path: path.clone(), reason: reason(e) })? {
+            let damaged = |e| Error::Damaged { path: path.clone(), damage: Damage::SomeLine(e) };
+            match Line::parse(line).map_err(damaged)? {
                 Line::Release(entry) => {
                     tail.release = Some(*entry);
                     return Ok(tail);

@@ -119,7 +119,7 @@ pub use bad::Bad;
 pub use checks::{Because, Check, Checked, Outcome, Run, Standing, Trial, Why};
 pub use cleanup::{Candidate, CleanupPlan, Decision, Reason, Retention, Rule, plan_cleanup};
 pub use entries::Following;
-pub use error::{Error, PlaceFault};
+pub use error::{Damage, Error, PlaceFault};
 pub use held::{HeldPieces, shared_pieces};
 pub use history::{ComponentWork, Entry as HistoryEntry, EntryComponent, EntryEnvironment, History, Work};
 pub use inventory::{Inventory, Item};

@@ -49,7 +49,7 @@ impl Receipt {
     pub fn read(layout: &Layout, component: &ComponentType, version: &Version) -> Result<Option<Self>, Error> {
         let path = layout.receipt(component, version);
         let Some(bytes) = fsx::read_opt(&path)? else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::Damaged { path, reason: e.to_string() })
+        serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::Damaged { path, damage: e.into() })
     }
 
     /// Writes the receipt; durable with the next flush of the root's file system.

@@ -6,7 +6,7 @@ use super::audit::{Ending, Event};
 use super::checks::Why;
 use super::journal::{self, CleanupJournal, Open, ReleaseJournal};
 use super::state::{State, current_number, types};
-use super::{Error, Layout, Receipt, Root, transaction};
+use super::{Damage, Error, Layout, Receipt, Root, transaction};
 use crate::fsx::{self, FileKind};
 
 /// What recovery found and did.
@@ -52,13 +52,13 @@ pub(super) fn recover(root: &Root) -> Result<Recovery, Error> {
     for open in journal::all(layout)? {
         recovery = match open {
             Open::Cleanup(journal) => {
-                super::cleanup::finish(root, &journal.unwrap_or_else(CleanupJournal::default))?;
+                super::cleanup::finish(root, &journal.unwrap_or_else(CleanupJournal::default), &mut |_| {})?;
                 Recovery::CleanedUp
             }
             Open::Release(number, journal) if current_number(layout)? == Some(number) => {
                 let journal = journal.ok_or_else(|| Error::Damaged {
                     path: layout.journals().join(format!("{number}.json")),
-                    reason: "its release is current, but the journal cannot be read".to_owned(),
+                    damage: Damage::Journal,
                 })?;
                 transaction::finish(root, &journal)?;
                 Recovery::Finished { release: number }
@@ -92,7 +92,7 @@ pub(super) fn undo(root: &Root, number: u64, journal: Option<&ReleaseJournal>) -
         }
         fsx::remove_tree(&layout.release(number))?;
         for (component, version) in &journal.installs {
-            remove_version(layout, component, version)?;
+            remove_version(layout, component, version, &mut || {})?;
             Receipt::remove(layout, component, version)?;
             remove_if_empty(&layout.receipts(component))?;
             remove_if_empty(&layout.component(component))?;
@@ -103,18 +103,20 @@ pub(super) fn undo(root: &Root, number: u64, journal: Option<&ReleaseJournal>) -
     journal::close_release(layout, number)
 }
 
-/// Removes a version directory: renamed out of sight first, so that no half version is ever seen under its name.
+/// Removes a version directory: renamed out of sight first, so that no half version is ever seen under its name. Tells of
+/// each name that is gone.
 pub(super) fn remove_version(
     layout: &Layout,
     component: &crate::model::ComponentType,
     version: &crate::model::Version,
+    removed: &mut dyn FnMut(),
 ) -> Result<(), Error> {
     let (dir, away) = (layout.version(component, version), layout.staged(component, version));
     if fsx::inspect(&dir)?.is_some() {
         fsx::remove_tree(&away)?;
         fsx::rename(&dir, &away)?;
     }
-    Ok(fsx::remove_tree(&away)?)
+    Ok(fsx::remove_tree_told(&away, removed)?)
 }
 
 fn remove_if_empty(dir: &std::path::Path) -> Result<(), Error> {

@@ -46,7 +46,7 @@ fn read(layout: &Layout) -> Result<Seen, Error> {
     let path = layout.seen();
     match fsx::read_opt(&path)? {
         None => Ok(Seen::default()),
-        Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| Error::Damaged { path, reason: e.to_string() }),
+        Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| Error::Damaged { path, damage: e.into() }),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::journal::{self, Open};
-use super::{Error, History, Layout};
+use super::{Damage, Error, History, Layout};
 use crate::fsx::{self, FileKind};
 use crate::model::{ComponentType, Version};
 
@@ -37,10 +37,8 @@ impl State {
             return Ok(Self { release: Some(Release { number: last.release, components: last.set() }) });
         }
         let Some(number) = current_number(layout)? else { return Ok(Self::default()) };
-        let components = components_of(layout, number)?.ok_or_else(|| Error::Damaged {
-            path: layout.current_release(),
-            reason: format!("it names release {number}, which is not there"),
-        })?;
+        let components = components_of(layout, number)?
+            .ok_or_else(|| Error::Damaged { path: layout.current_release(), damage: Damage::NoRelease(number) })?;
         Ok(Self { release: Some(Release { number, components }) })
     }
 
@@ -60,7 +58,7 @@ pub(super) fn current_number(layout: &Layout) -> Result<Option<u64>, Error> {
     let path = layout.current_release();
     let Some(target) = fsx::read_link_opt(&path)? else { return Ok(None) };
     let number = target.to_str().and_then(|text| text.parse().ok());
-    number.map(Some).ok_or_else(|| Error::Damaged { path, reason: format!("it holds `{}`", target.display()) })
+    number.map(Some).ok_or(Error::Damaged { path, damage: Damage::Holds(target) })
 }
 
 /// The set that release `number` names; `None` where there is no such release.
@@ -72,16 +70,16 @@ pub(super) fn components_of(layout: &Layout, number: u64) -> Result<Option<Set>,
     let mut set = Set::new();
     for entry in fsx::list(&dir)? {
         let path = dir.join(&entry.name);
-        let damaged = |reason: String| Error::Damaged { path: path.clone(), reason };
+        let damaged = |damage| Error::Damaged { path: path.clone(), damage };
         if entry.kind != FileKind::Symlink {
-            return Err(damaged("it is not a link".to_owned()));
+            return Err(damaged(Damage::NotALink));
         }
         let target = fsx::read_link(&path)?;
         let component: Option<ComponentType> = entry.name.to_str().and_then(|name| name.parse().ok());
         let version = target.file_name().and_then(|v| v.to_str()).and_then(|v| v.parse::<Version>().ok());
         match (component, version) {
             (Some(c), Some(v)) if Layout::release_target(&c, &v) == target => set.insert(c, v),
-            _ => return Err(damaged(format!("it holds `{}`", target.display()))),
+            _ => return Err(damaged(Damage::Holds(target))),
         };
     }
     Ok(Some(set))

@@ -237,7 +237,7 @@ fn cleanup_removes_versions_and_the_releases_that_name_them() {
     let retention = Retention { last: Some(1), younger_than: None };
     let now = Timestamp::from_unix(200).expect("a time");
     let plan = root.view().plan_cleanup(Rule { retention, only: None, force: false }, now).expect("a plan");
-    root.cleanup(&plan, &Who { by: "mei@host".into(), at: now }).expect("cleaned");
+    root.cleanup(&plan, &Who { by: "mei@host".into(), at: now }, &mut |_| {}).expect("cleaned");
     let left = root.view().versions(&component("model")).expect("listed");
     assert_eq!(left.iter().map(|v| v.as_str()).collect::<Vec<_>>(), ["3", "4"]);
     assert!(root.view().release(1).expect("read").is_none());

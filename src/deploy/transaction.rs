@@ -147,7 +147,7 @@ pub(super) fn own(layout: &Layout, wanted: &BTreeMap<PathBuf, PathBuf>) -> Resul
 pub(super) fn owned(layout: &Layout) -> Result<BTreeMap<PathBuf, PathBuf>, Error> {
     let path = layout.custom_links();
     let Some(bytes) = fsx::read_opt(&path)? else { return Ok(BTreeMap::new()) };
-    serde_json::from_slice(&bytes).map_err(|e| Error::Damaged { path, reason: e.to_string() })
+    serde_json::from_slice(&bytes).map_err(|e| Error::Damaged { path, damage: e.into() })
 }
 
 /// Step 3: the commit point, and all that follows.

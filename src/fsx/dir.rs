@@ -186,38 +186,47 @@ pub fn remove_dir(path: &Path) -> Result<()> {
 /// Removes a directory and all in it, links not followed; nothing where there is none. A crash may leave any part:
 /// rename the tree out of sight first where half a tree would matter.
 pub fn remove_tree(path: &Path) -> Result<()> {
-    match remove_all(path) {
+    remove_tree_told(path, &mut || {})
+}
+
+/// The same, telling of each name that is gone.
+pub fn remove_tree_told(path: &Path, removed: &mut dyn FnMut()) -> Result<()> {
+    match remove_all(path, removed) {
         Err(e) if e.source.kind() == std::io::ErrorKind::PermissionDenied => {
             open_up(path)?;
-            remove_all(path)
+            remove_all(path, removed)
         }
         other => other,
     }
 }
 
-fn remove_all(path: &Path) -> Result<()> {
+fn remove_all(path: &Path, removed: &mut dyn FnMut()) -> Result<()> {
     match super::inspect(path)? {
         None => return Ok(()),
-        Some(stat) if stat.kind != FileKind::Directory => return super::remove_file(path),
-        Some(_) => {}
+        Some(stat) if stat.kind != FileKind::Directory => super::remove_file(path)?,
+        Some(_) => {
+            empty(&Dir::open(path)?, removed)?;
+            gone(remove_dir(path))?;
+        }
     }
-    empty(&Dir::open(path)?)?;
-    gone(remove_dir(path))
+    removed();
+    Ok(())
 }
 
 /// Removes all that is in a directory. Each name goes through a fault point of its own, which the standard library's
 /// removal of a tree would not.
-fn empty(dir: &Dir) -> Result<()> {
+fn empty(dir: &Dir, removed: &mut dyn FnMut()) -> Result<()> {
     for entry in dir.list()? {
         if entry.kind == FileKind::Directory {
             match dir.below(Path::new(&entry.name)) {
                 Err(e) if e.is_not_found() => continue,
-                below => empty(&below?)?,
+                below => empty(&below?, removed)?,
             }
             gone(dir.remove_dir(&entry.name))?;
         } else {
             gone(dir.remove_file(&entry.name))?;
         }
+        removed();
     }
     Ok(())
 }

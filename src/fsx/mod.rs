@@ -25,8 +25,8 @@ mod who;
 
 pub use beneath::Dir;
 pub use dir::{
-    DirEntry, FileKind, canonical, create_dir, create_dir_all, list, remove_dir, remove_tree, rename, rename_new,
-    set_group, set_group_below, set_mode, without_parents,
+    DirEntry, FileKind, canonical, create_dir, create_dir_all, list, remove_dir, remove_tree, remove_tree_told, rename,
+    rename_new, set_group, set_group_below, set_mode, without_parents,
 };
 pub use error::{Action, Error, Result};
 pub use file::{

@@ -18,13 +18,15 @@ pub struct Freed {
     pub at_most: bool,
 }
 
-/// What removing one tree would free, in bytes on disk.
+/// What removing one tree would free, in bytes on disk, and how much there is to remove.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Files of which every name is in it.
     pub own: u64,
     /// Files that have a name elsewhere too.
     pub shared: u64,
+    /// Files and directories in it, itself too.
+    pub names: u64,
 }
 
 /// A file: its names seen so far and what it takes.
@@ -58,13 +60,15 @@ pub fn freed(trees: &[PathBuf]) -> Result<Freed> {
 }
 
 fn walk(tree: &Path, usage: &mut Usage, several: &mut Inodes) -> Result<()> {
-    usage.own = inspect(tree)?.map_or(0, |stat| stat.blocks.saturating_mul(512));
+    let Some(top) = inspect(tree)? else { return Ok(()) };
+    (usage.own, usage.names) = (top.blocks.saturating_mul(512), 1);
     let mut waiting = vec![tree.to_owned()];
     while let Some(dir) = waiting.pop() {
         for entry in list(&dir)? {
             let path = dir.join(&entry.name);
             let Some(stat) = inspect(&path)? else { continue };
             let bytes = stat.blocks.saturating_mul(512);
+            usage.names += 1;
             match stat.kind {
                 FileKind::Directory => {
                     usage.own = usage.own.saturating_add(bytes);
@@ -120,7 +124,8 @@ mod tests {
         let found = freed(&[path("a"), path("b"), path("none")]).expect("counted");
         assert_eq!(found.all, 2 * file + a + b, "the one that is kept stays");
         let [of_a, of_b, none] = found.each[..] else { panic!("{found:?}") };
-        assert_eq!((of_a, of_b), (Usage { own: file + a, shared: 2 * file }, Usage { own: b, shared: 2 * file }));
+        let of = |own, names| Usage { own, shared: 2 * file, names };
+        assert_eq!((of_a, of_b), (of(file + a, 5), of(b, 3)));
         assert_eq!(none, Usage::default());
     }
 }

@@ -28,8 +28,8 @@ pub use digest::{Blake3, DigestError, Sha256, Sha256Hasher};
 pub use environment::{Environment, Pin};
 pub use heartbeat::Heartbeat;
 pub use index::{
-    INDEX_FORMAT, Index, IndexEntry, IndexError, IndexParts, MAX_ENDS_BYTES, MAX_ENTRIES, MAX_HEADER_BYTES,
-    MAX_HOLE_BYTES, MAX_INDEX_BYTES, MAX_PIECE_BYTES, Piece,
+    Amount, INDEX_FORMAT, Index, IndexEntry, IndexError, IndexParts, LineFault, MAX_ENDS_BYTES, MAX_ENTRIES,
+    MAX_HEADER_BYTES, MAX_HOLE_BYTES, MAX_INDEX_BYTES, MAX_PIECE_BYTES, Piece, Stream,
 };
 pub(crate) use index::{Name, bytes_of, spell};
 pub use manifest::{

@@ -218,7 +218,8 @@ pub(super) fn make(
     };
     let new = Unpacked::new(&local.manifest, &local.package, local.index.as_deref(), scratch.path().join("target"))?;
     let package = local.manifest.package.size;
-    let told = |done, total| progress(Progress { component, phase: Phase::Pack, done, total: Some(total) });
+    let told =
+        |done, total| progress(Progress { component: Some(component), phase: Phase::Pack, done, total: Some(total) });
     let options = MakeOptions {
         base: base.version(),
         target: version,

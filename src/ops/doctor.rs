@@ -27,7 +27,7 @@ use std::time::Duration;
 pub use configuration::{Broken, Configured};
 pub use finding::{Fact, Finding, Fix, Severity};
 
-use super::{Error, Site};
+use super::{Error, OnProgress, Site, store as stores};
 use crate::deploy::{Recovery, check_links};
 use crate::store::{Exclusive, Rules};
 use records::Known;
@@ -85,8 +85,13 @@ impl Report {
 /// # Errors
 ///
 /// Only of fixing: somebody else changes the root or uses the store, or the disk failed.
-pub fn doctor(site: &Site, configured: &Configured, options: Options) -> Result<Report, Error> {
-    let (mut findings, records) = examine(site, configured, options.deep);
+pub fn doctor(
+    site: &Site,
+    configured: &Configured,
+    options: Options,
+    progress: OnProgress<'_>,
+) -> Result<Report, Error> {
+    let (mut findings, records) = examine(site, configured, options.deep, progress);
     let answers = match options.offline || configured.broken.is_some() {
         true => Vec::new(),
         false => network::look(site, records),
@@ -96,15 +101,15 @@ pub fn doctor(site: &Site, configured: &Configured, options: Options) -> Result<
     if options.fix && options.dry_run {
         report.would = would;
     } else if options.fix && !would.is_empty() {
-        report.fixed = mend(site, &would)?;
-        findings = examine(site, configured, options.deep).0;
+        report.fixed = mend(site, &would, progress)?;
+        findings = examine(site, configured, options.deep, progress).0;
     }
     findings.extend(answers);
     Ok(Report { findings, ..report })
 }
 
 /// Looks at what is on this machine; what the records say of the current versions comes with it.
-fn examine(site: &Site, configured: &Configured, deep: bool) -> (Vec<Finding>, Known) {
+fn examine(site: &Site, configured: &Configured, deep: bool, progress: OnProgress<'_>) -> (Vec<Finding>, Known) {
     let mut findings = configuration::look(configured);
     let knows = |given: bool| configured.broken.is_none() || given;
     let view = if knows(configured.given.root.is_some()) { root::look(site, &mut findings) } else { None };
@@ -127,7 +132,7 @@ fn examine(site: &Site, configured: &Configured, deep: bool) -> (Vec<Finding>, K
         places.push(site.root.as_path());
     }
     if knows(configured.given.store.is_some()) {
-        findings.extend(store::look(site, &records.current, deep));
+        findings.extend(store::look(site, &records.current, deep, progress));
         places.push(site.store.as_path());
     }
     findings.extend(space::look(&places, view.as_ref()));
@@ -135,7 +140,7 @@ fn examine(site: &Site, configured: &Configured, deep: bool) -> (Vec<Finding>, K
 }
 
 /// Every fix takes its lock, and none is left to the next.
-fn mend(site: &Site, fixes: &BTreeSet<Fix>) -> Result<Vec<Fixed>, Error> {
+fn mend(site: &Site, fixes: &BTreeSet<Fix>, progress: OnProgress<'_>) -> Result<Vec<Fixed>, Error> {
     let mut fixed = Vec::new();
     if fixes.contains(&Fix::Recover) || fixes.contains(&Fix::Links) {
         let left = site.view()?.leftovers()?.len();
@@ -155,7 +160,8 @@ fn mend(site: &Site, fixes: &BTreeSet<Fix>) -> Result<Vec<Fixed>, Error> {
     if fixes.contains(&Fix::Store) {
         let store = Exclusive::open(&site.store, &site.caller.process, Duration::from_secs(10))?;
         let keep = HashSet::new();
-        let done = store.collect(&store.plan_gc(Rules { max_size: None, keep: &keep, now: site.caller.now })?)?;
+        let plan = store.plan_gc(Rules { max_size: None, keep: &keep, now: site.caller.now })?;
+        let done = stores::collect(&store, &plan, progress)?;
         fixed.extend((done.files > 0).then_some(Fixed::Store(done.files, done.bytes)));
     }
     Ok(fixed)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::access::NoAccess;
 use super::change::Moved;
 use super::dependencies::{Remedy, Unmet};
+use super::manifest::Differs;
 use super::release::Fallen;
 use super::status::Hold;
 use crate::model::{ComponentType, EnvironmentName, IndexError, SchemaError, Version};
@@ -148,8 +149,8 @@ pub enum Error {
     ManifestDiffers {
         /// The file.
         path: PathBuf,
-        /// What differs, with both values.
-        what: String,
+        /// What differs.
+        what: Differs,
     },
     /// The version is published with other content.
     #[error("{component}@{version} is published with other content")]

@@ -148,7 +148,7 @@ impl<'a> Told<'a> {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
         // What was to be made here and turns out to be damaged is fetched, too.
         let (component, total) = (self.published.component(), Some(self.total.load(Ordering::Relaxed).max(done)));
-        (self.progress)(Progress { component, phase: Phase::Fetch, done, total });
+        (self.progress)(Progress { component: Some(component), phase: Phase::Fetch, done, total });
     }
 }
 

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::commit::commit;
 use super::{Error, Site, choose, trust};
 use crate::model::{
-    Act, ComponentType, Location, Manifest, Place, Record, RecordComponent, RecordManifest, RecordPackage, Sha256,
-    Version,
+    Act, ComponentType, Location, Manifest, Place, Record, RecordComponent, RecordManifest, RecordPackage, SchemaError,
+    Sha256, Version,
 };
 use crate::records::{Change, Published, Repository, SignatureFile, SignedFile, publish_change};
 use crate::target::{Listed, Target, Wanted};
@@ -63,12 +63,31 @@ pub struct Found {
 }
 
 /// A manifest that cannot be read.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Unreadable {
     /// Where it is.
     pub manifest: String,
     /// Why.
-    pub reason: String,
+    #[serde(serialize_with = "in_words")]
+    pub reason: NoManifest,
+}
+
+/// Why a file is no manifest.
+#[derive(Debug, thiserror::Error)]
+pub enum NoManifest {
+    /// It is longer than any.
+    #[error("{0} bytes are too many")]
+    TooLong(u64),
+    /// The target does not give its bytes.
+    #[error("{0}")]
+    Unread(#[source] std::io::Error),
+    /// They are no manifest.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+}
+
+fn in_words<S: serde::Serializer>(reason: &NoManifest, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(reason)
 }
 
 /// What `record import` did, or would do.
@@ -212,16 +231,16 @@ fn candidates(
 }
 
 /// The bytes of a manifest and what they say, or why they are none.
-fn read(target: &dyn Target, file: &Listed) -> Result<Result<(Vec<u8>, Manifest), String>, Error> {
+fn read(target: &dyn Target, file: &Listed) -> Result<Result<(Vec<u8>, Manifest), NoManifest>, Error> {
     if file.size > MAX_BYTES {
-        return Ok(Err(format!("{} bytes are too many", file.size)));
+        return Ok(Err(NoManifest::TooLong(file.size)));
     }
     let mut bytes = Vec::new();
     let reading = target.read(&file.key, None)?;
     if let Err(e) = reading.body.take(MAX_BYTES).read_to_end(&mut bytes) {
-        return Ok(Err(e.to_string()));
+        return Ok(Err(NoManifest::Unread(e)));
     }
-    Ok(Manifest::parse(&bytes).map_err(|e| e.to_string()).map(|manifest| (bytes, manifest)))
+    Ok(Manifest::parse(&bytes).map_err(NoManifest::Schema).map(|manifest| (bytes, manifest)))
 }
 
 /// Where the package of the manifest under `key` lies, if it and the index are there with the right lengths; else the file

@@ -340,7 +340,9 @@ impl<'a> Staging<'a> {
         index: Option<&Index>,
     ) -> impl Fn(u64) + Sync + use<'t, 'a> {
         let total = index.map(Index::content_size);
-        move |done| (self.progress)(Progress { component: published.component(), phase: Phase::Unpack, done, total })
+        move |done| {
+            (self.progress)(Progress { component: Some(published.component()), phase: Phase::Unpack, done, total })
+        }
     }
 
     fn unpack_error(&self, published: &Published, source: UnpackError) -> Error {

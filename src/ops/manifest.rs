@@ -90,3 +90,28 @@ impl Content<'_> {
         }
     }
 }
+
+/// What of a package is not what its manifest says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Differs {
+    /// Its bytes.
+    #[error("{size} bytes with sha256 {sha256}, not {pinned_size} bytes with sha256 {pinned}")]
+    Bytes {
+        /// How many there are.
+        size: u64,
+        /// Their digest.
+        sha256: Sha256,
+        /// How many there should be.
+        pinned_size: u64,
+        /// What they should hash to.
+        pinned: Sha256,
+    },
+    /// The tree in it.
+    #[error("tree digest {tree}, not {pinned}")]
+    Tree {
+        /// Its digest.
+        tree: Blake3,
+        /// What it should be.
+        pinned: Blake3,
+    },
+}

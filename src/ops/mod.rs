@@ -61,5 +61,6 @@ pub use access::NoAccess;
 pub use dependencies::{Remedy, Unmet};
 pub use error::Error;
 pub use event::{Event, Events, Named};
+pub use manifest::Differs;
 pub use progress::{OnProgress, Phase, Progress};
 pub use site::{Caller, Notice, Notices, Overrides, Site, Unpushed};

@@ -210,7 +210,7 @@ pub(super) fn name(
 }
 
 fn told<'a>(component: &'a ComponentType, progress: OnProgress<'a>) -> impl Fn(u64) + Sync + 'a {
-    move |done| progress(Progress { component, phase: Phase::Pack, done, total: None })
+    move |done| progress(Progress { component: Some(component), phase: Phase::Pack, done, total: None })
 }
 
 /// A tree in the store, not yet given a version.

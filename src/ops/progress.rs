@@ -2,7 +2,7 @@
 
 use crate::model::ComponentType;
 
-/// What is being done to a component.
+/// What is being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// Packing its tree; how much is to come is not known, since packing does not scan first.
@@ -13,20 +13,24 @@ pub enum Phase {
     Fetch,
     /// Unpacking its package.
     Unpack,
-    /// Reading its installed files.
+    /// Reading its installed files, or all that is in the store.
     Verify,
+    /// Removing versions of it: counted in files and directories, since those are what takes the time.
+    Remove,
+    /// Removing what the store need not hold.
+    Collect,
 }
 
-/// How far one phase of one component is.
+/// How far one phase of one component, or of the store, is.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress<'a> {
-    /// The component.
-    pub component: &'a ComponentType,
+    /// The component; `None` of what is done to the store.
+    pub component: Option<&'a ComponentType>,
     /// What is being done.
     pub phase: Phase,
-    /// Bytes done.
+    /// Bytes done, or what else the phase is counted in.
     pub done: u64,
-    /// Bytes in all, where they are known.
+    /// The same in all, where it is known.
     pub total: Option<u64>,
 }
 

@@ -14,7 +14,7 @@ use local::{from_file, from_store, manifest};
 use super::choose::{self, Chosen};
 use super::commit::{anew, commit};
 use super::request::{About, Desk, Proposed, Scope};
-use super::{Error, OnProgress, Site, delta, fetch, trust, upload};
+use super::{Differs, Error, OnProgress, Site, delta, fetch, trust, upload};
 use crate::archive;
 use crate::fsx;
 use crate::model::{
@@ -295,10 +295,9 @@ pub(super) fn check(store: &Store, local: &Local) -> Result<Option<usize>, Error
     let (found, pinned) = (index.tree_digest(), local.manifest.package.tree);
     match pinned.filter(|pinned| *pinned != found) {
         None => Ok(Some(index.entries.iter().filter(|e| matches!(e.entry.kind, EntryKind::File { .. })).count())),
-        Some(pinned) => Err(Error::ManifestDiffers {
-            path: local.package.clone(),
-            what: format!("tree digest {found}, not {pinned}"),
-        }),
+        Some(pinned) => {
+            Err(Error::ManifestDiffers { path: local.package.clone(), what: Differs::Tree { tree: found, pinned } })
+        }
     }
 }
 

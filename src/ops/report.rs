@@ -97,7 +97,7 @@ pub fn report(site: &Site, configured: &Configured) -> Result<Report, Error> {
         trail: Ok(Vec::new()),
         space: Ok(Space::default()),
         environments: environments(site),
-        doctor: doctor::doctor(site, configured, options)?,
+        doctor: doctor::doctor(site, configured, options, &|_| {})?,
     };
     if !is_there {
         return Ok(nothing);
@@ -119,7 +119,8 @@ fn environments(site: &Site) -> Result<Vec<Shown>, Error> {
 }
 
 fn space(site: &Site) -> Result<Space, Error> {
-    let plan = versions::cleanup(site, CleanupRequest { dry_run: true, ..CleanupRequest::default() })?;
+    let request = CleanupRequest { dry_run: true, ..CleanupRequest::default() };
+    let plan = versions::cleanup(site, request, &|_| {})?;
     let layout = site.view()?.layout().clone();
     let candidates = plan.decisions.iter().map(|(decision, _)| &decision.candidate);
     let trees: Vec<_> = candidates.map(|c| layout.version(&c.component, &c.version)).collect();

@@ -50,7 +50,7 @@ pub(super) fn upload(
     let done = AtomicU64::new(0);
     let told = |bytes: u64| {
         let done = done.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        progress(Progress { component, phase: Phase::Publish, done, total: Some(total) });
+        progress(Progress { component: Some(component), phase: Phase::Publish, done, total: Some(total) });
     };
     let required = site.config.publish.require.min(targets.len() + broken.len());
     std::thread::scope(|scope| {

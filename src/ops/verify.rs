@@ -127,7 +127,7 @@ impl<'a> Summing<'a> {
 
     pub fn tell(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed) + bytes;
-        let component = &self.receipt.component;
+        let component = Some(&self.receipt.component);
         (self.progress)(Progress { component, phase: Phase::Verify, done, total: Some(self.total) });
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Error, Site};
+use super::{Error, OnProgress, Phase, Progress, Site};
 use crate::deploy::{Bad, CleanupPlan, Decision, Recovery, Retention, Rule, View};
 use crate::fsx::{self, Freed, Usage};
 use crate::model::{ComponentType, Timestamp, Version};
@@ -174,7 +174,7 @@ pub struct CleanupRequest<'a> {
 }
 
 /// `version cleanup`: removes what no rule keeps.
-pub fn cleanup(site: &Site, request: CleanupRequest<'_>) -> Result<Cleaned, Error> {
+pub fn cleanup(site: &Site, request: CleanupRequest<'_>, progress: OnProgress<'_>) -> Result<Cleaned, Error> {
     let CleanupRequest { only, keep, older_than, force, dry_run } = request;
     let configured = site.config.deploy.keep;
     let retention = match (keep, older_than) {
@@ -193,8 +193,21 @@ pub fn cleanup(site: &Site, request: CleanupRequest<'_>) -> Result<Cleaned, Erro
     let (root, recovery) = site.change()?;
     let plan = root.view().plan_cleanup(rule, site.caller.now)?;
     let cleaned = cleaned(root.view(), plan.clone(), dry_run, recovery)?;
-    root.cleanup(&plan, &site.who())?;
+    root.cleanup(&plan, &site.who(), &mut removed(&cleaned, progress))?;
     Ok(cleaned)
+}
+
+/// Counts the names that are gone, a component at a time.
+fn removed<'a>(cleaned: &'a Cleaned, progress: OnProgress<'a>) -> impl FnMut(&ComponentType) + 'a {
+    let mut counts: BTreeMap<&ComponentType, (u64, u64)> = BTreeMap::new();
+    for (decision, usage) in cleaned.decisions.iter().filter(|(decision, _)| decision.removes()) {
+        counts.entry(&decision.candidate.component).or_default().1 += usage.names;
+    }
+    move |component| {
+        let Some((done, total)) = counts.get_mut(component) else { return };
+        *done += 1;
+        progress(Progress { component: Some(component), phase: Phase::Remove, done: *done, total: Some(*total) });
+    }
 }
 
 fn cleaned(view: &View, plan: CleanupPlan, dry_run: bool, recovery: Recovery) -> Result<Cleaned, Error> {

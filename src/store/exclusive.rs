@@ -43,8 +43,8 @@ impl Exclusive {
     }
 
     /// Does what `plan`, made of this store since it was opened, says. Stopped in the middle, the rest is found by the
-    /// next plan.
-    pub fn collect(&self, plan: &Plan) -> Result<Collected> {
+    /// next plan. `removed` is told of the bytes that each of them had.
+    pub fn collect(&self, plan: &Plan, removed: &dyn Fn(u64)) -> Result<Collected> {
         let place = |entry: &Entry| match entry.unfinished {
             true => partial::place(self.directory(), &entry.sha256),
             false => self.place(&entry.sha256),
@@ -63,6 +63,7 @@ impl Exclusive {
                 done.bytes += size;
                 directories.extend(path.parent().map(Path::to_owned));
             }
+            removed(size);
         }
         for (component, version) in &plan.notes {
             let path = packed::place(self.directory(), component, version);

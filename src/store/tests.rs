@@ -90,7 +90,7 @@ fn many_writers_of_one_content_leave_one_file() {
         }
     });
     assert_eq!(store.list().expect("listed").len(), 1);
-    assert!(store.verify().expect("verified").corrupt.is_empty());
+    assert!(store.verify(&|_, _| {}).expect("verified").corrupt.is_empty());
     assert!(names(&store.directory().join("tmp")).is_empty());
 }
 
@@ -135,7 +135,7 @@ fn a_killed_writer_leaves_only_what_gc_removes() {
     assert!(store.list().expect("listed").is_empty());
     let plan = plan(&store, None);
     assert_eq!((plan.leftovers.len(), plan.frees()), (1, 4));
-    assert_eq!(store.collect(&plan).expect("collected"), Collected { files: 1, bytes: 4 });
+    assert_eq!(store.collect(&plan, &|_| {}).expect("collected"), Collected { files: 1, bytes: 4 });
     assert!(names(&path.join("tmp")).is_empty());
 }
 
@@ -167,7 +167,7 @@ fn corruption_is_found_set_aside_and_healed() {
     }
     overwrite(&store, &Sha256::of(flipped), b"flop");
     overwrite(&store, &Sha256::of(short), b"sho");
-    let verified = store.verify().expect("verified");
+    let verified = store.verify(&|_, _| {}).expect("verified");
     assert_eq!((verified.checked, verified.bytes), (3, 11));
     let corrupt: HashSet<_> = verified.corrupt.iter().map(|corrupt| corrupt.sha256).collect();
     assert_eq!(corrupt, HashSet::from([Sha256::of(flipped), Sha256::of(short)]));
@@ -181,7 +181,7 @@ fn corruption_is_found_set_aside_and_healed() {
     store.discard(&Sha256::of(good)).expect("removed");
     store.discard(&Sha256::of(good)).expect("nothing to remove");
     assert_eq!(store.list().expect("listed").len(), 1);
-    assert!(store.verify().expect("verified").corrupt.is_empty());
+    assert!(store.verify(&|_, _| {}).expect("verified").corrupt.is_empty());
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn gc_removes_the_longest_unused_and_never_what_is_held() {
     assert_eq!(why(new), Some(Kept::Fits));
     assert_eq!((plan.frees(), plan.excess), (200, 0));
     assert_eq!(store.list().expect("listed").len(), 6, "a plan changes nothing");
-    assert_eq!(store.collect(&plan).expect("collected"), Collected { files: 2, bytes: 200 });
+    assert_eq!(store.collect(&plan, &|_| {}).expect("collected"), Collected { files: 2, bytes: 200 });
     assert_eq!(store.list().expect("listed").len(), 4);
 
     // What must stay is more than the cap: the plan says by how much.
@@ -226,7 +226,7 @@ fn gc_removes_the_longest_unused_and_never_what_is_held() {
     assert_eq!(store.packed(&kind, &version).expect("readable").expect("there").published, Some(at(9)));
     let plan = store.plan_gc(rules(100)).expect("planned");
     assert_eq!(plan.notes, [(kind.clone(), version.clone())]);
-    store.collect(&plan).expect("collected");
+    store.collect(&plan, &|_| {}).expect("collected");
     assert_eq!(store.packed(&kind, &version).expect("readable"), None);
     let left: Vec<_> = store.list().expect("listed").into_iter().map(|entry| entry.sha256).collect();
     assert_eq!(left, [asked]);
@@ -275,7 +275,7 @@ fn a_reader_creates_nothing() {
     let path = dir.path().join("none");
     let reader = Reader::open(&path).expect("an empty store");
     assert!(reader.list().expect("listed").is_empty());
-    assert_eq!(reader.verify().expect("verified").checked, 0);
+    assert_eq!(reader.verify(&|_, _| {}).expect("verified").checked, 0);
     assert_eq!(plan(&reader, Some(0)).frees(), 0);
     assert_eq!(fsx::inspect(&path).expect("readable"), None);
 }
@@ -370,7 +370,7 @@ fn gc_counts_what_is_unfinished_and_gives_it_up_in_the_end() {
     let later = at(now().as_unix() + PATIENCE.as_secs() as i64 + 5);
     let given_up = plan(1 << 30, later);
     assert!(matches!(given_up.removed.as_slice(), [(entry, Removed::GivenUp)] if entry.unfinished));
-    assert_eq!(store.collect(&given_up).expect("collected").files, 1);
+    assert_eq!(store.collect(&given_up, &|_| {}).expect("collected").files, 1);
     assert!(store.unfinished().expect("listed").is_empty());
 }
 
@@ -391,10 +391,10 @@ fn notes_of_uploads_are_replaced_and_go_with_their_package() {
     let store = Exclusive::open(&bench.path().join("store"), "test", Duration::ZERO).expect("alone");
     let keep = HashSet::new();
     let plan = store.plan_gc(Rules { max_size: None, keep: &keep, now: now() }).expect("planned");
-    store.collect(&plan).expect("collected");
+    store.collect(&plan, &|_| {}).expect("collected");
     assert_eq!(store.upload_note(&kept, "s3://b/k").expect("read").as_deref(), Some(&b"two"[..]));
     assert_eq!(store.upload_note(&gone, "s3://b/k").expect("read"), None);
     let plan = store.plan_gc(Rules { max_size: Some(ByteSize(0)), keep: &keep, now: now() }).expect("planned");
-    store.collect(&plan).expect("collected");
+    store.collect(&plan, &|_| {}).expect("collected");
     assert_eq!(store.upload_note(&kept, "s3://b/k").expect("read"), None);
 }

@@ -1,8 +1,11 @@
 //! Hashing everything again.
 
+use std::fs::File;
+use std::io::{self, Read};
+
 use rayon::prelude::*;
 
-use super::{Reader, Result};
+use super::{Entry, Reader, Result};
 use crate::fsx::{self, Action};
 use crate::model::Sha256;
 
@@ -41,10 +44,13 @@ pub enum Damage {
 }
 
 impl Reader {
-    /// Hashes every content, on all cores. Reports; [`super::Store::set_aside`] and [`super::Store::discard`] mend.
-    pub fn verify(&self) -> Result<Verified> {
-        let results: Vec<_> =
-            self.list()?.into_par_iter().map(|entry| (entry.sha256, self.rehash(entry.sha256))).collect();
+    /// Hashes every content, on all cores. `told` is told of bytes that were read, and of how many there are in all. Reports;
+    /// [`super::Store::set_aside`] and [`super::Store::discard`] mend.
+    pub fn verify(&self, told: &(dyn Fn(u64, u64) + Sync)) -> Result<Verified> {
+        let entries = self.list()?;
+        let all = entries.iter().map(|entry| entry.size).sum();
+        let rehash = |entry: Entry| (entry.sha256, self.rehash(entry.sha256, &|bytes| told(bytes, all)));
+        let results: Vec<_> = entries.into_par_iter().map(rehash).collect();
         let mut verified = Verified { checked: 0, bytes: 0, corrupt: Vec::new() };
         for (sha256, result) in results {
             let damage = match result {
@@ -64,16 +70,30 @@ impl Reader {
 
     /// What the bytes of a content really hash to; `None` where it is not there.
     pub fn digest(&self, sha256: &Sha256) -> Result<Option<Sha256>> {
-        Ok(self.rehash(*sha256)?.map(|(found, _)| found))
+        Ok(self.rehash(*sha256, &|_| {})?.map(|(found, _)| found))
     }
 
-    fn rehash(&self, sha256: Sha256) -> fsx::Result<Option<(Sha256, u64)>> {
+    fn rehash(&self, sha256: Sha256, told: &dyn Fn(u64)) -> fsx::Result<Option<(Sha256, u64)>> {
         let path = self.place(&sha256);
         let file = match fsx::open(&path) {
             Ok(file) => file,
             Err(e) if e.is_not_found() => return Ok(None),
             Err(e) => return Err(e),
         };
-        Sha256::of_reader(file).map(Some).map_err(|e| fsx::Error::new(Action::Read, path, e))
+        Sha256::of_reader(Told { file, told }).map(Some).map_err(|e| fsx::Error::new(Action::Read, path, e))
+    }
+}
+
+/// A file that tells of what was read of it.
+struct Told<'a> {
+    file: File,
+    told: &'a dyn Fn(u64),
+}
+
+impl Read for Told<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        (self.told)(read as u64);
+        Ok(read)
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::{Detour, Setting};
 use crate::config;
 use crate::fsx;
 use crate::model::Sha256;
@@ -78,7 +79,7 @@ pub enum Error {
         /// The target.
         target: String,
         /// What is wrong with them.
-        reason: String,
+        reason: Setting,
     },
     /// Settings that take an environment variable which is not set.
     #[error(transparent)]
@@ -201,7 +202,7 @@ pub enum Fault {
         /// Where to, without query.
         to: String,
         /// Why not.
-        reason: &'static str,
+        reason: Detour,
     },
     /// No connection, or it broke.
     #[error("{reason}")]

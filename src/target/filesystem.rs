@@ -25,7 +25,7 @@ use std::time::Duration;
 use sha2::Digest as _;
 
 use super::access::Access;
-use super::{Error, Listed, Parcel, Placed, Reading, Result, Target, Upload, Wanted, Warning, is_file_name};
+use super::{Error, Listed, Parcel, Placed, Reading, Result, Setting, Target, Upload, Wanted, Warning, is_file_name};
 use crate::fsx::{self, Action, FileKind};
 use crate::model::{Place, Sha256};
 
@@ -93,8 +93,8 @@ impl Filesystem {
 
     fn access(&self) -> Result<Access> {
         let number = |group: &String| {
-            let reason = || format!("this machine has no group `{group}`");
-            fsx::group(group).ok_or_else(|| Error::Settings { target: self.name.clone(), reason: reason() })
+            let reason = Setting::Group(group.clone());
+            fsx::group(group).ok_or_else(|| Error::Settings { target: self.name.clone(), reason })
         };
         Ok(Access { mode: self.mode, group: self.group.as_ref().map(number).transpose()? })
     }
@@ -587,7 +587,7 @@ mod tests {
         assert_eq!(is(""), (0o711, own));
         let target = bench.target().with_access(None, Some("no-such-group".to_owned()));
         match bench.put_on(&target, &bench.set("c", b"package c", b"manifest c"), "m.tar") {
-            Err(Error::Settings { reason, .. }) => assert!(reason.contains("no-such-group")),
+            Err(Error::Settings { reason, .. }) => assert_eq!(reason, Setting::Group("no-such-group".to_owned())),
             other => panic!("{other:?}"),
         }
     }

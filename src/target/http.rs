@@ -16,7 +16,9 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, Response, Url};
 
 use super::web::{Web, authorization, basic, has_login, reading_headers, shown};
-use super::{Ambient, Doing, Error, Fault, Listed, Parcel, Placed, Reading, Result, Target, Wanted, is_file_name};
+use super::{
+    Ambient, Doing, Error, Fault, Listed, Parcel, Placed, Reading, Result, Setting, Target, Wanted, is_file_name,
+};
 use crate::config::{self, Login, Secret};
 use crate::model::Place;
 
@@ -59,7 +61,8 @@ impl Http {
     /// [`Error::Settings`] where `url` is none.
     pub fn anonymous(name: &str, url: &str, ambient: &Ambient) -> Result<Self> {
         let base = parse(name, url)?.join("./");
-        let base = base.map_err(|e| Error::Settings { target: name.to_owned(), reason: e.to_string() })?;
+        let base =
+            base.map_err(|e| Error::Settings { target: name.to_owned(), reason: Setting::Url(e.to_string()) })?;
         Ok(Self { name: name.to_owned(), base, login: None, signed: None, web: Web::new(name, ambient)? })
     }
 
@@ -114,10 +117,10 @@ pub fn from_url(name: &str, url: &str, ambient: &Ambient) -> Result<(Arc<dyn Tar
 }
 
 fn web_address(name: &str, text: &str) -> Result<Url> {
-    let settings = |reason: &str| Error::Settings { target: name.to_owned(), reason: reason.to_owned() };
-    let url = Url::parse(text).map_err(|e| settings(&format!("its URL cannot be read: {e}")))?;
+    let settings = |reason| Error::Settings { target: name.to_owned(), reason };
+    let url = Url::parse(text).map_err(|e| settings(Setting::Url(e.to_string())))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(settings("its URL begins with neither `https://` nor `http://`"));
+        return Err(settings(Setting::Scheme));
     }
     Ok(url)
 }
@@ -126,15 +129,13 @@ fn web_address(name: &str, text: &str) -> Result<Url> {
 fn parse(name: &str, text: &str) -> Result<Url> {
     let url = web_address(name, text)?;
     if has_login(&url) || url.fragment().is_some() {
-        let reason = "its URL has a login or a fragment in it".to_owned();
-        return Err(Error::Settings { target: name.to_owned(), reason });
+        return Err(Error::Settings { target: name.to_owned(), reason: Setting::UrlWithLogin });
     }
     Ok(url)
 }
 
 fn bad_login(name: &str) -> Error {
-    let reason = "its login has characters that no request can carry".to_owned();
-    Error::Settings { target: name.to_owned(), reason }
+    Error::Settings { target: name.to_owned(), reason: Setting::Login }
 }
 
 impl Target for Http {

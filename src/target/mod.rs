@@ -20,6 +20,7 @@ mod objects;
 mod oci;
 mod open;
 mod probe;
+mod setting;
 mod web;
 
 use std::fmt;
@@ -35,6 +36,7 @@ pub use filesystem::Filesystem;
 pub use http::from_url;
 pub use open::{anonymous, open};
 pub use probe::{ask_port, ask_web};
+pub use setting::{Detour, Setting};
 
 pub use crate::net::Ambient;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::http::Http;
 use super::oci::Oci;
-use super::{Ambient, Error, Filesystem, Result, Target, objects};
+use super::{Ambient, Error, Filesystem, Result, Setting, Target, objects};
 use crate::config::{self, TargetPlace};
 use crate::model::Place;
 
@@ -28,7 +28,7 @@ pub fn open(target: &config::Target, ambient: &Ambient, records: Option<&Path>) 
         TargetPlace::Unset(why) => Err(Error::Unset(why.clone())),
         place => match objects::open(&target.name, place, ambient)? {
             Some(objects) => Ok(Arc::new(objects)),
-            None => Err(Error::Settings { target: target.name.clone(), reason: "of no known type".to_owned() }),
+            None => Err(Error::Settings { target: target.name.clone(), reason: Setting::Type }),
         },
     }
 }

@@ -15,7 +15,7 @@ use futures_util::TryStreamExt as _;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 
-use super::{Ambient, Error, Fault, Reading};
+use super::{Ambient, Detour, Error, Fault, Reading, Setting};
 use crate::config::Login;
 use crate::net::{Body, block_on, client};
 
@@ -46,7 +46,7 @@ impl Web {
             Err(e) => {
                 // What lies behind the library's own words.
                 let reason = e.source().map_or_else(|| e.to_string(), ToString::to_string);
-                Err(Error::Settings { target: target.to_owned(), reason })
+                Err(Error::Settings { target: target.to_owned(), reason: Setting::Library(reason) })
             }
         }
     }
@@ -88,10 +88,10 @@ impl Web {
             }
             visited.push(url);
             if visited.contains(&next) {
-                return not("it leads in a circle");
+                return not(Detour::Circle);
             }
             if visited.len() > REDIRECTS {
-                return not("there were ten before it");
+                return not(Detour::Many);
             }
             url = next;
         }
@@ -203,11 +203,11 @@ fn next(response: &Response, from: &Url) -> Result<Option<Url>, Fault> {
         .ok_or_else(|| protocol("it redirects to what is no URL"))?;
     url.set_fragment(None);
     let reason = if !matches!(url.scheme(), "http" | "https") {
-        "it is no web address"
+        Detour::Scheme
     } else if from.scheme() == "https" && url.scheme() == "http" {
-        "it leaves https for http"
+        Detour::Downgrade
     } else if has_login(&url) {
-        "it brings a login of its own"
+        Detour::Login
     } else {
         return Ok(Some(url));
     };

@@ -542,7 +542,7 @@ mod tests {
         fsx::write_atomic(&path, b"cut").expect("damaged");
         let fetched = bench.fetch(std::slice::from_ref(&good)).expect("fetched again");
         assert_eq!(name(&fetched), Some("good"));
-        assert!(bench.store.verify().expect("verified").corrupt.is_empty());
+        assert!(bench.store.verify(&|_, _| {}).expect("verified").corrupt.is_empty());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use deploy_tool::config::{self, Secret, TargetPlace};
 use deploy_tool::model::{HttpPlace, Place, Sha256};
-use deploy_tool::target::{self, Ambient, Error, Fault, Target, Wanted};
+use deploy_tool::target::{self, Ambient, Detour, Error, Fault, Target, Wanted};
 
 use super::fault_server::{Certificate, Server, Way};
 
@@ -225,11 +225,11 @@ fn redirects_are_followed_until_it_makes_no_sense() {
         Got::Refused(Fault::Redirect { to, reason }) => (to, reason),
         other => panic!("{other:?}"),
     };
-    assert_eq!(reason(Way::RedirectCircle).1, "it leads in a circle");
-    assert_eq!(reason(Way::RedirectOn).1, "there were ten before it");
-    assert_eq!(reason(Way::RedirectTo("file:///etc/passwd".to_owned())).1, "it is no web address");
+    assert_eq!(reason(Way::RedirectCircle).1, Detour::Circle);
+    assert_eq!(reason(Way::RedirectOn).1, Detour::Many);
+    assert_eq!(reason(Way::RedirectTo("file:///etc/passwd".to_owned())).1, Detour::Scheme);
     let (to, why) = reason(Way::RedirectTo("http://mei:pass@127.0.0.1/m.tar?sig=5ec7e7".to_owned()));
-    assert_eq!((to.as_str(), why), ("http://127.0.0.1/m.tar", "it brings a login of its own"));
+    assert_eq!((to.as_str(), why), ("http://127.0.0.1/m.tar", Detour::Login));
     let (from, to) = (server(), server());
     from.misbehave(Way::RedirectTo("/packages/../packages/moved.tar".to_owned()), 1);
     from.misbehave(Way::RedirectTo(to.url(PATH)), 1);

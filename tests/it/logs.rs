@@ -107,6 +107,42 @@ fn the_configuration_names_a_file_that_is_rotated_and_never_stops_a_command() {
 }
 
 #[test]
+fn what_changes_something_has_a_line_where_it_begins_and_one_where_it_ends_and_metrics() {
+    let env = published();
+    env.ok(&["deploy", "model@1.0.0"]);
+    env.git_init("rebuilt");
+    let config = env.read("project/.deploy-tool.yaml");
+    let more = "log: {file: ../run.log, format: json}\nmetrics: {textfile: ../dt.prom}\n";
+    env.write("project/.deploy-tool.yaml", config + more);
+    let changes: [(&str, &[&str]); 8] = [
+        ("env set", &["env", "set", "model@1.0.0", "--env", "staging"]),
+        ("env promote", &["env", "promote", "staging", "prod"]),
+        ("record import", &["record", "import", "--from", "near", "--records", "../rebuilt"]),
+        ("record yank", &["record", "yank", "model@1.0.0", "--reason", "answers in Latin"]),
+        ("version pin", &["version", "pin", "model", "1.0.0"]),
+        ("deploy --repair", &["deploy", "--repair"]),
+        ("store verify", &["store", "verify", "--set-aside"]),
+        ("doctor --fix", &["doctor", "--fix", "--offline"]),
+    ];
+    for (name, args) in changes {
+        env.ok(&[args, &["--dry-run"]].concat());
+        assert!(!env.path("run.log").exists() && !env.path("dt.prom").exists(), "{name}: a dry run changes nothing");
+        env.ok(args);
+        let told = parsed(&env.read("run.log"));
+        let of = |line: &Value| (line["event"].clone(), line["command"].clone());
+        let (first, last) = (told.first().expect("a line"), told.last().expect("a line"));
+        assert_eq!((of(first), of(last)), (("log.begin".into(), name.into()), ("log.done".into(), name.into())));
+        assert!(last["duration"].is_number(), "{last}");
+        assert!(env.read("dt.prom").contains("deploy_tool_release 1\n"), "{name}");
+        for file in ["run.log", "dt.prom"] {
+            std::fs::remove_file(env.path(file)).expect("removed");
+        }
+    }
+    let said = env.fails(3, &["env", "promote", "nowhere", "prod"]);
+    assert_eq!(parsed(&env.read("run.log")).last().expect("a line")["status"], 3, "{said}");
+}
+
+#[test]
 fn nothing_that_is_given_forges_a_line() {
     let env = published();
     let name = "x\n2024-01-20 10:00:00 [INFO] deployed component=model";

@@ -71,6 +71,7 @@ mod raw_tar;
 mod reader;
 mod readers_see;
 mod readme;
+mod reasons;
 mod record_import;
 mod record_url;
 mod records_cli;

@@ -28,6 +28,7 @@ use serde_json::Value;
 
 use super::env::Env;
 use super::programs::has;
+use super::reasons;
 use super::signatures::{keygen, signers};
 
 pub fn fixtures() -> PathBuf {
@@ -216,6 +217,12 @@ fn run(kind: &str, status: i32) -> Vec<String> {
             lines.extend([String::new()].into_iter().filter(|_| !told.is_empty()).chain(told.clone()));
             fs::write(&case.path, lines.join("\n") + "\n\n" + &case.patch).expect("written");
         }
+        let chinese = case.check(&env, &["--json", "--lang", "zh"]);
+        let chinese: Value = serde_json::from_str(&chinese.stdout).expect("JSON");
+        // What is not JSON is told of in the words of who reads it.
+        let words = chinese["findings"].as_array().expect("a list").iter().filter(|found| found["rule"] != "malformed");
+        let words = words.flat_map(|found| [&found["message"], &found["hint"]]).filter_map(Value::as_str);
+        wrong.extend(words.filter(|words| reasons::english(words).is_some()).map(|words| format!("English: {words}")));
         let expected: Vec<_> = case.lines.iter().filter(|line| is_told(line)).cloned().collect();
         if expected != told {
             wrong.push(format!("{}: found {told:#?}, not {expected:#?}", case.name()));

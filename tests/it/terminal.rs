@@ -86,6 +86,45 @@ fn bars_are_drawn_on_a_terminal_taken_away_and_never_in_a_pipe() {
 }
 
 #[test]
+fn no_report_is_printed_behind_a_bar() {
+    let env = Env::with_model();
+    env.write("project/models/bert/pytorch_model.bin", vec![7; 3_000_000]);
+    for args in [&["pack", "--type", "model", "--version", "1.0.0"][..], &["publish", "model@1.0.0"]] {
+        let seen = on_terminal(&env, 120, &[], args, "").stdout;
+        assert!(seen.contains(&format!("{} model ", args[0])), "{seen:?}");
+        // What stands on a line in the end is what came after the line was cleared last.
+        let left = seen.lines().map(|line| line.rsplit("\u{1b}[2K").next().unwrap_or_default());
+        assert!(left.clone().any(|line| line.contains("model@1.0.0")), "{seen:?}");
+        assert!(left.clone().all(|line| !line.contains("B/s")), "{seen:?}");
+    }
+}
+
+#[test]
+fn what_hashes_or_removes_much_draws_bars_too() {
+    let env = Env::with_model();
+    for (version, byte) in [("1.0.0", 1), ("1.0.1", 2)] {
+        env.write("project/models/bert/pytorch_model.bin", vec![byte; 3_000_000]);
+        env.publish(version);
+        env.ok(&["deploy", &format!("model@{version}")]);
+    }
+    env.ok(&["undeploy", "model"]);
+    env.ok(&["deploy", "model@1.0.1"]);
+    let seen = |args: &[&str]| {
+        let ran = on_terminal(&env, 120, &[], args, "");
+        assert_eq!(ran.status, Some(0), "{args:?}: {ran:?}");
+        assert!(ran.stdout.contains("\u{1b}[2K"), "{args:?}: taken away: {ran:?}");
+        ran.stdout
+    };
+    let verified = seen(&["store", "verify"]);
+    assert!(verified.contains("verify the store ") && verified.contains("B/s"), "{verified:?}");
+    assert!(seen(&["doctor", "--deep", "--offline"]).contains("verify the store "));
+    let removed = seen(&["version", "cleanup", "--keep", "0", "--yes"]);
+    assert!(removed.contains("remove versions of model ") && removed.contains("/s "), "{removed:?}");
+    assert!(!env.path("root/components/model/1.0.0").exists());
+    assert!(seen(&["store", "gc", "--max-size", "0", "--yes"]).contains("clean the store "));
+}
+
+#[test]
 fn what_cannot_be_taken_back_is_asked_for_at_a_terminal_alone() {
     let env = deployed();
     let undeploy = &["undeploy", "model"][..];

@@ -8,12 +8,13 @@
 //! Source: POSIX.1-2017 `pax`, ustar interchange format and pax extended headers; GNU tar's manual for `L`, `K` and
 //! sparse files. Must not know: files, compression, the index.
 
+mod error;
 mod pax;
 mod read;
 mod sparse;
 mod write;
 
-pub use read::TarError;
+pub use error::{HeaderPart, OddKind, TarError};
 pub(super) use read::{Body, Member, next_member, no_header, only_zeros};
 pub(super) use sparse::Segment;
 pub(super) use write::{END_BYTES, header_bytes, padding, write_header};

@@ -5,71 +5,10 @@ use std::io::{self, Read};
 use tar::EntryType;
 
 use super::BLOCK;
+use super::error::{HeaderPart, OddKind, TarError};
 use super::pax::Overrides;
 use super::sparse::{self, Segment};
-use crate::model::{MAX_HEADER_BYTES, PathError, TreePath};
-
-/// Why a tar stream is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum TarError {
-    /// The stream could not be read or decoded.
-    #[error("cannot read the archive: {0}")]
-    Read(#[from] io::Error),
-    /// The stream ends without the zero blocks that end an archive: it was cut off.
-    #[error("the archive is cut short")]
-    CutShort,
-    /// A header whose checksum is wrong.
-    #[error("a header behind `{after}` has a wrong checksum")]
-    Checksum {
-        /// The entry before it.
-        after: String,
-    },
-    /// A header or extended header that cannot be understood.
-    #[error("the header of `{name}` is malformed: {what}")]
-    Malformed {
-        /// The entry.
-        name: String,
-        /// The field.
-        what: &'static str,
-    },
-    /// A path that is none, or leads out of the tree.
-    #[error("the entry `{name}` is refused: {reason}")]
-    Path {
-        /// The path as it stands in the archive.
-        name: String,
-        /// What is wrong with it.
-        reason: PathError,
-    },
-    /// A hard link whose other name is no path, or leads out of the tree.
-    #[error("the hard link `{name}` to `{to}` is refused: {reason}")]
-    HardLink {
-        /// The entry.
-        name: String,
-        /// The other name as it stands in the archive.
-        to: String,
-        /// What is wrong with it.
-        reason: PathError,
-    },
-    /// A device, pipe or socket, or something unheard of.
-    #[error("the entry `{name}` is a {kind}")]
-    Kind {
-        /// The entry.
-        name: String,
-        /// What it is.
-        kind: String,
-    },
-    /// An entry that would run with another's rights.
-    #[error("the entry `{name}` has mode {mode:04o}: setuid and setgid are refused")]
-    SetId {
-        /// The entry.
-        name: String,
-        /// Its mode.
-        mode: u32,
-    },
-    /// Something follows the blocks that end an archive that may not, or what ends it is damaged.
-    #[error("there is more behind the end of the archive")]
-    Behind,
-}
+use crate::model::{MAX_HEADER_BYTES, TreePath};
 
 /// What a member is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,9 +89,9 @@ pub(in crate::archive) fn next_member(
             let parts = Parts { name: long_name.take(), link: long_link.take(), overrides, headers };
             return parts.member(header, input).map(Some);
         }
-        let size = header.entry_size().map_err(|_| malformed("size"))?;
+        let size = header.entry_size().map_err(|_| malformed(HeaderPart::Size))?;
         if size.saturating_add(headers) > MAX_HEADER_BYTES {
-            return Err(malformed("size of an extended header"));
+            return Err(malformed(HeaderPart::ExtendedSize));
         }
         let mut content = vec![0; (size as usize).next_multiple_of(BLOCK)];
         fill(input, &mut content)?;
@@ -160,12 +99,12 @@ pub(in crate::archive) fn next_member(
         content.truncate(size as usize);
         extended |= kind != EntryType::XGlobalHeader;
         match kind {
-            EntryType::XHeader => overrides.add(&content).ok_or_else(|| malformed("pax records"))?,
+            EntryType::XHeader => overrides.add(&content).ok_or_else(|| malformed(HeaderPart::Pax))?,
             EntryType::XGlobalHeader => {
                 let mut global = Overrides::default();
-                global.add(&content).ok_or_else(|| malformed("pax records"))?;
+                global.add(&content).ok_or_else(|| malformed(HeaderPart::Pax))?;
                 if !global.is_empty() {
-                    return Err(malformed("global pax records that change every entry"));
+                    return Err(malformed(HeaderPart::GlobalPax));
                 }
             }
             EntryType::GNULongName => long_name = Some(until_nul(content)),
@@ -192,21 +131,21 @@ impl Parts {
         let malformed = |what| TarError::Malformed { name: shown.clone(), what };
         let link = || {
             let link = pax_link.or(link).or_else(|| header.link_name_bytes().map(|l| l.into_owned()));
-            link.ok_or_else(|| malformed("link name"))
+            link.ok_or_else(|| malformed(HeaderPart::LinkName))
         };
         let path = TreePath::parse(&raw).map_err(|reason| TarError::Path { name: shown.clone(), reason })?;
-        let bits = header.mode().map_err(|_| malformed("mode"))?;
+        let bits = header.mode().map_err(|_| malformed(HeaderPart::Mode))?;
         if bits & 0o6000 != 0 {
             return Err(TarError::SetId { name: shown, mode: bits & 0o7777 });
         }
         let mtime = match mtime {
             Some(mtime) => mtime,
             // Base-256 numbers are two's complement.
-            None => header.mtime().map_err(|_| malformed("modification time"))? as i64,
+            None => header.mtime().map_err(|_| malformed(HeaderPart::Time))? as i64,
         };
         let mut stored = match size {
             Some(size) => size,
-            None => header.entry_size().map_err(|_| malformed("size"))?,
+            None => header.entry_size().map_err(|_| malformed(HeaderPart::Size))?,
         };
         let file_mode = if bits & 0o100 != 0 { 0o755 } else { 0o644 };
         let kind = header.entry_type();
@@ -214,17 +153,17 @@ impl Parts {
             // Before ustar, a slash at the end was what made a directory.
             EntryType::Regular if raw.ends_with(b"/") && stored == 0 => (Body::Directory, 0o755),
             EntryType::Regular | EntryType::Continuous if sparse.is_sparse() => {
-                let map = sparse::read_pax(sparse, input)?.ok_or_else(|| malformed("map of a sparse file"))?;
-                stored = stored.checked_sub(map.taken).ok_or_else(|| malformed("map of a sparse file"))?;
+                let map = sparse::read_pax(sparse, input)?.ok_or_else(|| malformed(HeaderPart::Sparse))?;
+                stored = stored.checked_sub(map.taken).ok_or_else(|| malformed(HeaderPart::Sparse))?;
                 headers += map.taken;
-                (sparse_body(map, stored).ok_or_else(|| malformed("map of a sparse file"))?, file_mode)
+                (sparse_body(map, stored).ok_or_else(|| malformed(HeaderPart::Sparse))?, file_mode)
             }
             EntryType::Regular | EntryType::Continuous => (Body::File { size: stored, segments: None }, file_mode),
             EntryType::GNUSparse => {
-                let gnu = header.as_gnu().ok_or_else(|| malformed("map of a sparse file"))?;
-                let map = sparse::read_gnu(gnu, input)?.ok_or_else(|| malformed("map of a sparse file"))?;
+                let gnu = header.as_gnu().ok_or_else(|| malformed(HeaderPart::Sparse))?;
+                let map = sparse::read_gnu(gnu, input)?.ok_or_else(|| malformed(HeaderPart::Sparse))?;
                 headers += map.taken;
-                (sparse_body(map, stored).ok_or_else(|| malformed("map of a sparse file"))?, file_mode)
+                (sparse_body(map, stored).ok_or_else(|| malformed(HeaderPart::Sparse))?, file_mode)
             }
             EntryType::Directory => (Body::Directory, 0o755),
             EntryType::Symlink => (Body::Symlink { target: link()? }, 0o777),
@@ -233,15 +172,14 @@ impl Parts {
                 let refused = |reason| TarError::HardLink { name: shown.clone(), to: lossy(&to), reason };
                 (Body::HardLink { to: TreePath::parse(&to).map_err(refused)? }, file_mode)
             }
-            EntryType::Char | EntryType::Block => return Err(TarError::Kind { name: shown, kind: "device".into() }),
-            EntryType::Fifo => return Err(TarError::Kind { name: shown, kind: "pipe".into() }),
+            EntryType::Char | EntryType::Block => return Err(TarError::Kind { name: shown, kind: OddKind::Device }),
+            EntryType::Fifo => return Err(TarError::Kind { name: shown, kind: OddKind::Pipe }),
             other => {
-                let kind = format!("kind that is not known ({})", other.as_byte().escape_ascii());
-                return Err(TarError::Kind { name: shown, kind });
+                return Err(TarError::Kind { name: shown, kind: OddKind::Unknown(other.as_byte()) });
             }
         };
         if stored != 0 && !matches!(body, Body::File { .. }) {
-            return Err(malformed("content where there can be none"));
+            return Err(malformed(HeaderPart::Content));
         }
         Ok(Member { path, body, mode, mtime, stored, headers })
     }

@@ -10,7 +10,7 @@ use sha2::Digest as _;
 
 use super::pieces::Wanted;
 use super::{Source, UnpackOptions};
-use crate::archive::error::UnpackError;
+use crate::archive::error::{End, UnpackError};
 use crate::archive::tar::TarError;
 use crate::codec::{Buffer, Form};
 use crate::model::{Index, Sha256};
@@ -69,7 +69,7 @@ impl<'a> Feed<'a> {
         let state = FeedState { next: 0, stream, sha256: expected.map(|_| sha2::Sha256::new()) };
         let wanted = file.map(|_| wanted);
         let feed = Self { index, file, pieces: None, wanted, state: Mutex::new(state), expected };
-        feed.end(0, &index.head, "head")?;
+        feed.end(0, &index.head, End::Head)?;
         Ok(feed)
     }
 
@@ -130,7 +130,7 @@ impl<'a> Feed<'a> {
     }
 
     /// Reads head or tail.
-    fn end(&self, offset: u64, listed: &[u8], end: &'static str) -> Result<(), UnpackError> {
+    fn end(&self, offset: u64, listed: &[u8], end: End) -> Result<(), UnpackError> {
         let mut found = vec![0; listed.len()];
         self.read(&mut lock(&self.state), offset, &mut found)?;
         if found == listed { Ok(()) } else { Err(UnpackError::Ends { end }) }
@@ -142,7 +142,7 @@ impl<'a> Feed<'a> {
             return Ok(());
         }
         let tail = &self.index.tail;
-        self.end(self.index.size - tail.len() as u64, tail, "tail")?;
+        self.end(self.index.size - tail.len() as u64, tail, End::Tail)?;
         let mut state = lock(&self.state);
         if let Some(stream) = &mut state.stream {
             let more = std::io::copy(stream, &mut std::io::sink()).map_err(UnpackError::Read)?;

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Mutex;
 
 use super::feed::lock;
-use crate::archive::error::UnpackError;
+use crate::archive::error::{End, UnpackError};
 use crate::codec::{self, Buffer, Container, Decoder, Settings};
 use crate::model::{Blake3, Index};
 
@@ -85,8 +85,8 @@ impl<'a> Joined<'a> {
         }
         let tail = self.container.tail();
         for (end, made, listed, offset) in [
-            ("head", self.container.head(), &self.index.head, 0),
-            ("tail", tail, &self.index.tail, size - self.index.tail.len() as u64),
+            (End::Head, self.container.head(), &self.index.head, 0),
+            (End::Tail, tail, &self.index.tail, size - self.index.tail.len() as u64),
         ] {
             let mut found = vec![0; listed.len()];
             self.package.read_exact_at(&mut found, offset).map_err(UnpackError::Read)?;

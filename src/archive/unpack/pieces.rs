@@ -14,7 +14,7 @@ use super::UnpackOptions;
 use super::deposit::Deposit;
 use super::feed::{Feed, lock};
 use super::stream::compare;
-use crate::archive::error::UnpackError;
+use crate::archive::error::{Aspect, UnpackError};
 use crate::archive::tar::{BLOCK, TarError, next_member, only_zeros};
 use crate::codec::{self, Buffer, Form};
 use crate::fsx::Hand;
@@ -232,7 +232,7 @@ impl Job<'_> {
             };
             if at < item.offset {
                 let begin = before.map_or(0, |b| b.end());
-                let cut = UnpackError::Differs { path: item.entry.path.clone(), what: "its headers lie in two pieces" };
+                let cut = UnpackError::Differs { path: item.entry.path.clone(), what: Aspect::Pieces };
                 if at != begin {
                     return Err(cut);
                 }

@@ -6,13 +6,13 @@ use std::io::{self, BufReader, Read};
 use super::ahead::Ahead;
 use super::deposit::Deposit;
 use super::source::Tally;
-use crate::archive::error::UnpackError;
+use crate::archive::error::{Aspect, UnpackError};
 use crate::archive::pack::NORMALIZED_MTIME;
 use crate::archive::tar::{Body, Member, Segment, TarError, next_member, no_header, only_zeros, padding};
 use crate::codec::{self, Trailing};
 use crate::fsx::Hand;
 use crate::model::{
-    Blake3, Compression, Entry, EntryKind, Index, IndexEntry, IndexError, MAX_ENTRIES, MAX_HOLE_BYTES, Shape,
+    Amount, Blake3, Compression, Entry, EntryKind, Index, IndexEntry, IndexError, MAX_ENTRIES, MAX_HOLE_BYTES, Shape,
     TreeHasher, TreePath,
 };
 
@@ -39,7 +39,7 @@ pub(super) struct Found {
 impl Watch for Found {
     fn member(&mut self, _: &Member, _: u64) -> Result<(), UnpackError> {
         let (found, limit) = (self.entries.len() as u64 + 1, MAX_ENTRIES as u64);
-        if found > limit { Err(IndexError::Limit { what: "entries", found, limit }.into()) } else { Ok(()) }
+        if found > limit { Err(IndexError::Limit { what: Amount::Entries, found, limit }.into()) } else { Ok(()) }
     }
 
     fn entry(&mut self, entry: IndexEntry) -> Result<(), UnpackError> {
@@ -104,27 +104,27 @@ pub(super) fn compare(member: &Member, offset: u64, item: &IndexEntry) -> Result
     let entry = &item.entry;
     let differs = |what| Err(UnpackError::Differs { path: member.path.clone(), what });
     if member.path != entry.path {
-        return differs("the index has another entry in its place");
+        return differs(Aspect::Place);
     }
     match (&member.body, &entry.kind) {
         (Body::Directory, EntryKind::Directory) => {}
         (Body::File { size, .. }, EntryKind::File { size: listed, .. }) if size == listed => {}
-        (Body::File { .. }, EntryKind::File { .. }) => return differs("its size"),
+        (Body::File { .. }, EntryKind::File { .. }) => return differs(Aspect::Size),
         (Body::Symlink { target }, EntryKind::Symlink { target: listed }) if target == listed => {}
         (Body::HardLink { to }, EntryKind::HardLink { to: listed }) if to == listed => {}
         (Body::Symlink { .. }, EntryKind::Symlink { .. }) | (Body::HardLink { .. }, EntryKind::HardLink { .. }) => {
-            return differs("where it leads");
+            return differs(Aspect::Target);
         }
-        _ => return differs("what it is"),
+        _ => return differs(Aspect::Kind),
     }
     if member.mode != entry.mode {
-        return differs("its mode");
+        return differs(Aspect::Mode);
     }
     if member.mtime != entry.mtime {
-        return differs("its modification time");
+        return differs(Aspect::Time);
     }
     if offset != item.offset || member.stored != item.stored {
-        return differs("where its bytes lie");
+        return differs(Aspect::Offset);
     }
     Ok(())
 }

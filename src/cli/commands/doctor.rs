@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::cli::args::{Doctor, Global};
-use crate::cli::explain::Explain as _;
+use crate::cli::explain::{self, Explain as _};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::paint::Ink;
+use crate::cli::progress::Lines;
 use crate::cli::settings;
 use crate::cli::words::{say, say_with};
 use crate::model::ByteSize;
@@ -18,14 +19,15 @@ use crate::ops::doctor::{self, Fact, Finding, Fix, Fixed, Options, Report, Sever
 /// How many columns a severity takes.
 const SEVERITY: usize = 8;
 
-pub(super) fn run(global: &Global, args: &Doctor, output: &Output) -> Result<ExitCode, Failure> {
+pub(super) fn run(global: &Global, args: &Doctor, lines: &Lines, output: &Output) -> Result<ExitCode, Failure> {
     let (site, configured) = settings::survey(global, &settings::working_directory()?, "doctor")?;
     // It takes no lock and fetches nothing: whether the remote answers is a question of its own.
     let site = site.unfetched();
     output.log().configure(&site.config.log);
+    output.measure(&site);
     output.follow(&site.notices);
     let options = Options { deep: args.deep, offline: args.offline, fix: args.fix, dry_run: args.dry_run };
-    let report = doctor::doctor(&site, &configured, options)?;
+    let report = doctor::doctor(&site, &configured, options, &|progress| lines.tell(progress))?;
     let tool = tool(global);
     let told: Vec<_> = report.findings.iter().map(|finding| Told::of(finding, &tool)).collect();
     let count = |severity| report.count(severity);
@@ -180,6 +182,7 @@ fn words(fact: &Fact) -> String {
         Fact::Bytes(bytes) => ByteSize(*bytes).to_string(),
         Fact::Mode(mode) => format!("{mode:04o}"),
         Fact::Time(time) => time.to_string(),
+        Fact::System(code) => explain::system(&std::io::Error::from_raw_os_error(*code)),
         Fact::Error(error) => error.explain().text(),
         Fact::Config(error) => error.explain().text(),
     }

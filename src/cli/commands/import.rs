@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::args::RecordImport;
+use crate::cli::explain;
 use crate::cli::failure::{Failure, status};
 use crate::cli::output::Output;
 use crate::cli::words::{Kind, Phrase, say};
@@ -14,7 +15,9 @@ pub(super) fn run(site: &Site, args: &RecordImport, output: &Output) -> Result<E
     let report = import::import(site, &args.from, args.component.as_ref(), args.dry.dry_run)?;
     for unreadable in &report.unreadable {
         let phrase = Phrase::refused("import.unreadable");
-        output.warn(&phrase.with("manifest", &unreadable.manifest).with("reason", &unreadable.reason));
+        output.warn(
+            &phrase.with("manifest", &unreadable.manifest).with("reason", explain::no_manifest(&unreadable.reason)),
+        );
     }
     report.versions.iter().filter_map(warning).for_each(|phrase| output.warn(&phrase));
     output.report(&report, text);

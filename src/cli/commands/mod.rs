@@ -49,8 +49,8 @@ use told::Told;
 
 /// Runs the command that was asked for.
 pub(super) fn run(cli: Cli, log: &Log) -> Result<ExitCode, Failure> {
-    let output = Output::new(cli.global.json, cli.global.quiet, log.clone());
     let lines = Lines::new(&cli.global, log);
+    let output = Output::new(cli.global.json, cli.global.quiet, log.clone(), lines.clone());
     let interrupt = Interrupt::watch(&cli.command, lines.all(), log);
     let is_of_root = interrupt::changes_root(&cli.command);
     let here = |command: &str| {
@@ -93,14 +93,14 @@ fn dispatch(
         Commands::Undeploy(args) => undeploy::run(&here("undeploy")?, &args, output),
         Commands::Status(args) => return status::run(&here("status")?, &args, lines, output),
         Commands::History(args) => history::run(&here("history")?, &args, output),
-        Commands::Version(args) => version::run(here("version")?, &args, output),
+        Commands::Version(args) => version::run(here("version")?, &args, lines, output),
         Commands::Links(args) => return links::run(&here("links")?, &args, output),
         Commands::Env(args) => env::run(here("env")?, &args, output),
         Commands::Record(args) => return record::run(here("record")?, &args, output),
         Commands::Report(args) => report::run(global, &args, output),
         Commands::Metrics => metrics::run(&here("metrics")?, output),
-        Commands::Doctor(args) => return doctor::run(global, &args, output),
-        Commands::Store(args) => return store::run(&here("store")?, &args, output),
+        Commands::Doctor(args) => return doctor::run(global, &args, lines, output),
+        Commands::Store(args) => return store::run(&here("store")?, &args, lines, output),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

@@ -6,14 +6,17 @@ use serde_json::json;
 
 use crate::cli::args::StoreCommands;
 use crate::cli::ask;
+use crate::cli::explain;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, table};
+use crate::cli::progress::Lines;
 use crate::cli::words::{Phrase, say};
 use crate::model::ByteSize;
-use crate::ops::{Site, store};
+use crate::ops::{Progress, Site, store};
 use crate::store::{Damage, Entry, Plan};
 
-pub(super) fn run(site: &Site, args: &StoreCommands, output: &Output) -> Result<ExitCode, Failure> {
+pub(super) fn run(site: &Site, args: &StoreCommands, lines: &Lines, output: &Output) -> Result<ExitCode, Failure> {
+    let progress = |progress: Progress<'_>| lines.tell(progress);
     match args {
         StoreCommands::List => {
             let entries = store::list(site)?;
@@ -22,7 +25,7 @@ pub(super) fn run(site: &Site, args: &StoreCommands, output: &Output) -> Result<
             Ok(ExitCode::SUCCESS)
         }
         StoreCommands::Verify(args) => {
-            let (verified, moved) = store::verify(site, args.set_aside && !args.dry.dry_run)?;
+            let (verified, moved) = store::verify(site, args.set_aside && !args.dry.dry_run, &progress)?;
             let names: Vec<_> = verified.corrupt.iter().map(|corrupt| corrupt.sha256.to_string()).collect();
             let json = json!({
                 "checked": verified.checked, "bytes": verified.bytes, "corrupt": names, "set_aside": moved,
@@ -30,7 +33,7 @@ pub(super) fn run(site: &Site, args: &StoreCommands, output: &Output) -> Result<
             for corrupt in &verified.corrupt {
                 let found = match &corrupt.damage {
                     Damage::Digest { found, .. } => found.to_string(),
-                    Damage::Unreadable(error) => error.source.to_string(),
+                    Damage::Unreadable(error) => explain::system(&error.source),
                 };
                 output.warn(&Phrase::refused("store.corrupt").with("sha256", corrupt.sha256).with("found", found));
             }
@@ -44,12 +47,12 @@ pub(super) fn run(site: &Site, args: &StoreCommands, output: &Output) -> Result<
         }
         StoreCommands::Gc(args) => {
             ask::confirmed(&args.sure, &args.dry, || {
-                let planned = store::gc(site, args.max_size, true)?;
+                let planned = store::gc(site, args.max_size, true, &progress)?;
                 let count = planned.removed.len() + planned.leftovers.len();
                 let words = [("count", count.to_string()), ("bytes", ByteSize(planned.frees()).to_string())];
                 Ok((count > 0).then(|| say("ask.gc", &words)))
             })?;
-            let plan = store::gc(site, args.max_size, args.dry.dry_run)?;
+            let plan = store::gc(site, args.max_size, args.dry.dry_run, &progress)?;
             let json = json!({
                 "kept": plan.kept.iter().map(|(entry, _)| entry_json(entry)).collect::<Vec<_>>(),
                 "removed": plan.removed.iter().map(|(entry, _)| entry_json(entry)).collect::<Vec<_>>(),

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::cli::args::{Commands, LinksCommands, StoreCommands, VersionCommands};
+use crate::cli::args::{Commands, EnvCommands, LinksCommands, RecordCommands, StoreCommands, VersionCommands};
 use crate::cli::log::{Line, Log};
 
 /// A command that was begun.
@@ -17,7 +17,7 @@ impl Told {
     pub fn begin(command: &Commands, log: &Log) -> Self {
         let name = name(command);
         if let Some(name) = name {
-            log.write(&line("log.begin", name));
+            log.begin(line("log.begin", name));
         }
         let deploys = matches!(command, Commands::Deploy(args) if !args.dry.dry_run);
         Self { named: name.map(|name| (name, Instant::now())), changes: deploys || name.is_some() }
@@ -42,21 +42,30 @@ fn line(key: &'static str, name: &'static str) -> Line {
 
 /// What the command is called, where it changes something. A deploy has lines of its own, a version each.
 fn name(command: &Commands) -> Option<&'static str> {
-    let (name, dry) = match command {
-        Commands::Init(args) => ("init", &args.dry),
-        Commands::Pack(args) => ("pack", &args.dry),
-        Commands::Publish(args) => ("publish", &args.dry),
-        Commands::Ship(args) => ("ship", &args.dry),
-        Commands::Rollback(args) => ("rollback", &args.dry),
-        Commands::Undeploy(args) => ("undeploy", &args.dry),
-        Commands::Confirm(args) => ("confirm", &args.dry),
-        Commands::Version(VersionCommands::Switch(args)) => ("version switch", &args.to.dry),
-        Commands::Version(VersionCommands::Pin(args)) => ("version pin", &args.dry),
-        Commands::Version(VersionCommands::Unpin(args)) => ("version unpin", &args.dry),
-        Commands::Version(VersionCommands::Cleanup(args)) => ("version cleanup", &args.dry),
-        Commands::Links(LinksCommands::Repair(dry)) => ("links repair", dry),
-        Commands::Store(StoreCommands::Gc(args)) => ("store gc", &args.dry),
+    let (name, dry_run) = match command {
+        Commands::Init(args) => ("init", args.dry.dry_run),
+        Commands::Pack(args) => ("pack", args.dry.dry_run),
+        Commands::Publish(args) => ("publish", args.dry.dry_run),
+        Commands::Deploy(args) if args.repair => ("deploy --repair", args.dry.dry_run),
+        Commands::Ship(args) => ("ship", args.dry.dry_run),
+        Commands::Rollback(args) => ("rollback", args.dry.dry_run),
+        Commands::Undeploy(args) => ("undeploy", args.dry.dry_run),
+        Commands::Confirm(args) => ("confirm", args.dry.dry_run),
+        Commands::Version(VersionCommands::Switch(args)) => ("version switch", args.to.dry.dry_run),
+        Commands::Version(VersionCommands::Pin(args)) => ("version pin", args.dry.dry_run),
+        Commands::Version(VersionCommands::Unpin(args)) => ("version unpin", args.dry.dry_run),
+        Commands::Version(VersionCommands::Cleanup(args)) => ("version cleanup", args.dry.dry_run),
+        Commands::Links(LinksCommands::Repair(dry)) => ("links repair", dry.dry_run),
+        Commands::Env(EnvCommands::Set(args)) => ("env set", args.dry.dry_run),
+        Commands::Env(EnvCommands::Promote(args)) => ("env promote", args.dry.dry_run),
+        Commands::Record(RecordCommands::Import(args)) => ("record import", args.dry.dry_run),
+        Commands::Record(RecordCommands::Yank(args)) => ("record yank", args.dry.dry_run),
+        Commands::Record(RecordCommands::Sign(args)) => ("record sign", args.dry.dry_run),
+        Commands::Record(RecordCommands::Heartbeat(args)) => ("record heartbeat", args.dry.dry_run),
+        Commands::Store(StoreCommands::Gc(args)) => ("store gc", args.dry.dry_run),
+        Commands::Store(StoreCommands::Verify(args)) if args.set_aside => ("store verify", args.dry.dry_run),
+        Commands::Doctor(args) if args.fix => ("doctor --fix", args.dry_run),
         _ => return None,
     };
-    (!dry.dry_run).then_some(name)
+    (!dry_run).then_some(name)
 }

@@ -7,12 +7,13 @@ use crate::cli::args::{Cleanup, OneVersion, VersionCommands};
 use crate::cli::ask;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, table};
+use crate::cli::progress::Lines;
 use crate::cli::words::say;
 use crate::deploy::Reason;
 use crate::model::ByteSize;
 use crate::ops::{Site, versions};
 
-pub(super) fn run(mut site: Site, args: &VersionCommands, output: &Output) -> Result<(), Failure> {
+pub(super) fn run(mut site: Site, args: &VersionCommands, lines: &Lines, output: &Output) -> Result<(), Failure> {
     match args {
         VersionCommands::List(args) => {
             let listed = versions::list(&site, args.component.as_ref())?;
@@ -25,7 +26,7 @@ pub(super) fn run(mut site: Site, args: &VersionCommands, output: &Output) -> Re
         }
         VersionCommands::Pin(args) => pin(&site, args, true, output),
         VersionCommands::Unpin(args) => pin(&site, args, false, output),
-        VersionCommands::Cleanup(args) => cleanup(&site, args, output),
+        VersionCommands::Cleanup(args) => cleanup(&site, args, lines, output),
     }
 }
 
@@ -74,7 +75,7 @@ fn pin(site: &Site, args: &OneVersion, pin: bool, output: &Output) -> Result<(),
     Ok(())
 }
 
-fn cleanup(site: &Site, args: &Cleanup, output: &Output) -> Result<(), Failure> {
+fn cleanup(site: &Site, args: &Cleanup, lines: &Lines, output: &Output) -> Result<(), Failure> {
     let request = versions::CleanupRequest {
         only: args.component.as_ref(),
         keep: args.keep,
@@ -83,12 +84,12 @@ fn cleanup(site: &Site, args: &Cleanup, output: &Output) -> Result<(), Failure> 
         dry_run: args.dry.dry_run,
     };
     ask::confirmed(&args.sure, &args.dry, || {
-        let planned = versions::cleanup(site, versions::CleanupRequest { dry_run: true, ..request })?;
+        let planned = versions::cleanup(site, versions::CleanupRequest { dry_run: true, ..request }, &|_| {})?;
         let count = planned.decisions.iter().filter(|(decision, _)| decision.removes()).count();
         let words = [("count", count.to_string()), ("bytes", ByteSize(planned.freed).to_string())];
         Ok((count > 0).then(|| say("ask.cleanup", &words)))
     })?;
-    let cleaned = versions::cleanup(site, request)?;
+    let cleaned = versions::cleanup(site, request, &|progress| lines.tell(progress))?;
     tell_recovery(cleaned.recovery, output);
     let decisions = cleaned.decisions.iter().map(|(decision, usage)| {
         json!({

@@ -55,8 +55,8 @@ pub(super) fn run(
 /// Gets a word at the first SIGINT or SIGTERM. The second does what it always did: whoever is in a hurry is let go, and what
 /// is under way then is finished or undone by the next command.
 fn end() -> Result<Receiver<()>, Failure> {
-    let mut signals =
-        Signals::new([SIGINT, SIGTERM]).map_err(|e| Failure::of(Phrase::failed("watch.signals").with("reason", e)))?;
+    let mut signals = Signals::new([SIGINT, SIGTERM])
+        .map_err(|e| Failure::of(Phrase::failed("watch.signals").with("reason", explain::system(&e))))?;
     let (sender, end) = mpsc::channel();
     std::thread::spawn(move || {
         for (count, signal) in signals.forever().enumerate() {

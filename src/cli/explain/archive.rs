@@ -1,18 +1,18 @@
 //! Sentences for what cannot be packed and what is refused at unpacking.
 
-use super::Explain;
-use crate::archive::{PackError, TarError, Trap, TrapKind, UnpackError};
+use super::{Explain, system};
+use crate::archive::{Aspect, End, HeaderPart, OddKind, PackError, TarError, Trap, TrapKind, UnpackError};
 use crate::cli::words::{Phrase, say};
 use crate::codec::CodecError;
-use crate::model::{ByteSize, IndexError, ShapeError};
+use crate::model::{ByteSize, ShapeError};
 
 impl Explain for PackError {
     fn explain(&self) -> Phrase {
         match self {
             PackError::Fs(e) => e.explain(),
             PackError::Codec(e) => e.explain(),
-            PackError::Write(e) => Phrase::failed("archive.write").with("reason", e),
-            PackError::Index(e) => Phrase::failed("archive.does-not-fit").with("reason", e),
+            PackError::Write(e) => Phrase::failed("archive.write").with("reason", system(e)),
+            PackError::Index(e) => Phrase::failed("archive.does-not-fit").with("reason", e.explain().text()),
             PackError::Exclude { glob, reason } => {
                 Phrase::usage("archive.exclude").with("glob", glob).with("reason", reason)
             }
@@ -37,14 +37,14 @@ impl Explain for UnpackError {
             UnpackError::Tar(e) => e.explain(),
             UnpackError::Shape(e) => e.explain(),
             UnpackError::Index(e) => e.explain(),
-            UnpackError::Read(e) => Phrase::failed("archive.read").with("reason", e),
+            UnpackError::Read(e) => Phrase::failed("archive.read").with("reason", system(e)),
             UnpackError::Size { expected, found } => {
                 Phrase::refused("archive.size").with("expected", expected).with("found", found)
             }
             UnpackError::Sha256 { expected, found } => {
                 Phrase::refused("archive.sha256").with("expected", expected).with("found", found)
             }
-            UnpackError::Ends { end } => Phrase::refused("archive.ends").with("end", end),
+            UnpackError::Ends { end } => Phrase::refused("archive.ends").with("end", self::end(*end)),
             UnpackError::Piece { piece, offset, length, expected, found } => Phrase::refused("archive.piece")
                 .with("piece", piece)
                 .with("offset", offset)
@@ -52,13 +52,13 @@ impl Explain for UnpackError {
                 .with("expected", expected)
                 .with("found", found),
             UnpackError::Codec { piece, source } => {
-                Phrase::refused("archive.piece-codec").with("piece", piece).with("reason", source)
+                Phrase::refused("archive.piece-codec").with("piece", piece).with("reason", source.explain().text())
             }
             UnpackError::Content { path, expected, found } => {
                 Phrase::refused("archive.content").with("path", path).with("expected", expected).with("found", found)
             }
             UnpackError::Differs { path, what } => {
-                Phrase::refused("archive.differs").with("path", path).with("what", what)
+                Phrase::refused("archive.differs").with("path", path).with("what", aspect(*what))
             }
             UnpackError::Unlisted { path, in_archive: true } => Phrase::refused("archive.unlisted").with("path", path),
             UnpackError::Unlisted { path, in_archive: false } => Phrase::refused("archive.lacking").with("path", path),
@@ -79,11 +79,11 @@ impl Explain for UnpackError {
 impl Explain for TarError {
     fn explain(&self) -> Phrase {
         match self {
-            TarError::Read(e) => Phrase::refused("archive.decode").with("reason", e),
+            TarError::Read(e) => Phrase::refused("archive.decode").with("reason", system(e)),
             TarError::CutShort => Phrase::refused("archive.cut-short"),
             TarError::Checksum { after } => Phrase::refused("archive.header-checksum").with("after", after),
             TarError::Malformed { name, what } => {
-                Phrase::refused("archive.header-malformed").with("name", name).with("what", what)
+                Phrase::refused("archive.header-malformed").with("name", name).with("what", part(*what))
             }
             TarError::Path { name, reason } => {
                 Phrase::refused("archive.entry-path").with("name", name).with("reason", reason.explain().text())
@@ -93,7 +93,7 @@ impl Explain for TarError {
                 phrase.with("reason", reason.explain().text())
             }
             TarError::Kind { name, kind } => {
-                Phrase::refused("archive.entry-kind").with("name", name).with("kind", kind)
+                Phrase::refused("archive.entry-kind").with("name", name).with("kind", odd(*kind))
             }
             TarError::SetId { name, mode } => {
                 Phrase::refused("archive.entry-setid").with("name", name).with("mode", format_args!("{mode:04o}"))
@@ -123,30 +123,48 @@ impl Explain for ShapeError {
     }
 }
 
-impl Explain for IndexError {
-    fn explain(&self) -> Phrase {
-        match self {
-            IndexError::Shape(e) => e.explain(),
-            IndexError::Newer { found } => Phrase::refused("index.newer").with("found", found),
-            IndexError::Limit { what, found, limit } => {
-                Phrase::refused("index.limit").with("what", what).with("found", found).with("limit", limit)
-            }
-            IndexError::Mode { path, mode } => {
-                Phrase::refused("index.mode").with("path", path).with("mode", format_args!("{mode:04o}"))
-            }
-            IndexError::Misplaced { path, offset } => {
-                Phrase::refused("index.misplaced").with("path", path).with("offset", offset)
-            }
-            IndexError::Tiling { what, piece } => {
-                Phrase::refused("index.tiling").with("what", what).with("piece", piece)
-            }
-            IndexError::Zstd(_)
-            | IndexError::Json { .. }
-            | IndexError::LongLine { .. }
-            | IndexError::Short { .. }
-            | IndexError::Long { .. }
-            | IndexError::Path { .. } => Phrase::refused("index.malformed").with("reason", self),
-        }
+fn end(end: End) -> String {
+    let key = match end {
+        End::Head => "archive.head",
+        End::Tail => "archive.tail",
+    };
+    say(key, &[])
+}
+
+fn aspect(aspect: Aspect) -> String {
+    let key = match aspect {
+        Aspect::Place => "aspect.place",
+        Aspect::Size => "aspect.size",
+        Aspect::Target => "aspect.target",
+        Aspect::Kind => "aspect.kind",
+        Aspect::Mode => "aspect.mode",
+        Aspect::Time => "aspect.time",
+        Aspect::Offset => "aspect.offset",
+        Aspect::Pieces => "aspect.pieces",
+    };
+    say(key, &[])
+}
+
+fn part(part: HeaderPart) -> String {
+    let key = match part {
+        HeaderPart::Size => "tar.size",
+        HeaderPart::ExtendedSize => "tar.extended-size",
+        HeaderPart::Pax => "tar.pax",
+        HeaderPart::GlobalPax => "tar.global-pax",
+        HeaderPart::LinkName => "tar.link-name",
+        HeaderPart::Mode => "tar.mode",
+        HeaderPart::Time => "tar.time",
+        HeaderPart::Sparse => "tar.sparse",
+        HeaderPart::Content => "tar.content",
+    };
+    say(key, &[])
+}
+
+fn odd(kind: OddKind) -> String {
+    match kind {
+        OddKind::Device => say("tar.device", &[]),
+        OddKind::Pipe => say("tar.pipe", &[]),
+        OddKind::Unknown(letter) => say("tar.unknown", &[("letter", letter.escape_ascii().to_string())]),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Explain as _, missing, reason};
 use crate::cli::words::{say, say_with};
-use crate::ops::check::{Fact, Finding};
+use crate::ops::check::{Elsewhere, Fact, Finding};
 
 /// The words of a finding.
 pub struct ToldFinding {
@@ -42,5 +42,22 @@ fn words(name: &str, fact: &Fact) -> String {
         Fact::Lacks(lacks) => lacks.iter().map(missing).collect::<Vec<_>>().join("; "),
         Fact::Refused(refused) => refused.explain().text(),
         Fact::Error(error) => error.explain().text(),
+        Fact::Delta(why) => elsewhere(why),
+    }
+}
+
+fn elsewhere(why: &Elsewhere) -> String {
+    match why {
+        Elsewhere::Header(error) => error.explain().text(),
+        Elsewhere::OtherHeader { bytes, sha256 } => {
+            say("elsewhere.header", &[("bytes", bytes.to_string()), ("sha256", sha256.to_string())])
+        }
+        Elsewhere::Size(bytes) => say("elsewhere.size", &[("bytes", bytes.to_string())]),
+        Elsewhere::From(version, tree) => {
+            say("elsewhere.from", &[("version", version.to_string()), ("tree", tree.to_string())])
+        }
+        Elsewhere::To(version, tree) => {
+            say("elsewhere.to", &[("version", version.to_string()), ("tree", tree.to_string())])
+        }
     }
 }

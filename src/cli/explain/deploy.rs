@@ -2,7 +2,7 @@
 
 use super::{Explain, system};
 use crate::cli::words::{Phrase, say};
-use crate::deploy::{Break, Error, PlaceFault};
+use crate::deploy::{Break, Damage, Error, PlaceFault};
 use crate::model::Version;
 
 pub(super) fn join(versions: &[Version]) -> String {
@@ -43,8 +43,8 @@ impl Explain for Error {
             Error::NewerFormat { root, found } => {
                 Phrase::failed("deploy.newer-format").path("root", root).with("found", found)
             }
-            Error::Damaged { path, reason } => {
-                Phrase::failed("deploy.damaged").path("path", path).with("reason", reason)
+            Error::Damaged { path, damage } => {
+                Phrase::failed("deploy.damaged").path("path", path).with("reason", self::damage(damage))
             }
             Error::Trail { path, line, why } => Phrase::refused(match why {
                 Break::Prev => "history.broken",
@@ -88,5 +88,19 @@ impl Explain for Error {
                 .path("path", &source.path)
                 .with("reason", system(&source.source)),
         }
+    }
+}
+
+fn damage(damage: &Damage) -> String {
+    match damage {
+        Damage::Json(error) => error.to_string(),
+        Damage::Line { line, source } => {
+            say("damage.line", &[("line", line.to_string()), ("reason", source.to_string())])
+        }
+        Damage::SomeLine(error) => say("damage.some-line", &[("reason", error.to_string())]),
+        Damage::NotALink => say("damage.not-a-link", &[]),
+        Damage::Holds(target) => say("damage.holds", &[("target", target.display().to_string())]),
+        Damage::NoRelease(release) => say("damage.no-release", &[("release", release.to_string())]),
+        Damage::Journal => say("damage.journal", &[]),
     }
 }

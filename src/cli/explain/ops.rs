@@ -1,8 +1,9 @@
 //! Sentences for errors that appear where rooms are joined.
 
-use super::Explain;
 use super::checks::{why, with_run};
 use super::deploy::join;
+use super::records::schema;
+use super::{Explain, system};
 use crate::cli::words::Phrase;
 use crate::cli::words::say;
 use crate::deploy::Set;
@@ -10,7 +11,8 @@ use crate::model::{ByteSize, Version};
 use crate::ops::change::Moved;
 use crate::ops::delta::NotMade;
 use crate::ops::doctor::Broken;
-use crate::ops::{Error, NoAccess, Remedy, Unmet};
+use crate::ops::import::NoManifest;
+use crate::ops::{Differs, Error, NoAccess, Remedy, Unmet};
 use crate::transfer::Refused;
 
 /// What a component needs and would not have, and what would do.
@@ -37,6 +39,33 @@ pub fn moved(moved: &Moved) -> String {
         |version: &Option<Version>| version.as_ref().map_or_else(|| say("release.none", &[]), Version::to_string);
     let args = [("component", moved.component.to_string()), ("from", name(&moved.from)), ("to", name(&moved.to))];
     say("release.moved", &args)
+}
+
+/// Why a file is no manifest.
+pub fn no_manifest(why: &NoManifest) -> String {
+    match why {
+        NoManifest::TooLong(bytes) => say("import.too-long", &[("bytes", bytes.to_string())]),
+        NoManifest::Unread(error) => system(error),
+        NoManifest::Schema(error) => schema(error),
+    }
+}
+
+/// What of a package is not what its manifest says.
+fn differs(what: &Differs) -> String {
+    match what {
+        Differs::Bytes { size, sha256, pinned_size, pinned } => say(
+            "ops.other-bytes",
+            &[
+                ("size", size.to_string()),
+                ("sha256", sha256.to_string()),
+                ("pinned-size", pinned_size.to_string()),
+                ("pinned", pinned.to_string()),
+            ],
+        ),
+        Differs::Tree { tree, pinned } => {
+            say("ops.other-digest", &[("tree", tree.to_string()), ("pinned", pinned.to_string())])
+        }
+    }
 }
 
 /// Versions as arguments of a command.
@@ -69,7 +98,7 @@ impl Explain for Error {
             Error::Request(error) => error.explain(),
             Error::Pack(error) => error.explain(),
             Error::Delta(NotMade::Failed { what, source }) => {
-                Phrase::failed("ops.delta").with("what", what).with("reason", source)
+                Phrase::failed("ops.delta").with("what", what).with("reason", source.explain().text())
             }
             Error::Delta(NotMade::NotInstalled { component, path }) => {
                 Phrase::usage("ops.delta-not-installed").with("component", component).path("path", path)
@@ -122,10 +151,10 @@ impl Explain for Error {
                 Phrase::not_found("ops.no-index").with("component", component).with("version", version)
             }
             Error::Manifest { path, source } => {
-                Phrase::refused("ops.manifest").path("path", path).with("reason", source)
+                Phrase::refused("ops.manifest").path("path", path).with("reason", schema(source))
             }
             Error::ManifestDiffers { path, what } => {
-                Phrase::refused("ops.manifest-differs").path("path", path).with("what", what)
+                Phrase::refused("ops.manifest-differs").path("path", path).with("what", differs(what))
             }
             Error::OtherContent { component, version, published, wanted } => Phrase::conflict("ops.other-content")
                 .with("component", component)

@@ -3,7 +3,8 @@
 use std::fmt::Display;
 
 use super::Explain;
-use crate::cli::words::Phrase;
+use crate::cli::words::{Phrase, say};
+use crate::model::{SCHEMA, SchemaError};
 use crate::records::{Doing, Error};
 
 impl Explain for Error {
@@ -48,7 +49,7 @@ impl Explain for Error {
                 .with("count", count)
                 .with("limit", limit),
             Error::Schema { file, source } => {
-                Phrase::refused("records.schema").with("file", file).with("reason", source)
+                Phrase::refused("records.schema").with("file", file).with("reason", schema(source))
             }
             Error::NoFile { path } => Phrase::not_found("records.no-file").path("path", path),
             Error::RecordMissing { file } => Phrase::refused("records.record-missing").with("file", file),
@@ -130,4 +131,14 @@ impl Explain for Error {
 
 fn quoted<T: Display>(all: &[T]) -> String {
     all.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Why a file of the records, or a manifest elsewhere, is not understood.
+pub(super) fn schema(error: &SchemaError) -> String {
+    match error {
+        SchemaError::Newer { found } => {
+            say("records.newer", &[("found", found.to_string()), ("known", SCHEMA.to_string())])
+        }
+        SchemaError::Json(error) => error.to_string(),
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Explain;
 use crate::cli::words::{Phrase, say};
-use crate::target::{Doing, Error, Fault, Warning};
+use crate::target::{Detour, Doing, Error, Fault, Setting, Warning};
 
 impl Explain for Error {
     fn explain(&self) -> Phrase {
@@ -32,7 +32,7 @@ impl Explain for Error {
             Error::ReadOnly { target } => Phrase::usage("target.read-only").with("name", target),
             Error::NoList { target } => Phrase::usage("target.no-list").with("name", target),
             Error::Settings { target, reason } => {
-                Phrase::usage("target.settings").with("name", target).with("reason", reason)
+                Phrase::usage("target.settings").with("name", target).with("reason", setting(reason))
             }
             Error::Unset(e) => e.explain(),
             Error::Expiry { target, longest } => {
@@ -47,6 +47,42 @@ impl Explain for Error {
             }
         }
     }
+}
+
+fn setting(setting: &Setting) -> String {
+    let text = |key, text: &str| say(key, &[("text", text.to_owned())]);
+    match setting {
+        Setting::Endpoint(endpoint) => text("setting.endpoint", endpoint),
+        Setting::EndpointOfBucket { endpoint, bucket } => {
+            say("setting.endpoint-of-bucket", &[("endpoint", endpoint.clone()), ("bucket", bucket.clone())])
+        }
+        Setting::Account(account) => text("setting.account", account),
+        Setting::Prefix(prefix) => text("setting.prefix", prefix),
+        Setting::Region(region) => text("setting.region", region),
+        Setting::Bucket(bucket) => text("setting.bucket", bucket),
+        Setting::Registry(registry) => text("setting.registry", registry),
+        Setting::Repository(repository) => text("setting.repository", repository),
+        Setting::Url(reason) => say("setting.url", &[("reason", reason.clone())]),
+        Setting::Scheme => say("setting.scheme", &[]),
+        Setting::UrlWithLogin => say("setting.url-with-login", &[]),
+        Setting::Login => say("setting.login", &[]),
+        Setting::Group(group) => text("setting.group", group),
+        Setting::Type => say("setting.type", &[]),
+        Setting::Library(reason) => reason.clone(),
+    }
+}
+
+fn detour(detour: Detour) -> String {
+    let key = match detour {
+        Detour::Circle => "detour.circle",
+        Detour::Many => "detour.many",
+        Detour::Scheme => "detour.scheme",
+        Detour::Downgrade => "detour.downgrade",
+        Detour::Login => "detour.login",
+        Detour::Region => "detour.region",
+        Detour::Elsewhere => "detour.elsewhere",
+    };
+    say(key, &[])
 }
 
 fn doing(doing: Doing) -> String {
@@ -75,7 +111,7 @@ pub(super) fn fault(fault: &Fault) -> String {
         }
         Fault::NoLogin => ("target.fault.no-login", vec![]),
         Fault::Redirect { to, reason } => {
-            ("target.fault.redirect", vec![("to", to.clone()), ("reason", (*reason).to_owned())])
+            ("target.fault.redirect", vec![("to", to.clone()), ("reason", detour(*reason))])
         }
         Fault::Connection { reason } => ("target.fault.connection", vec![("reason", reason.clone())]),
         Fault::Tls { reason } => ("target.fault.tls", vec![("reason", reason.clone())]),

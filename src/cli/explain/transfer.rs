@@ -16,7 +16,7 @@ impl Explain for FetchError {
                 .with("needed", needed)
                 .with("free", free)
                 .with("missing", ByteSize(needed.0.saturating_sub(free.0))),
-            FetchError::Thread(e) => Phrase::failed("transfer.thread").with("reason", e),
+            FetchError::Thread(e) => Phrase::failed("transfer.thread").with("reason", super::system(e)),
             FetchError::Stopped => Phrase::failed("transfer.stopped"),
             FetchError::Disagree { expected, found } => {
                 Phrase::refused("transfer.disagree").with("expected", expected).with("found", found)

@@ -4,7 +4,7 @@ use super::Explain;
 use crate::cli::words::{Phrase, say};
 use crate::model::Lack;
 use crate::ops::trust::Distrust;
-use crate::trust::{Fault, Rejected, RevokedError, SignError, Why};
+use crate::trust::{Fault, Rejected, RevokedError, SignError, SignatureError, Why};
 
 impl Explain for Distrust {
     fn explain(&self) -> Phrase {
@@ -16,13 +16,13 @@ impl Explain for Distrust {
             })
             .path("path", path)
             .with("line", source.line)
-            .with("reason", &source.fault),
+            .with("reason", fault(&source.fault)),
             Distrust::Revoked { path, source } => Phrase::usage(match source {
                 RevokedError::Krl => "trust.krl",
                 _ => "trust.revoked-list",
             })
             .path("path", path)
-            .with("reason", source),
+            .with("reason", revoked(source)),
             Distrust::NotSigned { what, need, people, rejected } => {
                 Phrase::refused(match (people.len(), rejected.len()) {
                     (0, 0) => "trust.unsigned",
@@ -77,6 +77,41 @@ impl Explain for Distrust {
     }
 }
 
+/// What is wrong with a line of the allowed signers.
+fn fault(fault: &Fault) -> String {
+    let text = |key, text: &str| say(key, &[("text", text.to_owned())]);
+    match fault {
+        Fault::NotText => say("signers.not-text", &[]),
+        Fault::Quote => say("signers.quote", &[]),
+        Fault::NoKey => say("signers.no-key", &[]),
+        Fault::Key(reason) => say("signers.key", &[("reason", reason.clone())]),
+        Fault::CertAuthority => say("signers.cert-authority", &[]),
+        Fault::Option(option) => text("signers.option", option),
+        Fault::Twice(option) => text("signers.twice", option),
+        Fault::Unquoted(option) => text("signers.unquoted", option),
+        Fault::Time(time) => text("signers.time", time),
+        Fault::LocalTime(time) => text("signers.local-time", time),
+        Fault::NeverValid => say("signers.never-valid", &[]),
+    }
+}
+
+fn revoked(error: &RevokedError) -> String {
+    match error {
+        RevokedError::Krl => say("signers.krl", &[]),
+        RevokedError::NotText => say("signers.not-text", &[]),
+        RevokedError::Key { line, reason } => {
+            say("signers.revoked-key", &[("line", line.to_string()), ("reason", reason.clone())])
+        }
+    }
+}
+
+fn unreadable(error: &SignatureError) -> String {
+    match error {
+        SignatureError::TooLong(bytes) => say("signers.too-long", &[("bytes", bytes.to_string())]),
+        SignatureError::Malformed(reason) => say("signers.malformed", &[("reason", reason.clone())]),
+    }
+}
+
 fn short(commit: &str) -> String {
     commit.chars().take(12).collect()
 }
@@ -95,7 +130,7 @@ fn found(people: &[String], rejected: &[Rejected]) -> String {
 /// Why a signature does not count.
 pub fn reason(why: &Why) -> String {
     match why {
-        Why::Unreadable(error) => say("trust.why-unreadable", &[("reason", error.to_string())]),
+        Why::Unreadable(error) => say("trust.why-unreadable", &[("reason", unreadable(error))]),
         Why::Unsupported(algorithm) => say("trust.why-unsupported", &[("algorithm", algorithm.clone())]),
         Why::Namespace(namespace) => say("trust.why-namespace", &[("namespace", namespace.clone())]),
         Why::OtherContent => say("trust.why-other-content", &[]),

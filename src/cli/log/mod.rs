@@ -41,6 +41,8 @@ struct Sinks {
     /// Whether stderr gets errors only.
     quiet: bool,
     file: Mutex<Option<file::File>>,
+    /// The line that a command begins with, until it is known where lines go.
+    first: Mutex<Option<Line>>,
 }
 
 impl Log {
@@ -57,7 +59,8 @@ impl Log {
             let defaults = config::Log::default();
             file::File::new(&path, format.unwrap_or(defaults.format), defaults.max_size.0, defaults.keep)
         });
-        Self(Arc::new(Sinks { stderr: Mutex::new(stderr), quiet: global.quiet, file: Mutex::new(file) }))
+        let (stderr, file) = (Mutex::new(stderr), Mutex::new(file));
+        Self(Arc::new(Sinks { stderr, quiet: global.quiet, file, first: Mutex::default() }))
     }
 
     /// Adds what the configuration asks for; what the arguments say stays.
@@ -66,11 +69,27 @@ impl Log {
             let mut stderr = held(&self.0.stderr);
             *stderr = stderr.or(config.stderr);
         }
-        let mut file = held(&self.0.file);
-        match (&mut *file, &config.file) {
-            (Some(file), _) => file.bound(config.max_size.0, config.keep),
-            (None, Some(path)) => *file = Some(file::File::new(path, config.format, config.max_size.0, config.keep)),
-            (None, None) => {}
+        {
+            let mut file = held(&self.0.file);
+            let new = |path| file::File::new(path, config.format, config.max_size.0, config.keep);
+            match (&mut *file, &config.file) {
+                (Some(file), _) => file.bound(config.max_size.0, config.keep),
+                (None, Some(path)) => *file = Some(new(path)),
+                (None, None) => {}
+            }
+        }
+        self.write_first();
+    }
+
+    /// Writes the line that a command begins with, as soon as the configuration is read or another line is written.
+    pub fn begin(&self, line: Line) {
+        *held(&self.0.first) = Some(line);
+    }
+
+    fn write_first(&self) {
+        let first = held(&self.0.first).take();
+        if let Some(line) = first {
+            self.write(&line);
         }
     }
 
@@ -87,6 +106,7 @@ impl Log {
 
     /// Writes a line.
     pub fn write(&self, line: &Line) {
+        self.write_first();
         let now = jiff::Timestamp::now();
         if let Some(style) = self.style().filter(|_| !self.0.quiet || line.level == Level::Error) {
             to_stderr(&line.render(style, now));

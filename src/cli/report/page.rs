@@ -60,8 +60,8 @@ pub(super) fn part<T>(part: &Result<T, Error>, draw: impl FnOnce(&T) -> Markup) 
             let phrase = error.explain();
             html! {
                 div.failure {
-                    p { span.badge.error { (word("report.unreadable")) } (phrase.text()) }
-                    @if let Some(hint) = phrase.hint() { p.soft { (hint) } }
+                    p { span.badge.error { (word("report.unreadable")) } (prose(&phrase.text())) }
+                    @if let Some(hint) = phrase.hint() { p.soft { (prose(&hint)) } }
                 }
             }
         }
@@ -80,7 +80,33 @@ pub(super) fn word(key: &'static str) -> String {
     say(key, &[])
 }
 
+/// Sentences, in which what stands between backticks is code. One backtick alone is nothing but that.
+pub(super) fn prose(text: &str) -> Markup {
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        return html! { (text) };
+    }
+    html! {
+        @for (number, part) in parts.iter().enumerate() {
+            @if number.is_multiple_of(2) { (part) } @else { code { (part) } }
+        }
+    }
+}
+
 /// What is wider than a phone is pushed sideways by itself, also with the keys, and the page is not.
 pub(super) fn scroll(label: &'static str, content: Markup) -> Markup {
     html! { div.scroll tabindex="0" role="region" aria-label=(word(label)) { (content) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::prose;
+
+    #[test]
+    fn what_stands_between_backticks_is_code_and_still_text() {
+        let shown = |text| prose(text).into_string();
+        assert_eq!(shown("run `a & b`, then `<c>`"), "run <code>a &amp; b</code>, then <code>&lt;c&gt;</code>");
+        assert_eq!(shown("one ` alone"), "one ` alone");
+        assert_eq!(shown("none"), "none");
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, PreEscaped, html};
 
 use super::chart::{WIDTH, add, drawing, rect, text, with, words};
-use super::page::{part, scroll, time, word};
+use super::page::{part, prose, scroll, time, word};
 use crate::cli::commands::doctor::{Told, severity};
 use crate::cli::commands::version::reason;
 use crate::cli::words::say;
@@ -49,7 +49,8 @@ fn standing(report: &Report, status: &Status) -> Markup {
             @if let Some(since) = status.since { ", " (time(since)) }
         }
         @if let Some(environment) = &status.environment {
-            p.soft { (say("report.follows", &[("environment", environment.name.to_string()), ("serial", environment.serial.to_string())])) }
+            @let args = [("environment", environment.name.to_string()), ("serial", environment.serial.to_string())];
+            p.soft { (prose(&say("report.follows", &args))) }
         }
         @if let Some(hold) = &status.hold {
             p { span.badge.warning { (word("report.hold")) } (time(hold.since)) " " (hold.by) }
@@ -71,10 +72,10 @@ pub(super) fn findings(report: &Report, told: &[Told]) -> Markup {
                 @for (finding, told) in &all {
                     li {
                         span.badge.(class(finding.severity)) { (severity(finding.severity)) }
-                        (told.what)
-                        @if let Some(why) = &told.why { p.soft { (why) } }
+                        (prose(&told.what))
+                        @if let Some(why) = &told.why { p.soft { (prose(why)) } }
                         @if let Some(command) = &told.command { p { code { (command) } } }
-                        @else if let Some(hint) = &told.hint { p.soft { (hint) } }
+                        @else if let Some(hint) = &told.hint { p.soft { (prose(hint)) } }
                     }
                 }
             }
@@ -100,7 +101,7 @@ pub(super) fn space(space: &Space) -> Markup {
     let key = if space.at_most { "report.would-free-at-most" } else { "report.would-free" };
     let count = space.versions.iter().filter(|version| version.goes()).count().to_string();
     html! {
-        p { (say(key, &[("bytes", ByteSize(space.freed).to_string()), ("count", count)])) }
+        p { (prose(&say(key, &[("bytes", ByteSize(space.freed).to_string()), ("count", count)]))) }
         figure {
             figcaption {
                 span.key.keep {} (word("report.kept")) span.key.free {} (word("report.goes"))

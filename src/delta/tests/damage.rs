@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::delta::{HeaderError, Job, OldFile, Side, With, header_length, lines};
+use crate::delta::{Amount, HeaderError, Job, OldFile, Side, With, header_length, lines};
 
 fn small() -> Scene {
     let lines = |from: u32| (from..from + 60).flat_map(|n| format!("line {n}\n").into_bytes()).collect::<Vec<u8>>();
@@ -160,7 +160,7 @@ fn the_header_opens_with_any_zstd_reader_and_lines_are_counted() {
     assert!(Header::read(&start(text.trim_end().rsplit_once('\n').expect("lines").0)[..]).is_err());
     assert!(matches!(
         Header::read(&start(&text.replace("\"jobs\":1", "\"jobs\":99999999"))[..]),
-        Err(HeaderError::Limit { what: "jobs", .. })
+        Err(HeaderError::Limit { what: Amount::Jobs, .. })
     ));
     assert!(Header::read(&start(&"x".repeat(5 << 20))[..]).is_err());
     assert!(matches!(Header::read(&b"hello"[..]), Err(HeaderError::Foreign)));

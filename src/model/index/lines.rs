@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{INDEX_FORMAT, Index, IndexEntry, IndexError, IndexParts, Piece};
+use super::{INDEX_FORMAT, Index, IndexEntry, IndexError, IndexParts, LineFault, Piece};
 use crate::model::{Blake3, Compression, Entry, EntryKind, TreePath};
 
 /// Digests do not compress; what else there is repeats from line to line.
@@ -206,32 +206,30 @@ impl<'a> From<&'a IndexEntry> for EntryLine<'a> {
 
 impl EntryLine<'_> {
     pub(super) fn into_entry(self, line: usize) -> Result<IndexEntry, IndexError> {
-        let wrong = |what: &str| IndexError::Json { line, source: serde::de::Error::custom(what) };
-        let path_of = |name: Name<'_>, what: &str| {
+        let wrong = |what| IndexError::Line { line, what };
+        let path_of = |name: Name<'_>, what| {
             let bytes = bytes_of(name).ok_or_else(|| wrong(what))?;
             TreePath::parse(&bytes).map_err(|reason| IndexError::Path { line, reason })
         };
-        let path = path_of((self.path, self.path_hex), "no `path`, or no UTF-8 under `path_hex` only")?;
+        let path = path_of((self.path, self.path_hex), LineFault::Path)?;
         let kind = match self.kind {
             Kind::Directory => EntryKind::Directory,
             Kind::File => match (self.size, self.blake3) {
                 (Some(size), Some(digest)) => EntryKind::File { size, digest },
-                _ => return Err(wrong("a file without `size` or `blake3`")),
+                _ => return Err(wrong(LineFault::File)),
             },
             Kind::Symlink => {
                 let target = bytes_of((self.target, self.target_hex));
-                EntryKind::Symlink { target: target.ok_or_else(|| wrong("a symlink without `target`"))? }
+                EntryKind::Symlink { target: target.ok_or_else(|| wrong(LineFault::Target))? }
             }
-            Kind::Hardlink => {
-                EntryKind::HardLink { to: path_of((self.link, self.link_hex), "a hard link without `link`")? }
-            }
+            Kind::Hardlink => EntryKind::HardLink { to: path_of((self.link, self.link_hex), LineFault::Link)? },
         };
         let stored = match (&kind, self.stored) {
             (_, Some(stored)) => stored,
             (EntryKind::File { size, .. }, None) => *size,
             _ => 0,
         };
-        let mode = u32::from_str_radix(&self.mode, 8).map_err(|_| wrong("`mode` is not octal"))?;
+        let mode = u32::from_str_radix(&self.mode, 8).map_err(|_| wrong(LineFault::Mode))?;
         Ok(IndexEntry { entry: Entry { path, kind, mode, mtime: self.mtime }, offset: self.offset, stored })
     }
 }

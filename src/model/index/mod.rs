@@ -15,13 +15,15 @@
 //!
 //! `whole` marks an archive that cannot be taken apart (a foreign one, or bzip2): one piece spans it.
 
+mod error;
 mod lines;
 mod read;
 
+pub use error::{Amount, IndexError, LineFault, Stream};
 pub(crate) use lines::{Name, bytes_of, spell};
 
 use super::shape::is_plain_walk;
-use super::{Blake3, Compression, Entry, EntryKind, ShapeError, TreeHasher, TreePath};
+use super::{Blake3, Compression, Entry, EntryKind, TreeHasher};
 
 /// The version of the format this build writes and the newest it reads.
 pub const INDEX_FORMAT: u32 = 1;
@@ -40,91 +42,6 @@ pub const MAX_HEADER_BYTES: u64 = 1 << 20;
 pub const MAX_HOLE_BYTES: u64 = 256 << 30;
 /// The tar stream's unit.
 const BLOCK: u64 = 512;
-
-/// Why bytes are not an index.
-#[derive(Debug, thiserror::Error)]
-pub enum IndexError {
-    /// Not zstd, or cut off.
-    #[error("it is not zstd, or cut short: {0}")]
-    Zstd(#[source] std::io::Error),
-    /// A line is not JSON of the right form.
-    #[error("line {line}: {source}")]
-    Json {
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
-    /// A line is longer than any honest one.
-    #[error("line {line} is too long")]
-    LongLine {
-        /// The line, from 1.
-        line: usize,
-    },
-    /// The header promises more lines than there are.
-    #[error("it ends after line {line}, before all entries and pieces were listed")]
-    Short {
-        /// The last line.
-        line: usize,
-    },
-    /// There are more lines than the header promises.
-    #[error("there is something behind line {line}, where it should end")]
-    Long {
-        /// The last line that should be.
-        line: usize,
-    },
-    /// Written by a newer tool.
-    #[error("index format {found} is newer than {INDEX_FORMAT}, the newest this build reads")]
-    Newer {
-        /// The number in the file.
-        found: u32,
-    },
-    /// More of something than the limit.
-    #[error("{found} {what}, more than {limit}")]
-    Limit {
-        /// What there is too much of.
-        what: &'static str,
-        /// How much there is.
-        found: u64,
-        /// The limit.
-        limit: u64,
-    },
-    /// A path that is none.
-    #[error("line {line}: {reason}")]
-    Path {
-        /// The line, from 1.
-        line: usize,
-        /// Why it is none.
-        reason: super::PathError,
-    },
-    /// Bits that no packed entry has.
-    #[error("`{path}` has mode {mode:04o}")]
-    Mode {
-        /// The entry.
-        path: TreePath,
-        /// Its mode.
-        mode: u32,
-    },
-    /// The entries are no tree.
-    #[error(transparent)]
-    Shape(#[from] ShapeError),
-    /// An entry does not lie behind the one before it.
-    #[error("`{path}` lies at {offset} of the tar stream, not behind the entry before it")]
-    Misplaced {
-        /// The entry.
-        path: TreePath,
-        /// Where it says its bytes begin.
-        offset: u64,
-    },
-    /// Head, pieces and tail leave a gap, overlap or do not end where the archive or the tar stream ends.
-    #[error("the pieces do not tile the {what}: piece {piece} begins or ends in the wrong place")]
-    Tiling {
-        /// `archive` or `tar stream`.
-        what: &'static str,
-        /// The piece.
-        piece: usize,
-    },
-}
 
 /// One entry with its place in the tar stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,8 +118,8 @@ impl Index {
     ///
     /// The first thing that does not fit, or the limit that is passed.
     pub fn new(parts: IndexParts) -> Result<Self, IndexError> {
-        limit("entries", parts.entries.len() as u64, MAX_ENTRIES as u64)?;
-        limit("bytes of head and tail", (parts.head.len() + parts.tail.len()) as u64, MAX_ENDS_BYTES as u64)?;
+        limit(Amount::Entries, parts.entries.len() as u64, MAX_ENTRIES as u64)?;
+        limit(Amount::Ends, (parts.head.len() + parts.tail.len()) as u64, MAX_ENDS_BYTES as u64)?;
         parts.check_entries()?;
         parts.check_pieces()?;
         Ok(Self(parts))
@@ -240,7 +157,7 @@ impl Index {
     ///
     /// Whatever is not what [`Index::to_bytes`] writes, or does not fit together.
     pub fn parse(bytes: &[u8]) -> Result<Self, IndexError> {
-        limit("bytes of index", bytes.len() as u64, MAX_INDEX_BYTES)?;
+        limit(Amount::Stored, bytes.len() as u64, MAX_INDEX_BYTES)?;
         Self::new(read::read(bytes)?)
     }
 }
@@ -270,7 +187,7 @@ impl IndexParts {
             };
             let hole = size.checked_sub(item.stored).filter(|hole| self.whole || *hole == 0).ok_or_else(misplaced)?;
             holes = holes.saturating_add(hole);
-            limit("bytes of holes in sparse files", holes, MAX_HOLE_BYTES)?;
+            limit(Amount::Holes, holes, MAX_HOLE_BYTES)?;
             if headers < BLOCK || headers % BLOCK != 0 || headers > MAX_HEADER_BYTES {
                 return Err(misplaced());
             }
@@ -286,13 +203,13 @@ impl IndexParts {
         let (mut at, mut tar_at) = (self.head.len() as u64, 0u64);
         for (number, piece) in self.pieces.iter().enumerate() {
             if !self.whole {
-                limit("bytes in one piece", piece.length.max(piece.tar_length), MAX_PIECE_BYTES)?;
+                limit(Amount::Piece, piece.length.max(piece.tar_length), MAX_PIECE_BYTES)?;
             }
             if piece.offset != at || piece.length == 0 {
-                return Err(IndexError::Tiling { what: "archive", piece: number });
+                return Err(IndexError::Tiling { what: Stream::Archive, piece: number });
             }
             if piece.tar_offset != tar_at || piece.tar_length == 0 {
-                return Err(IndexError::Tiling { what: "tar stream", piece: number });
+                return Err(IndexError::Tiling { what: Stream::Tar, piece: number });
             }
             at = at.saturating_add(piece.length);
             tar_at = tar_at.saturating_add(piece.tar_length);
@@ -302,16 +219,16 @@ impl IndexParts {
         // Blocks of bzip2 do not begin at whole bytes.
         let apart = !self.whole && self.compression != Compression::Bzip2;
         if at.saturating_add(self.tail.len() as u64) != self.size || !(apart || self.whole && one) {
-            return Err(IndexError::Tiling { what: "archive", piece: last });
+            return Err(IndexError::Tiling { what: Stream::Archive, piece: last });
         }
         if tar_at != self.tar_size {
-            return Err(IndexError::Tiling { what: "tar stream", piece: last });
+            return Err(IndexError::Tiling { what: Stream::Tar, piece: last });
         }
         Ok(())
     }
 }
 
-fn limit(what: &'static str, found: u64, limit: u64) -> Result<(), IndexError> {
+fn limit(what: Amount, found: u64, limit: u64) -> Result<(), IndexError> {
     if found > limit { Err(IndexError::Limit { what, found, limit }) } else { Ok(()) }
 }
 

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use rayon::prelude::*;
 
 use super::lines::{EntryLine, HeaderLine, PieceLine, from_hex};
-use super::{INDEX_FORMAT, IndexError, IndexParts, MAX_ENDS_BYTES, MAX_ENTRIES, limit};
+use super::{Amount, INDEX_FORMAT, IndexError, IndexParts, MAX_ENDS_BYTES, MAX_ENTRIES, limit};
 use crate::model::MAX_PATH_BYTES;
 
 /// The longest line but the first: two paths with every byte escaped, and the rest.
@@ -27,7 +27,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<IndexParts, IndexError> {
     if header.index > INDEX_FORMAT {
         return Err(IndexError::Newer { found: header.index });
     }
-    limit("entries", header.entries, MAX_ENTRIES as u64)?;
+    limit(Amount::Entries, header.entries, MAX_ENTRIES as u64)?;
     let hex = |text: &str| from_hex(text).ok_or_else(|| json(1, serde::de::Error::custom("not hexadecimal")));
     let (compression, whole) = (header.compression, header.whole);
     let (head, tail) = (hex(&header.head)?, hex(&header.tail)?);

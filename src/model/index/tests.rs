@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::{ShapeError, TreePath};
 
 fn entry(path: &[u8], kind: EntryKind, mode: u32) -> Entry {
     Entry { path: TreePath::parse(path).expect("a path"), kind, mode, mtime: 315_532_800 }
@@ -68,7 +69,7 @@ fn holes_of_foreign_archives_are_bounded() {
     };
     let index = Index::new(with_hole(MAX_HOLE_BYTES)).expect("the most there may be");
     assert_eq!((index.content_size(), index.stored_size()), (700 + MAX_HOLE_BYTES, 700));
-    let limit = |e| matches!(e, IndexError::Limit { what: "bytes of holes in sparse files", .. });
+    let limit = |e| matches!(e, IndexError::Limit { what: Amount::Holes, .. });
     assert!(Index::new(with_hole(MAX_HOLE_BYTES + 1)).is_err_and(limit));
     let mut more_than_the_file = with_hole(0);
     more_than_the_file.entries[1].stored = 701;
@@ -102,11 +103,11 @@ type Change = (fn(&mut IndexParts), fn(&IndexError) -> bool);
 #[test]
 fn what_does_not_fit_is_refused() {
     let changes: &[Change] = &[
-        (|p| p.pieces[1].offset += 1, |e| matches!(e, IndexError::Tiling { what: "archive", piece: 1 })),
-        (|p| p.pieces[1].tar_offset -= 1, |e| matches!(e, IndexError::Tiling { what: "tar stream", piece: 1 })),
+        (|p| p.pieces[1].offset += 1, |e| matches!(e, IndexError::Tiling { what: Stream::Archive, piece: 1 })),
+        (|p| p.pieces[1].tar_offset -= 1, |e| matches!(e, IndexError::Tiling { what: Stream::Tar, piece: 1 })),
         (|p| p.pieces[0].length = u64::MAX, |e| matches!(e, IndexError::Limit { .. })),
-        (|p| p.size += 1, |e| matches!(e, IndexError::Tiling { what: "archive", .. })),
-        (|p| p.tar_size += 512, |e| matches!(e, IndexError::Tiling { what: "tar stream", .. })),
+        (|p| p.size += 1, |e| matches!(e, IndexError::Tiling { what: Stream::Archive, .. })),
+        (|p| p.tar_size += 512, |e| matches!(e, IndexError::Tiling { what: Stream::Tar, .. })),
         (|p| p.tar_size = 512, |e| matches!(e, IndexError::Misplaced { .. })),
         (|p| p.pieces.clear(), |e| matches!(e, IndexError::Tiling { .. })),
         (|p| p.entries[1].offset = 512, |e| matches!(e, IndexError::Misplaced { .. })),

@@ -3,14 +3,34 @@
 
 use super::fetch::bring;
 use super::{Fact, Finding};
-use crate::delta::Header;
+use crate::delta::{Header, HeaderError};
 use crate::fsx;
-use crate::model::{Index, RecordDelta};
+use crate::model::{Blake3, Index, RecordDelta, Sha256, Version};
 use crate::ops::reach::Reach;
 use crate::ops::{Error, delta as deltas};
 use crate::records::Published;
 use crate::store::Store;
 use crate::target;
+
+/// Why a delta is not the one that the record tells of.
+#[derive(Debug)]
+pub enum Elsewhere {
+    /// Its header cannot be read, or does not fit the package.
+    Header(HeaderError),
+    /// Its header is not the one that the record pins.
+    OtherHeader {
+        /// How many bytes it has.
+        bytes: u64,
+        /// The digest of those.
+        sha256: Sha256,
+    },
+    /// Its header tells of another length.
+    Size(u64),
+    /// It leads from another version.
+    From(Version, Blake3),
+    /// It leads to another version.
+    To(Version, Blake3),
+}
 
 pub(super) fn check(
     (store, reach): (&Store, &Reach<'_>),
@@ -45,7 +65,8 @@ pub(super) fn check(
         }
         if is_there {
             let wrong = leads_elsewhere(store, published, delta)?;
-            found.extend(wrong.map(|reason| about(Finding::error("delta-differs", file, line)).with("reason", reason)));
+            let fact = |why| Fact::Delta(Box::new(why));
+            found.extend(wrong.map(|why| about(Finding::error("delta-differs", file, line)).fact("reason", fact(why))));
         } else if !unread {
             found.push(about(Finding::error("delta-unreadable", file, line)));
         }
@@ -54,31 +75,31 @@ pub(super) fn check(
 }
 
 /// Why the delta in the store is not one from where the record says to this package.
-fn leads_elsewhere(store: &Store, published: &Published, delta: &RecordDelta) -> Result<Option<String>, Error> {
+fn leads_elsewhere(store: &Store, published: &Published, delta: &RecordDelta) -> Result<Option<Elsewhere>, Error> {
     let Some(path) = store.path(&delta.checksum.value)? else { return Ok(None) };
     let header = match Header::read(fsx::open(&path)?) {
         Ok(header) => header,
-        Err(error) => return Ok(Some(error.to_string())),
+        Err(error) => return Ok(Some(Elsewhere::Header(error))),
     };
     if let Some(pinned) = &delta.header {
         let front = deltas::front_digest(&path, header.front_bytes())?;
         if (pinned.size, pinned.checksum.value) != (header.front_bytes(), front) {
-            return Ok(Some(format!("its header has {} bytes, sha256 {front}", header.front_bytes())));
+            return Ok(Some(Elsewhere::OtherHeader { bytes: header.front_bytes(), sha256: front }));
         }
     }
     let (base, target) = (header.base(), header.target());
     if header.size() != delta.size {
-        return Ok(Some(format!("its header tells of {} bytes", header.size())));
+        return Ok(Some(Elsewhere::Size(header.size())));
     }
     if (&base.version, base.tree) != (&delta.from, delta.tree) {
-        return Ok(Some(format!("it leads from {}, tree {}", base.version, base.tree)));
+        return Ok(Some(Elsewhere::From(base.version.clone(), base.tree)));
     }
     let tree = published.manifest.package.tree;
     if target.version != *published.version() || tree.is_some_and(|tree| tree != target.tree) {
-        return Ok(Some(format!("it leads to {}, tree {}", target.version, target.tree)));
+        return Ok(Some(Elsewhere::To(target.version.clone(), target.tree)));
     }
     // An index that cannot be read is told of already.
     let index = published.manifest.index.as_ref().map(|index| store.path(&index.checksum.value)).transpose()?.flatten();
     let index = index.map(|path| fsx::read(&path)).transpose()?.and_then(|bytes| Index::parse(&bytes).ok());
-    Ok(index.and_then(|index| header.check(&index).err()).map(|error| error.to_string()))
+    Ok(index.and_then(|index| header.check(&index).err()).map(Elsewhere::Header))
 }

@@ -6,6 +6,8 @@
 mod deltas;
 mod fetch;
 
+pub use deltas::Elsewhere;
+
 use super::trust;
 use super::{Error, Site, record};
 use crate::model::Lack;
@@ -26,6 +28,8 @@ pub enum Fact {
     Refused(Box<Refused>),
     /// What failed.
     Error(Box<Error>),
+    /// Why a delta is not the one that the record tells of.
+    Delta(Box<Elsewhere>),
 }
 
 impl From<String> for Fact {

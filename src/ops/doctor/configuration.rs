@@ -33,7 +33,11 @@ pub(super) fn look(configured: &Configured) -> Vec<Finding> {
     let mut findings: Vec<_> = configured.warnings.iter().map(warned).collect();
     match (&configured.broken, &configured.file) {
         (Some(Broken::Unreadable(error)), Some(file)) => {
-            findings.push(Finding::error("configuration-unreadable").path("path", file).with("reason", &error.source));
+            let reason = match error.source.raw_os_error() {
+                Some(code) => Fact::System(code),
+                None => Fact::Text(error.source.to_string()),
+            };
+            findings.push(Finding::error("configuration-unreadable").path("path", file).fact("reason", reason));
         }
         (Some(Broken::Invalid(error)), Some(file)) => {
             let reason = Fact::Config(Box::new(error.clone()));

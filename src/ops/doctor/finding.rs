@@ -35,6 +35,8 @@ pub enum Fact {
     Mode(u32),
     /// A time.
     Time(Timestamp),
+    /// What the system says, by its number.
+    System(i32),
     /// What failed.
     Error(Box<Error>),
     /// What is wrong with the configuration.

@@ -6,17 +6,17 @@ use std::path::Path;
 
 use super::finding::{Finding, Fix};
 use crate::fsx;
-use crate::ops::Site;
+use crate::ops::{OnProgress, Site, store};
 use crate::records::Published;
 use crate::store::{Damage, Error, Reader, Removed, Rules};
 
 /// `published` is what the records say of versions, by which lengths are known.
-pub(super) fn look(site: &Site, published: &[Published], deep: bool) -> Vec<Finding> {
+pub(super) fn look(site: &Site, published: &[Published], deep: bool, progress: OnProgress<'_>) -> Vec<Finding> {
     let path = &site.store;
     let mut findings = Vec::new();
     let found = match Reader::open(path) {
         Ok(reader) => used(site, &reader, &mut findings).and_then(|()| match deep {
-            true => hash(&reader, &mut findings),
+            true => hash(&reader, &mut findings, progress),
             false => lengths(&reader, published, &mut findings),
         }),
         Err(error) => Err(error),
@@ -83,8 +83,8 @@ fn lengths(store: &Reader, published: &[Published], findings: &mut Vec<Finding>)
     Ok(())
 }
 
-fn hash(store: &Reader, findings: &mut Vec<Finding>) -> Result<(), Error> {
-    findings.extend(store.verify()?.corrupt.into_iter().map(|bad| match bad.damage {
+fn hash(reader: &Reader, findings: &mut Vec<Finding>, progress: OnProgress<'_>) -> Result<(), Error> {
+    findings.extend(store::hash(reader, progress)?.corrupt.into_iter().map(|bad| match bad.damage {
         Damage::Digest { .. } => Finding::error("store-corrupt").with("sha256", bad.sha256),
         Damage::Unreadable(error) => {
             let finding = Finding::error("store-content-unreadable").with("sha256", bad.sha256);

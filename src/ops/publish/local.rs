@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::What;
 use crate::fsx;
 use crate::model::{ComponentType, Compression, Manifest, Sha256, Version};
-use crate::ops::Error;
 use crate::ops::delta::Delta;
+use crate::ops::{Differs, Error};
 use crate::store::{Reader, Store};
 
 /// A version in the store, with the bytes of its manifest.
@@ -82,7 +82,7 @@ pub(super) fn from_file(store: &Store, package: &Path, bytes: Vec<u8>, manifest:
         std::io::copy(&mut file, &mut incoming).map_err(|e| fsx::Error::new(fsx::Action::Read, path, e))?;
         let (found, length) = incoming.digest();
         if (found, length) != (*sha256, size) {
-            let what = format!("{length} bytes with sha256 {found}, not {size} bytes with sha256 {sha256}");
+            let what = Differs::Bytes { size: length, sha256: found, pinned_size: size, pinned: *sha256 };
             return Err(Error::ManifestDiffers { path: path.to_owned(), what });
         }
         incoming.commit()?;

@@ -7,10 +7,10 @@ use object_store::azure::{AzureConfigKey as Key, MicrosoftAzureBuilder};
 
 use super::library::{Library, no_retries};
 use super::web::Web;
-use super::{Objects, place, settings};
+use super::{Objects, place, settings, unusable};
 use crate::config::Azure;
 use crate::model::{AzurePlace, Place};
-use crate::target::{Ambient, Result};
+use crate::target::{Ambient, Result, Setting};
 
 /// The variables that say who is asking; where the store is comes from the configuration alone.
 const LOGIN: [(&str, Key); 12] = [
@@ -47,7 +47,7 @@ pub(super) fn open(name: &str, config: &Azure, ambient: &Ambient) -> Result<Obje
             None => builder,
         }),
     };
-    let store = builder.build().map_err(|e| settings(name, e))?;
+    let store = builder.build().map_err(|e| unusable(name, e))?;
     Objects::new(
         name,
         Place::Azure(home),
@@ -58,14 +58,14 @@ pub(super) fn open(name: &str, config: &Azure, ambient: &Ambient) -> Result<Obje
 
 /// The store of a record's place, without a login.
 pub(super) fn anonymous(name: &str, place: &AzurePlace, ambient: &Ambient) -> Result<Objects> {
-    let store = builder(name, place, ambient)?.with_skip_signature(true).build().map_err(|e| settings(name, e))?;
+    let store = builder(name, place, ambient)?.with_skip_signature(true).build().map_err(|e| unusable(name, e))?;
     Objects::new(name, Place::Azure(place.clone()), "", Library::new(store, ambient.stall_timeout, false, false))
 }
 
 fn builder(name: &str, place: &AzurePlace, ambient: &Ambient) -> Result<MicrosoftAzureBuilder> {
     // The account becomes a part of the host.
     if place.account.is_empty() || !place.account.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        return Err(settings(name, format!("`{}` is no account", place.account)));
+        return Err(settings(name, Setting::Account(place.account.clone())));
     }
     let builder = MicrosoftAzureBuilder::new()
         .with_account(&place.account)
@@ -73,7 +73,7 @@ fn builder(name: &str, place: &AzurePlace, ambient: &Ambient) -> Result<Microsof
         .with_http_connector(Web::new(name, ambient)?)
         .with_retry(no_retries());
     let Some(endpoint) = &place.endpoint else { return Ok(builder) };
-    let url = place::url(endpoint).ok_or_else(|| settings(name, format!("`{endpoint}` is no endpoint")))?;
+    let url = place::url(endpoint).ok_or_else(|| settings(name, Setting::Endpoint(endpoint.clone())))?;
     let http = url.scheme() == "http";
     Ok(builder.with_endpoint(url.as_str().trim_end_matches('/').to_owned()).with_allow_http(http))
 }

@@ -11,7 +11,7 @@ use super::web::Web;
 use super::{Objects, place, settings};
 use crate::config::{Bos, BosAuth, KeyPair};
 use crate::model::{BosPlace, Place};
-use crate::target::{Ambient, Result};
+use crate::target::{Ambient, Result, Setting};
 
 /// The hosts whose names follow Baidu's pattern.
 const BAIDU: &str = ".bcebos.com";
@@ -51,7 +51,8 @@ fn native(name: &str, place: &BosPlace, keys: Option<KeyPair>, ambient: &Ambient
 }
 
 fn no_endpoint(name: &str, place: &BosPlace) -> crate::target::Error {
-    settings(name, format!("`{}` with the bucket `{}` is no endpoint", place.endpoint, place.bucket))
+    let (endpoint, bucket) = (place.endpoint.clone(), place.bucket.clone());
+    settings(name, Setting::EndpointOfBucket { endpoint, bucket })
 }
 
 /// The S3 endpoint that belongs to a native one, and its region if it follows the pattern.

@@ -10,11 +10,11 @@ use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder};
 
 use super::library::{Library, no_retries};
 use super::web::Web;
-use super::{Objects, place, settings};
+use super::{Objects, place, settings, unusable};
 use crate::config::Gcs;
 use crate::fsx;
 use crate::model::{GcsPlace, Place};
-use crate::target::{Ambient, Result};
+use crate::target::{Ambient, Result, Setting};
 
 /// The field of a record that names an endpoint other than Google's.
 const ENDPOINT: &str = "endpoint";
@@ -42,7 +42,7 @@ pub(super) fn open(name: &str, config: &Gcs, ambient: &Ambient) -> Result<Object
             builder = builder.with_application_credentials(path);
         }
     }
-    let store = builder.build().map_err(|e| settings(name, e))?;
+    let store = builder.build().map_err(|e| unusable(name, e))?;
     Objects::new(
         name,
         Place::Gcs(home),
@@ -55,7 +55,7 @@ pub(super) fn open(name: &str, config: &Gcs, ambient: &Ambient) -> Result<Object
 pub(super) fn anonymous(name: &str, place: &GcsPlace, ambient: &Ambient) -> Result<Objects> {
     let endpoint = place::extra(&place.extra, ENDPOINT);
     let builder = unsigned(builder(name, &place.bucket, endpoint.as_deref(), ambient)?);
-    let store = builder.build().map_err(|e| settings(name, e))?;
+    let store = builder.build().map_err(|e| unusable(name, e))?;
     Objects::new(
         name,
         Place::Gcs(place.clone()),
@@ -70,7 +70,7 @@ fn builder(name: &str, bucket: &str, endpoint: Option<&str>, ambient: &Ambient) 
         .with_http_connector(Web::new(name, ambient)?)
         .with_retry(no_retries());
     let Some(endpoint) = endpoint else { return Ok(builder) };
-    let url = place::url(endpoint).ok_or_else(|| settings(name, format!("`{endpoint}` is no endpoint")))?;
+    let url = place::url(endpoint).ok_or_else(|| settings(name, Setting::Endpoint(endpoint.to_owned())))?;
     Ok(builder.with_base_url(url.as_str().trim_end_matches('/')))
 }
 

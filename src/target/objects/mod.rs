@@ -43,7 +43,8 @@ use crate::model::Place;
 use self::bucket::Bucket;
 use self::upload::Outcome;
 use super::{
-    Ambient, Doing, Error, Fault, Listed, Parcel, Placed, Reading, Result, Target, Upload, Wanted, is_file_name,
+    Ambient, Doing, Error, Fault, Listed, Parcel, Placed, Reading, Result, Setting, Target, Upload, Wanted,
+    is_file_name,
 };
 
 /// The longest time a signed URL lasts, as S3 and Google have it.
@@ -90,8 +91,13 @@ pub(super) fn anonymous(name: &str, place: &Place, ambient: &Ambient) -> Result<
 }
 
 /// [`Error::Settings`] for the target `name`.
-fn settings(name: &str, reason: impl ToString) -> Error {
-    Error::Settings { target: name.to_owned(), reason: reason.to_string() }
+fn settings(name: &str, reason: Setting) -> Error {
+    Error::Settings { target: name.to_owned(), reason }
+}
+
+/// The same in the words of a library.
+fn unusable(name: &str, error: impl ToString) -> Error {
+    settings(name, Setting::Library(error.to_string()))
 }
 
 /// A key of the environment: `<prefix>_ACCESS_KEY_ID`, `<prefix>_SECRET_ACCESS_KEY`, `<prefix>_SESSION_TOKEN`.
@@ -107,7 +113,7 @@ fn keys(ambient: &Ambient, prefix: &str) -> Option<KeyPair> {
 impl Objects {
     fn new(name: &str, home: Place, prefix: &str, bucket: impl Bucket + 'static) -> Result<Self> {
         if !prefix.is_empty() && !library::is_key(prefix) {
-            return Err(settings(name, format!("`{prefix}` is no prefix: it has an empty or dotted part")));
+            return Err(settings(name, Setting::Prefix(prefix.to_owned())));
         }
         let (name, prefix) = (name.to_owned(), prefix.to_owned());
         Ok(Self { name, home, prefix, bucket: Box::new(bucket) })

@@ -9,10 +9,10 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as Key};
 
 use super::library::{Library, no_retries};
 use super::web::Web;
-use super::{Objects, place, profile, settings};
+use super::{Objects, place, profile, settings, unusable};
 use crate::config::{Addressing, KeyPair, S3};
 use crate::model::{Place, S3Place};
-use crate::target::{Ambient, Result};
+use crate::target::{Ambient, Result, Setting};
 
 /// The field of a record that says that the bucket's name stands in the host.
 const ADDRESSING: &str = "addressing";
@@ -79,7 +79,7 @@ pub(super) fn open(name: &str, config: &S3, ambient: &Ambient) -> Result<Objects
 pub(super) fn anonymous(name: &str, place: &S3Place, ambient: &Ambient) -> Result<Objects> {
     let region = place.region.as_deref().unwrap_or(USUAL_REGION);
     if !region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-        return Err(settings(name, format!("`{region}` is no region")));
+        return Err(settings(name, Setting::Region(region.to_owned())));
     }
     let virtual_host = match &place.endpoint {
         Some(_) => place::extra(&place.extra, ADDRESSING).as_deref() == Some(VIRTUAL_HOST),
@@ -93,9 +93,9 @@ pub(super) fn anonymous(name: &str, place: &S3Place, ambient: &Ambient) -> Resul
 
 /// The bucket behind the crate.
 pub(super) fn bucket(name: &str, at: &Where<'_>, login: Login, ambient: &Ambient) -> Result<Library> {
-    let url = place::url(at.endpoint).ok_or_else(|| settings(name, format!("`{}` is no endpoint", at.endpoint)))?;
+    let url = place::url(at.endpoint).ok_or_else(|| settings(name, Setting::Endpoint(at.endpoint.to_owned())))?;
     if at.bucket.is_empty() || !at.bucket.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) {
-        return Err(settings(name, format!("`{}` is no bucket", at.bucket)));
+        return Err(settings(name, Setting::Bucket(at.bucket.to_owned())));
     }
     let (scheme, rest) = (url.scheme(), url.as_str().split_once("://").map_or("", |(_, rest)| rest));
     let endpoint = match at.virtual_host {
@@ -123,7 +123,7 @@ pub(super) fn bucket(name: &str, at: &Where<'_>, login: Login, ambient: &Ambient
         }
         Login::Chain(keys) => keys.into_iter().fold(builder, |builder, (key, value)| builder.with_config(key, value)),
     };
-    let store = builder.build().map_err(|e| settings(name, e))?;
+    let store = builder.build().map_err(|e| unusable(name, e))?;
     Ok(Library::new(store, ambient.stall_timeout, signs, signs))
 }
 

@@ -20,7 +20,7 @@ use reqwest::{Method, StatusCode, Url};
 
 use crate::net::{self, Ambient};
 use crate::target::web::{content_range, retry_after};
-use crate::target::{Error, Fault, Result};
+use crate::target::{Detour, Fault, Result};
 
 /// How long a store may think after it has all of a request that writes: putting thousands of parts together takes time.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -54,8 +54,7 @@ impl Web {
     ///
     /// [`Error::Settings`] where the proxies of `ambient` cannot be read.
     pub fn new(name: &str, ambient: &Ambient) -> Result<Self> {
-        let settings =
-            |e: reqwest::Error| Error::Settings { target: name.to_owned(), reason: e.without_url().to_string() };
+        let settings = |e: reqwest::Error| super::unusable(name, e.without_url());
         let build = |ambient: &Ambient, silence| {
             net::client(ambient)?.read_timeout(silence).connect_timeout(silence.min(net::CONNECT)).build()
         };
@@ -204,12 +203,12 @@ fn meaning(status: StatusCode, headers: &HeaderMap, document: &str) -> Fault {
     let number = status.as_u16();
     match (number, code.as_str(), region) {
         (300..=399, _, Some(to)) | (400, "AuthorizationHeaderMalformed", Some(to)) => {
-            Fault::Redirect { to, reason: "the bucket is in that region; say so in `region`" }
+            Fault::Redirect { to, reason: Detour::Region }
         }
         (300..=399, ..) => {
             let to = headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
             let to = to.split(['?', '#']).next().unwrap_or_default().to_owned();
-            Fault::Redirect { to, reason: "a login must not go elsewhere" }
+            Fault::Redirect { to, reason: Detour::Elsewhere }
         }
         (401 | 403, ..) | (400, "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired", _) => {
             Fault::Denied { status: number }

@@ -29,7 +29,9 @@ use self::account::{Origin, host};
 use self::artifact::{Artifact, EMPTY, is_repository, is_tag, tag, tag_aside};
 use self::registry::{Registry, address};
 use super::web::protocol;
-use super::{Ambient, Doing, Error, Fault, Listed, Parcel, Placed, Reading, Result, Target, Wanted, is_file_name};
+use super::{
+    Ambient, Doing, Error, Fault, Listed, Parcel, Placed, Reading, Result, Setting, Target, Wanted, is_file_name,
+};
 use crate::config;
 use crate::model::{Manifest, OciPlace, Place, Sha256};
 
@@ -107,10 +109,10 @@ impl Oci {
     }
 
     fn open(name: &str, registry: &str, repository: &str, origin: Origin, ambient: &Ambient) -> Result<Self> {
-        let settings = |reason: String| Error::Settings { target: name.to_owned(), reason };
-        let base = address(registry).ok_or_else(|| settings(format!("`{registry}` is no registry's host")))?;
+        let settings = |reason| Error::Settings { target: name.to_owned(), reason };
+        let base = address(registry).ok_or_else(|| settings(Setting::Registry(registry.to_owned())))?;
         if !is_repository(repository) {
-            return Err(settings(format!("`{repository}` is no repository's name: they are in lower case")));
+            return Err(settings(Setting::Repository(repository.to_owned())));
         }
         let scheme = if base.scheme() == "http" { "http://" } else { "" };
         Ok(Self {
@@ -178,8 +180,7 @@ impl Oci {
         }
         let repository = format!("{}/{}", self.repository, parcel.component.as_str().to_ascii_lowercase());
         if !is_repository(&repository) {
-            let reason = format!("`{repository}` is no repository's name");
-            return Err(Error::Settings { target: self.name.clone(), reason });
+            return Err(Error::Settings { target: self.name.clone(), reason: Setting::Repository(repository) });
         }
         let failed = |fault| self.remote(Doing::Write, &repository, fault);
         (parcel.checked)()?;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::super::web::{Web, protocol, reading_headers, refusal, shown};
-use super::super::{Ambient, Error, Fault, Reading};
+use super::super::{Ambient, Detour, Error, Fault, Reading};
 use super::account::{Account, Origin};
 use super::artifact::{Artifact, MANIFEST};
 use crate::model::Sha256;
@@ -318,8 +318,7 @@ fn location(response: &Response) -> Result<Url, Fault> {
     let to = text.and_then(|text| response.url().join(text).ok());
     let to = to.ok_or_else(|| protocol("it does not say where the upload goes"))?;
     if to.scheme() != response.url().scheme() && to.scheme() != "https" {
-        let reason = "it leaves https for http";
-        return Err(Fault::Redirect { to: shown(&to), reason });
+        return Err(Fault::Redirect { to: shown(&to), reason: Detour::Downgrade });
     }
     Ok(to)
 }
