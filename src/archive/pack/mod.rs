@@ -105,7 +105,7 @@ pub fn pack<W: Write + Send>(options: &PackOptions<'_>, out: W) -> Result<Packed
     let walker = walk::Walker::new(&root, options)?;
 
     let (empty_slots, slots) = mpsc::channel();
-    for _ in 0..slot_count(threads) {
+    for _ in 0..slot_count(compression, threads) {
         let _ = empty_slots.send(work::Slot::default());
     }
     let (jobs_in, jobs) = mpsc::channel();
@@ -146,10 +146,11 @@ pub fn pack<W: Write + Send>(options: &PackOptions<'_>, out: W) -> Result<Packed
     })
 }
 
-/// Three pieces for each encoder, one of them being encoded, one waiting before it and one behind, and one each for planner
-/// and writer. With fewer somebody waits; with more nothing is gained but memory spent.
-fn slot_count(threads: usize) -> usize {
-    3 * threads + 2
+/// Two pieces for each encoder, and one each for planner and writer. Where pieces are small and soon encoded somebody would
+/// wait, so there are three; of large ones three would be too much memory.
+fn slot_count(compression: Compression, threads: usize) -> usize {
+    let each = if compression == Compression::None { 3 } else { 2 };
+    each * threads + 2
 }
 
 /// The path of an entry on this machine, for errors.
