@@ -1,6 +1,7 @@
 //! What `publish` promises: copies that are what was packed, one record in git, and nothing of anybody's overwritten.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -174,6 +175,8 @@ fn a_file_that_is_not_what_its_manifest_says_is_refused() {
     let mut package = fs::read(env.path("project").join(file)).expect("packed");
     let middle = package.len() / 2;
     package[middle] ^= 1;
+    // It is written without write bits, since it may be one file with the store's.
+    fs::set_permissions(env.path("project").join(file), fs::Permissions::from_mode(0o644)).expect("allowed");
     env.write(&format!("project/{file}"), &package);
     let before = (public(&env), contents(&env));
     let said = env.fails(4, &["publish", file]);

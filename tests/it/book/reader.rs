@@ -13,7 +13,7 @@ use super::super::env::{Env, PROGRAM};
 const HOME: &str = "/home/mei";
 
 /// Directories of a machine that pages name. Here they lie below the test's own directory.
-const ELSEWHERE: [&str; 8] = [HOME, "/opt", "/srv", "/data", "/mnt", "/media", "/etc", "/var/lib"];
+const ELSEWHERE: [&str; 9] = [HOME, "/opt", "/srv", "/data", "/mnt", "/media", "/etc", "/var/lib", "/var/www"];
 
 /// Programs that would change the machine which runs the tests, or reach another.
 const KEPT_AWAY: [&str; 8] = ["sudo", "systemctl", "loginctl", "docker", "kubectl", "apt-get", "ssh", "scp"];
