@@ -21,7 +21,7 @@ use crate::deploy::{Inventory, Way, Ways, share};
 use crate::fsx;
 use crate::model::{Entry, EntryKind, Index, RecordDelta};
 use crate::records::Published;
-use crate::transfer::{Choice, FetchError, Fetched, Material, Means, Pieces};
+use crate::transfer::{Choice, FetchError, Fetched, Material, Means, Offer, Pieces};
 
 /// One version that is being staged.
 pub(super) struct Work<'w> {
@@ -250,7 +250,8 @@ impl<'a> Staging<'a> {
         }
         let held = &work.prepared.held;
         let needed = archive::needed(index, have, self.site.config.deploy.verify == Verify::Whole);
-        let deltas = self.offers(&work.prepared.deltas, &component.passed_over);
+        let left = |offer: &&Offer| component.passed_over.iter().all(|passed| passed.from != offer.from);
+        let deltas = work.prepared.offers.iter().filter(left).cloned().collect();
         let choice = self.supply.choose(work.published, index, &Missing { needed, here: held.has(), deltas })?;
         let Choice { cost, fetched, made } = choice;
         work.prepared.told.expect(cost.bytes());

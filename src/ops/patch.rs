@@ -14,6 +14,7 @@ use crate::deploy::{Layout, View};
 use crate::fsx::Dir;
 use crate::model::{Index, RecordDelta, Version};
 use crate::records::Published;
+use crate::store::Reader;
 use crate::transfer::{Cost, FetchError, Means, Offer};
 
 /// A delta that was not used in the end.
@@ -55,6 +56,11 @@ pub(super) fn taken<'p>(cost: &Cost, deltas: &[&'p RecordDelta]) -> Option<&'p R
     }
 }
 
+/// Whether a delta is in the store, whole.
+pub(super) fn stored(store: &Reader) -> impl Fn(&RecordDelta) -> bool {
+    |delta| store.size(&delta.checksum.value).is_ok_and(|size| size == Some(delta.size))
+}
+
 /// What they cost; `stored` says whether one need not be fetched.
 pub(super) fn offers(deltas: &[&RecordDelta], stored: impl Fn(&RecordDelta) -> bool) -> Vec<Offer> {
     let bytes = |delta: &RecordDelta| if stored(delta) { 0 } else { delta.size };
@@ -62,14 +68,6 @@ pub(super) fn offers(deltas: &[&RecordDelta], stored: impl Fn(&RecordDelta) -> b
 }
 
 impl Staging<'_> {
-    /// What the deltas cost that were not passed over.
-    pub(super) fn offers(&self, deltas: &[&RecordDelta], passed_over: &[PassedOver]) -> Vec<Offer> {
-        let left = |delta: &&RecordDelta| passed_over.iter().all(|passed| passed.from != delta.from);
-        let stored =
-            |delta: &RecordDelta| self.store.size(&delta.checksum.value).is_ok_and(|size| size == Some(delta.size));
-        offers(&deltas.iter().copied().filter(left).collect::<Vec<_>>(), stored)
-    }
-
     /// Makes the missing files with a delta that is on its way. Says why it did not where another way may do, and leaves nothing
     /// of it in the tree then.
     pub(super) fn patch(

@@ -23,7 +23,7 @@ use crate::deploy::{
 use crate::model::{ComponentType, Entry, EntryKind, Index, MAX_HOLE_BYTES, RecordDelta};
 use crate::records::Published;
 use crate::store::Store;
-use crate::transfer::{self, Candidate, Cost, Fetched, Given, Means};
+use crate::transfer::{self, Candidate, Cost, Fetched, Given, Means, Offer};
 
 /// Versions that are about to be made.
 pub(super) struct Staging<'a> {
@@ -48,6 +48,8 @@ pub(super) struct Prepared<'a> {
     pub held: Arc<HeldPieces>,
     /// The deltas from installed versions.
     pub deltas: Vec<&'a RecordDelta>,
+    /// What they cost before any of them began to come.
+    pub offers: Vec<Offer>,
     /// The front of one of them.
     pub begun: Option<Begun>,
     /// The one that is the cheapest way, as far as is known before anything was linked: it is fetched meanwhile.
@@ -92,7 +94,7 @@ impl<'a> Staging<'a> {
             };
             let (index, fetched, begun) = staging.begin(published, &deltas, &told)?;
             let (mut sources, mut wanted, mut ways) = (Sources::default(), Vec::new(), None);
-            let (mut held, mut ahead) = (HeldPieces::default(), None);
+            let (mut held, mut ahead, mut offers) = (HeldPieces::default(), None, Vec::new());
             if let Some(index) = &index {
                 let (component, version) = (published.component(), published.version());
                 wanted = index.entries.iter().map(|item| only.is_none_or(|only| only(&item.entry))).collect();
@@ -111,7 +113,8 @@ impl<'a> Staging<'a> {
                     let needed = cost::needed(site, index, ways);
                     let bring = |other: &Published| staging.supply.index(other, &|_| {}).ok()?.0;
                     held = cost::held(site, view, published, index, &needed, &bring)?;
-                    let missing = Missing { needed, here: held.has(), deltas: staging.offers(&deltas, &[]) };
+                    offers = patch::offers(&deltas, patch::stored(store));
+                    let missing = Missing { needed, here: held.has(), deltas: offers.clone() };
                     cost = Some(staging.supply.choose(published, index, &missing)?.cost);
                 } else {
                     deltas.clear();
@@ -125,7 +128,8 @@ impl<'a> Staging<'a> {
                 told.index_is_there();
             }
             let (fetched, held) = (Mutex::new(fetched), Arc::new(held));
-            let prepared = Prepared { index, fetched, told, sources, wanted, held, deltas, begun, ahead, repair };
+            let prepared =
+                Prepared { index, fetched, told, sources, wanted, held, deltas, offers, begun, ahead, repair };
             staging.prepared.insert(published.component().clone(), prepared);
         }
         transfer::require_space(store, packages)?;
@@ -264,8 +268,7 @@ pub(super) fn expected(
         let peek = |other: &Published| fetch::peek_index(site, other, top).ok().flatten();
         let here = cost::held(site, view, published, index, &needed, &peek)?.has();
         let store = site.store_reader()?;
-        let stored = |delta: &RecordDelta| store.size(&delta.checksum.value).is_ok_and(|size| size == Some(delta.size));
-        let deltas = patch::offers(&patch::deltas(site, view, published), stored);
+        let deltas = patch::offers(&patch::deltas(site, view, published), patch::stored(&store));
         known = Some((index, Missing { needed, here, deltas }));
     }
     let (cost, given) = fetch::expected(site, published, top, known)?;

@@ -15,7 +15,15 @@ const DEPLOY: &[&str] = &["deploy", "model@2.0.0", "--store", "../fresh"];
 
 /// Two versions of a model, 12 MB of which every number differs a little, and what makes one of the other.
 fn two_versions() -> Env {
+    two_versions_with(0)
+}
+
+/// The same, with so many small files in both of them.
+fn two_versions_with(files: usize) -> Env {
     let env = Env::with_model();
+    for number in 0..files {
+        env.write(&format!("project/models/small/{number}"), number.to_string());
+    }
     let mut weights = noise(1, 12_000_000);
     env.write(&format!("project/models/{BIG}"), &weights);
     env.publish("1.0.0");
@@ -74,6 +82,21 @@ fn it_is_taken_where_it_costs_least_and_a_dry_run_says_so_before() {
     env.ok(&["deploy", "model@2.0.0", "--store", "../fresh", "--root", "../other"]);
     let tree = |root: &str| env.json(&["status", "--root", root])["components"].clone();
     assert_eq!(tree("../root")[0]["tree"], tree("../other")[0]["tree"]);
+}
+
+/// While many files are linked all of a small delta comes, before the ways are weighed a second time.
+#[test]
+fn what_came_before_it_was_weighed_again_is_told_as_fetched() {
+    let env = two_versions_with(5000);
+    let delta = published(&env, DELTA);
+    let _web = served(&env, Some(&delta));
+    let (done, warnings) = ran(&env);
+    assert_eq!((&taken(&done)["way"], number(taken(&done), "bytes")), (&json!("delta"), delta.len() as u64), "{done}");
+    assert_eq!(warnings, "[]");
+    // What is in the store when a run begins is not fetched by it.
+    env.ok(&["deploy", "model@1.0.0", "--root", "../other"]);
+    let done = env.json(&[DEPLOY, &["--root", "../other"]].concat())["components"][0].clone();
+    assert_eq!((&taken(&done)["way"], number(taken(&done), "bytes")), (&json!("delta"), 0), "{done}");
 }
 
 #[test]
