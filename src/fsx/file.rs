@@ -128,11 +128,10 @@ pub fn open_or_create(path: &Path) -> Result<File> {
 pub fn allocate(file: &File, path: &Path, size: u64) -> Result<()> {
     fault::point(Action::Space, path)?;
     #[cfg(target_os = "linux")]
-    if size > 0 {
-        use rustix::fs::{FallocateFlags, fallocate, fstatfs};
+    if size > 0 && !super::space::is_memory(file) {
+        use rustix::fs::{FallocateFlags, fallocate};
         use rustix::io::Errno;
-        let in_memory = fstatfs(file).is_ok_and(|stat| stat.f_type == super::space::TMPFS);
-        match if in_memory { Ok(()) } else { fallocate(file, FallocateFlags::KEEP_SIZE, 0, size) } {
+        match fallocate(file, FallocateFlags::KEEP_SIZE, 0, size) {
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
             Err(e) => return Err(Error::new(Action::Space, path, e)),
         }

@@ -29,9 +29,13 @@ pub fn space(path: &Path) -> Result<Space> {
     })
 }
 
-/// A file system in memory: it has no quota, and reserving there is writing, by one thread and at once. Source: linux/magic.h.
+/// Whether the file system is in memory: reserving there is writing, by one thread and at once, and what is free is known
+/// without. Source: linux/magic.h.
 #[cfg(target_os = "linux")]
-pub(super) const TMPFS: rustix::fs::FsWord = 0x0102_1994;
+pub(super) fn is_memory(file: impl std::os::fd::AsFd) -> bool {
+    const TMPFS: rustix::fs::FsWord = 0x0102_1994;
+    rustix::fs::fstatfs(file).is_ok_and(|stat| stat.f_type == TMPFS)
+}
 
 /// Reserves so many bytes on the file system that holds the directory `path`, and gives them back: what a quota does not
 /// allow fails here, before anything is written. No file gets a name. File systems that cannot tell are passed over.
@@ -43,13 +47,13 @@ pub fn try_reserve(path: &Path, bytes: u64) -> Result<()> {
     super::fault::point(Action::Space, path)?;
     #[cfg(target_os = "linux")]
     if bytes > 0 {
-        use rustix::fs::{CWD, FallocateFlags, Mode, OFlags, fallocate, openat, statfs};
+        use rustix::fs::{CWD, FallocateFlags, Mode, OFlags, fallocate, openat};
         use rustix::io::Errno;
-        if statfs(path).at(Action::Space, path)?.f_type == TMPFS {
-            return Ok(());
-        }
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         let Ok(file) = openat(CWD, path, flags, Mode::RUSR | Mode::WUSR) else { return Ok(()) };
+        if is_memory(&file) {
+            return Ok(());
+        }
         if let Err(e @ (Errno::NOSPC | Errno::DQUOT)) = fallocate(&file, FallocateFlags::KEEP_SIZE, 0, bytes) {
             return Err(super::Error::new(Action::Space, path, e));
         }

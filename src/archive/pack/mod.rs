@@ -75,7 +75,7 @@ pub struct Packed {
     pub codec: String,
     /// The index to store beside it.
     pub index: Index,
-    /// The index as it is stored.
+    /// The index as it is stored: made while the tree digest is, which takes as long.
     pub index_bytes: Vec<u8>,
     /// How many regular files, hard links counted once.
     pub files: u64,
@@ -146,8 +146,8 @@ pub fn pack<W: Write + Send>(options: &PackOptions<'_>, out: W) -> Result<Packed
     })
 }
 
-/// Two pieces for each encoder, and one each for planner and writer. Where pieces are small and soon encoded somebody would
-/// wait, so there are three; of large ones three would be too much memory.
+/// Two pieces for each encoder, and one each for planner and writer. Where nothing is encoded a piece is done so soon that
+/// somebody would wait: there are three. With xz, three of the largest pieces would pass the 256 MiB that packing may take.
 fn slot_count(compression: Compression, threads: usize) -> usize {
     let each = if compression == Compression::None { 3 } else { 2 };
     each * threads + 2
