@@ -24,6 +24,13 @@ fn every_way_gives_the_same_tree_back() {
                 assert_eq!(unpacked.tree, archive.packed.tree);
                 assert_eq!((unpacked.files, unpacked.bytes), (308, archive.packed.bytes));
                 assert_eq!(listing(into.path()), before);
+                let noted = index.entries.iter().zip(&unpacked.inodes).filter(|(_, inode)| **inode != 0);
+                for (item, inode) in noted.clone() {
+                    let path = into.path().join(os_path(&item.entry.path));
+                    assert_eq!(fs::symlink_metadata(&path).expect("there").ino(), *inode, "{}", path.display());
+                }
+                // Where pieces are taken apart, every file is noted; hard links and whole archives are looked up later.
+                assert_eq!(noted.count(), if index.whole || unpacked.inodes.is_empty() { 0 } else { 308 });
             }
         }
         digests.push(archive.packed.tree);

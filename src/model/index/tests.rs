@@ -95,6 +95,10 @@ fn many_lines_keep_their_order_and_the_first_that_is_wrong_is_named() {
     let wrong = text.replace("\"f04999\"", "5").replace("\"f05000\"", "5").replace("\"f19999\"", "5");
     // Before it: the header, the first directory, and 4999 others.
     assert!(matches!(Index::parse(&stored(&wrong)), Err(IndexError::Json { line: 5002, .. })));
+    // Lines are read ahead of those that are parsed: an end too early is told only where nothing before it is wrong.
+    let until = |text: &str| text.lines().take(15_000).map(|line| format!("{line}\n")).collect::<String>();
+    assert!(matches!(Index::parse(&stored(&until(&wrong))), Err(IndexError::Json { line: 5002, .. })));
+    assert!(matches!(Index::parse(&stored(&until(&text))), Err(IndexError::Short { line: 15_000 })));
 }
 
 /// A change and whether the error is the one meant for it.
