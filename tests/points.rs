@@ -54,10 +54,11 @@ const CHANGES: [&str; 34] = [
 ];
 
 /// Functions that look only. An `open` that makes something is known by its flags.
-const LOOKS: [&str; 17] = [
+const LOOKS: [&str; 18] = [
     "access",
     "canonicalize",
     "fstat",
+    "fstatfs",
     "metadata",
     "open",
     "openat",
