@@ -4,9 +4,16 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
+
+/// Bytes that pass at once.
+const CHUNK: usize = 64 << 10;
+
+/// Chunks of a connection that wait for the line.
+const WAITING: usize = 2;
 
 /// What the connections of a relay share.
 struct Shared {
@@ -67,7 +74,10 @@ impl Relay {
                 let (client_out, server_out) = both.expect("handles");
                 let (up, down) = (of_listener.clone(), of_listener.clone());
                 spawn(move || up.copy(client, server_out, false));
-                spawn(move || down.copy(server, client_out, true));
+                match down.pace {
+                    Some(pace) => drop(spawn(move || down.copy_paced(server, client_out, pace))),
+                    None => drop(spawn(move || down.copy(server, client_out, true))),
+                }
             }
         });
         Self { port, shared }
@@ -93,34 +103,64 @@ impl Drop for Relay {
 
 impl Shared {
     fn copy(&self, mut from: TcpStream, mut to: TcpStream, down: bool) {
-        let mut buffer = vec![0; 64 << 10];
+        let mut buffer = vec![0; CHUNK];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
-            match (down, self.pace) {
-                (true, Some(pace)) => self.wait(count as u64, pace),
-                (true, None) => {}
-                (false, _) => sleep(self.round_trip),
+            if !down {
+                sleep(self.round_trip);
             }
-            if down {
-                self.down.fetch_add(count as u64, Ordering::Relaxed);
-            }
-            if to.write_all(&buffer[..count]).is_err() {
+            if !self.pass(&buffer[..count], &mut to, down) {
                 break;
-            }
-            if self.passed.fetch_add(count as u64, Ordering::Relaxed) + count as u64 > self.after
-                && let Some(then) = self.then.lock().expect("no panic").take()
-            {
-                then();
             }
         }
         let _ = to.shutdown(Shutdown::Write);
         let _ = from.shutdown(Shutdown::Read);
     }
 
-    /// Waits until `count` more bytes are due.
-    fn wait(&self, count: u64, pace: u64) {
+    /// Towards the client at a pace. The next bytes are taken from the server while the last ones wait: the line is busy as
+    /// long as there is something to send, whoever is late in this process.
+    fn copy_paced(&self, mut from: TcpStream, mut to: TcpStream, pace: u64) {
+        let (queue, line) = sync_channel::<(Instant, Vec<u8>)>(WAITING);
+        let server = from.try_clone().expect("a handle");
+        spawn(move || {
+            let mut buffer = vec![0; CHUNK];
+            while let Ok(count @ 1..) = from.read(&mut buffer) {
+                if queue.send((Instant::now(), buffer[..count].to_vec())).is_err() {
+                    return;
+                }
+            }
+        });
+        for (arrived, bytes) in line {
+            self.wait(arrived, bytes.len() as u64, pace);
+            if !self.pass(&bytes, &mut to, true) {
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Write);
+        let _ = server.shutdown(Shutdown::Read);
+    }
+
+    /// Whether these bytes were taken; counts them.
+    fn pass(&self, bytes: &[u8], to: &mut TcpStream, down: bool) -> bool {
+        let count = bytes.len() as u64;
+        if down {
+            self.down.fetch_add(count, Ordering::Relaxed);
+        }
+        if to.write_all(bytes).is_err() {
+            return false;
+        }
+        if self.passed.fetch_add(count, Ordering::Relaxed) + count > self.after
+            && let Some(then) = self.then.lock().expect("no panic").take()
+        {
+            then();
+        }
+        true
+    }
+
+    /// Waits until so many bytes, which were there to be sent from `arrived` on, have passed the line.
+    fn wait(&self, arrived: Instant, count: u64, pace: u64) {
         let due = {
             let mut next = self.next.lock().expect("no panic");
-            *next = (*next).max(Instant::now()) + Duration::from_secs_f64(count as f64 / pace as f64);
+            *next = (*next).max(arrived) + Duration::from_secs_f64(count as f64 / pace as f64);
             *next
         };
         sleep(due.saturating_duration_since(Instant::now()));
