@@ -8,8 +8,9 @@ use crate::model::{Blake3, Index, Sha256};
 
 /// The first request to a source whose speed nobody knows: the probe.
 const PROBE: u64 = 2 << 20;
-/// The fewest bytes of one run: with less, connections that share a link wait for answers instead of using it.
-const LEAST: u64 = 512 << 10;
+/// The fewest bytes of one run: with less, connections that share a link wait for answers instead of using it. Who gets too much
+/// of a slow one is [helped](super::claim::help).
+const LEAST: u64 = 1 << 20;
 /// The most bytes of one run.
 const LONGEST: u64 = 32 << 20;
 /// A run should take about so long.
@@ -242,7 +243,7 @@ pub(super) mod tests {
         assert_eq!(run_bytes(None, 1 << 40, 4), PROBE);
         assert_eq!(run_bytes(Some(8e6), 1 << 40, 4), 16_000_000);
         assert_eq!(run_bytes(Some(1e12), 1 << 40, 4), LONGEST);
-        assert_eq!(run_bytes(Some(8e6), 8_000_000, 4), 1_000_000);
+        assert_eq!(run_bytes(Some(8e6), 16_000_000, 4), 2_000_000);
         assert_eq!(run_bytes(Some(1.0), 0, 0), LEAST);
     }
 
