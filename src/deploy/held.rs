@@ -40,6 +40,16 @@ pub struct HeldPieces {
 pub type IndexOf<'a> = &'a dyn Fn(&Receipt, bool) -> Option<Index>;
 
 impl HeldPieces {
+    /// The installed version of `component` that is looked in first, if there is another one than `version`.
+    ///
+    /// # Errors
+    ///
+    /// As [`HeldPieces::find`].
+    pub fn first(view: &View, component: &ComponentType, version: &Version) -> Result<Option<Receipt>, Error> {
+        let Some(first) = others(view, component, version)?.next() else { return Ok(None) };
+        Ok(view.receipt(component, &first).ok().flatten())
+    }
+
     /// Looks in the installed versions of `component`, the current one first, for the pieces of `index` that are `needed`; not
     /// in `version` itself, which is being made.
     ///
@@ -62,15 +72,13 @@ impl HeldPieces {
                 wanted.entry(piece.raw).or_default().push(number);
             }
         }
-        let others = candidates(view, component, version)?.into_iter();
-        let others = others.filter(|(kind, other)| kind == component && other != version).take(VERSIONS);
-        for (rank, (component, version)) in others.enumerate() {
+        for (rank, other) in others(view, component, version)?.enumerate() {
             if wanted.is_empty() {
                 break;
             }
-            let Ok(Some(receipt)) = view.receipt(&component, &version) else { continue };
+            let Ok(Some(receipt)) = view.receipt(component, &other) else { continue };
             let Some(installed) = index_of(&receipt, rank == 0) else { continue };
-            let Ok(dir) = Dir::open(&view.layout().version(&component, &version)) else { continue };
+            let Ok(dir) = Dir::open(&view.layout().version(component, &other)) else { continue };
             found.look_in(&dir, &installed, index, &mut wanted);
         }
         Ok(found)
@@ -116,6 +124,16 @@ impl HeldPieces {
         into.grow(place.length);
         Blake3::of(into.filled()) == place.raw
     }
+}
+
+/// The installed versions that are looked in, in their order.
+fn others<'c>(
+    view: &View,
+    component: &'c ComponentType,
+    version: &'c Version,
+) -> Result<impl Iterator<Item = Version> + use<'c>, Error> {
+    let all = candidates(view, component, version)?.into_iter();
+    Ok(all.filter(move |(kind, other)| kind == component && other != version).map(|(_, other)| other).take(VERSIONS))
 }
 
 /// The pieces that lie in one file and hold nothing else: the number, the file's entry, and where in the file.

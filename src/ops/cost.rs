@@ -1,6 +1,7 @@
 //! What it costs to bring a version to a machine: asked for by `deploy` before it fetches, by `deploy --dry-run`, by
 //! `env diff` and by pull requests, and answered in one place.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -9,7 +10,7 @@ use crate::archive;
 use crate::codec::Buffer;
 use crate::config::Verify;
 use crate::deploy::{HeldPieces, Receipt, View, Way, shared_pieces};
-use crate::model::{EntryKind, Index};
+use crate::model::{EntryKind, Index, Version};
 use crate::records::Published;
 use crate::transfer::{self, Choice, Cost, Link, Offer, Question, Span, choose};
 
@@ -55,20 +56,33 @@ pub(super) fn needed(site: &Site, index: &Index, ways: &[Option<Way>]) -> Vec<bo
     archive::needed(index, &have, site.config.deploy.verify == Verify::Whole)
 }
 
-/// The needed pieces that lie in files of installed versions. `bring` brings the index of a version that the store lacks.
+/// The index of the installed version that [`held`] looks in first, where the store has it; it can be read while another one comes.
+pub(super) fn base(site: &Site, view: &View, published: &Published) -> Option<(Version, Index)> {
+    let receipt = HeldPieces::first(view, published.component(), published.version()).ok()??;
+    let index = fetch::stored_index(site, &recorded(site, &receipt)?).ok()??;
+    Some((receipt.version, index))
+}
+
+/// The needed pieces that lie in files of installed versions. `base` is what [`base`] found, `bring` brings the index of a version
+/// that the store lacks.
 pub(super) fn held(
     site: &Site,
     view: &View,
     published: &Published,
     index: &Index,
     needed: &[bool],
+    base: Option<(Version, Index)>,
     bring: &dyn Fn(&Published) -> Option<Index>,
 ) -> Result<HeldPieces, Error> {
     // The package's own bytes are to be seen then.
     if site.config.deploy.verify == Verify::Whole {
         return Ok(HeldPieces::default());
     }
+    let base = Cell::new(base);
     let index_of = |receipt: &Receipt, worth: bool| {
+        if let Some((_, index)) = base.take().filter(|(version, _)| *version == receipt.version) {
+            return Some(index);
+        }
         // Without records, or where they cannot be read, less is known and more is fetched.
         let installed = recorded(site, receipt)?;
         match fetch::stored_index(site, &installed) {

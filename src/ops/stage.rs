@@ -20,7 +20,7 @@ use crate::config::Verify;
 use crate::deploy::{
     HeldPieces, Inventory, Layout, Receipt, ReceiptRecord, Rules, Sources, Staged, View, Way, Ways, foresee,
 };
-use crate::model::{ComponentType, Entry, EntryKind, Index, MAX_HOLE_BYTES, RecordDelta};
+use crate::model::{ComponentType, Entry, EntryKind, Index, MAX_HOLE_BYTES, RecordDelta, Version};
 use crate::records::Published;
 use crate::store::Store;
 use crate::transfer::{self, Candidate, Cost, Fetched, Given, Means, Offer};
@@ -67,6 +67,15 @@ pub(super) struct Asked<'a> {
     pub own: Option<Inventory>,
 }
 
+/// What there is before it is known what to fetch.
+struct First {
+    index: Option<Index>,
+    fetched: Fetched,
+    begun: Option<Begun>,
+    /// The index of an installed version.
+    base: Option<(Version, Index)>,
+}
+
 impl<'a> Staging<'a> {
     /// Brings the indexes of what is asked for, looks what of it `view` has already, and asks whether what is missing of packages
     /// and trees fits on their file systems.
@@ -92,7 +101,7 @@ impl<'a> Staging<'a> {
                 true => Vec::new(),
                 false => patch::deltas(site, view, published),
             };
-            let (index, fetched, begun) = staging.begin(published, &deltas, &told)?;
+            let First { index, fetched, begun, base } = staging.begin(view, published, &deltas, &told)?;
             let (mut sources, mut wanted, mut ways) = (Sources::default(), Vec::new(), None);
             let (mut held, mut ahead, mut offers) = (HeldPieces::default(), None, Vec::new());
             if let Some(index) = &index {
@@ -112,7 +121,7 @@ impl<'a> Staging<'a> {
                 if let (Some(index), Some(ways)) = (index.as_ref().filter(|index| !index.whole), &ways) {
                     let needed = cost::needed(site, index, ways);
                     let bring = |other: &Published| staging.supply.index(other, &|_| {}).ok()?.0;
-                    held = cost::held(site, view, published, index, &needed, &bring)?;
+                    held = cost::held(site, view, published, index, &needed, base, &bring)?;
                     offers = patch::offers(&deltas, patch::stored(store));
                     let missing = Missing { needed, here: held.has(), deltas: offers.clone() };
                     cost = Some(staging.supply.choose(published, index, &missing)?.cost);
@@ -138,32 +147,33 @@ impl<'a> Staging<'a> {
         Ok(staging)
     }
 
-    /// Brings the index, and beside it the front of a delta that may be taken.
+    /// Brings the index, and beside it the front of a delta that may be taken; reads meanwhile what is here.
     fn begin(
         &self,
+        view: &View,
         published: &Published,
         deltas: &[&RecordDelta],
         told: &Told<'_>,
-    ) -> Result<(Option<Index>, Fetched, Option<Begun>), Error> {
+    ) -> Result<First, Error> {
         let told = |bytes| told.tell(bytes);
         // What the configuration allows is for all connections together: they come one after the other then.
         let deltas = if self.site.config.deploy.bandwidth.is_none() { deltas } else { &[] };
-        if deltas.is_empty() {
-            let (index, fetched) = self.supply.index(published, &told)?;
-            return Ok((index, fetched, None));
+        if !deltas.is_empty() {
+            self.supply.reach()?;
         }
-        self.supply.reach()?;
-        let (index, begun) = std::thread::scope(|scope| {
-            let begun = scope.spawn(|| self.supply.begin(published, deltas, &told));
+        let is_missing = !self.supply.has(published)?;
+        std::thread::scope(|scope| {
+            let front = (!deltas.is_empty()).then(|| scope.spawn(|| self.supply.begin(published, deltas, &told)));
+            let base = is_missing.then(|| scope.spawn(|| cost::base(self.site, view, published)));
             let index = self.supply.index(published, &told);
-            (index, begun.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        });
-        let (index, mut fetched) = index?;
-        let begun = begun.map(|(begun, came)| {
-            fetched.add(came);
-            begun
-        });
-        Ok((index, fetched, begun))
+            let (begun, base) = (front.and_then(joined), base.and_then(joined));
+            let (index, mut fetched) = index?;
+            let begun = begun.map(|(begun, came)| {
+                fetched.add(came);
+                begun
+            });
+            Ok(First { index, fetched, begun, base })
+        })
     }
 
     /// Whether packages stay in the store.
@@ -231,6 +241,10 @@ impl<'a> Staging<'a> {
     }
 }
 
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 /// What a deploy would do to have a version.
 pub(super) struct Expected {
     /// What it would fetch, and the other ways to have it.
@@ -266,7 +280,7 @@ pub(super) fn expected(
         }
         let needed = cost::needed(site, index, &ways);
         let peek = |other: &Published| fetch::peek_index(site, other, top).ok().flatten();
-        let here = cost::held(site, view, published, index, &needed, &peek)?.has();
+        let here = cost::held(site, view, published, index, &needed, None, &peek)?.has();
         let store = site.store_reader()?;
         let deltas = patch::offers(&patch::deltas(site, view, published), patch::stored(&store));
         known = Some((index, Missing { needed, here, deltas }));
