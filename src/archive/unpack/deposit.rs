@@ -4,10 +4,15 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use super::UnpackOptions;
 use crate::archive::os_path;
 use crate::fsx::{Dir, Hand, Result};
 use crate::model::TreePath;
+
+/// So many directories are sealed by one thread at least.
+const TOGETHER: usize = 64;
 
 /// A directory being filled.
 pub(super) struct Deposit<'a> {
@@ -64,13 +69,13 @@ impl<'a> Deposit<'a> {
         dir.hard_link(there, existing, name)
     }
 
-    /// Permission bits and times of directories, once nothing changes in them any more; deepest first.
+    /// Permission bits and times of directories, once nothing changes in them any more. The owner may enter each of them as
+    /// before, so no order matters.
     pub fn seal_directories(&self, directories: &BTreeMap<TreePath, i64>) -> Result<()> {
-        // The order of paths puts every directory before what is in it.
-        for (path, mtime) in directories.iter().rev() {
+        let directories: Vec<_> = directories.iter().collect();
+        directories.par_iter().with_min_len(TOGETHER).try_for_each(|(path, mtime)| {
             let dir = self.root.below(os_path(path))?;
-            dir.seal(self.options.directory_mode(), *mtime)?;
-        }
-        Ok(())
+            dir.seal(self.options.directory_mode(), **mtime)
+        })
     }
 }
