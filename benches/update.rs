@@ -258,7 +258,11 @@ impl Bench {
         let said: serde_json::Value = serde_json::from_str(&said).map_err(|e| format!("what it said: {e}"))?;
         let cost = &said["components"][0]["cost"];
         let taken = &cost["candidates"][cost["chosen"].as_u64().unwrap_or_default() as usize]["way"];
-        Ok(Done { seconds: used.wall, bytes: relay.map_or(0, |relay| relay.down()), way: taken.as_str().unwrap_or("?").to_owned() })
+        Ok(Done {
+            seconds: used.wall,
+            bytes: relay.map_or(0, |relay| relay.down()),
+            way: taken.as_str().unwrap_or("?").to_owned(),
+        })
     }
 
     /// Both versions are to be had at this port and nowhere else.

@@ -139,6 +139,9 @@ impl<B: Bytes + ?Sized> Work<'_, B> {
             let begun = |segment: &Segment| self.begun.get(segment.file as usize).copied().unwrap_or(false);
             if job.to.iter().all(begun) && self.out.has(&mut hand, &job.to, &job.raw) {
                 self.resumed.fetch_add(job.raw_bytes(), Ordering::Relaxed);
+                for segment in job.to.iter().filter(|segment| self.out.wants(segment.file)) {
+                    self.out.came(&mut hand, segment)?;
+                }
             } else {
                 self.job(number, job, &mut room, &mut old_hand)?;
                 let mut rest = room.raw.as_slice();
@@ -149,9 +152,6 @@ impl<B: Bytes + ?Sized> Work<'_, B> {
                     }
                     rest = behind;
                 }
-            }
-            for segment in job.to.iter().filter(|segment| self.out.wants(segment.file)) {
-                self.out.came(&mut hand, segment)?;
             }
             let bytes = self.bytes.fetch_add(job.raw_bytes(), Ordering::Relaxed) + job.raw_bytes();
             (self.options.progress)(bytes);

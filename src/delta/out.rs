@@ -1,5 +1,6 @@
 //! The new files: made beneath a directory, written at any place by several threads, sealed once they are whole.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,8 @@ pub struct Out<'a> {
     /// Of each entry, how many of its bytes are still to come; zero where it is not wanted.
     missing: Vec<AtomicU64>,
     wanted: &'a [bool],
+    /// The inodes of the files that are whole, by entry; zero until then.
+    inodes: Vec<AtomicU64>,
     seal: Mutex<()>,
 }
 
@@ -32,7 +35,13 @@ impl<'a> Out<'a> {
             _ => AtomicU64::new(0),
         };
         let missing = index.entries.iter().enumerate().map(missing).collect();
-        Self { dir, index, mode, missing, wanted, seal: Mutex::new(()) }
+        let inodes = index.entries.iter().map(|_| AtomicU64::new(0)).collect();
+        Self { dir, index, mode, missing, wanted, inodes, seal: Mutex::new(()) }
+    }
+
+    /// The inodes of the files that were made, by entry; zero for others.
+    pub fn inodes(self) -> Vec<u64> {
+        self.inodes.into_iter().map(AtomicU64::into_inner).collect()
     }
 
     /// Removes the files that are `wanted`, as far as they were made, whole or not.
@@ -99,22 +108,29 @@ impl<'a> Out<'a> {
         Blake3::from_bytes(*hasher.finalize().as_bytes()) == *raw
     }
 
-    /// Writes part of a wanted file, which is made where it is not there.
+    /// Writes part of a wanted file, which is made where it is not there. What is a whole file is compared with the index before;
+    /// another one is by whoever brings its last part.
     pub(super) fn write(&self, hand: &mut Hand<'_>, segment: &Segment, bytes: &[u8]) -> Result<(), ApplyError> {
         let Some(entry) = self.entry(segment.file) else { return Ok(()) };
+        let is_whole = matches!(entry.kind, EntryKind::File { size, .. } if size == segment.length);
+        if is_whole {
+            is_right(entry, Blake3::of(bytes))?;
+        }
         let (dir, name) = hand.place(entry.path.as_bytes())?;
-        let file = self.open(dir, name, entry)?;
+        let (file, is_new) = self.open(dir, name, entry)?;
         dir.write_at(&file, name, bytes, segment.offset)?;
-        Ok(())
+        // What a killed run left may be longer than it should be: it is read again.
+        if is_whole && is_new {
+            return self.seal(&file, (dir, name), segment.file, entry);
+        }
+        self.came(hand, segment)
     }
 
     /// Notes that part of a file is there; whoever brings the last part checks and seals it.
     pub(super) fn came(&self, hand: &mut Hand<'_>, segment: &Segment) -> Result<(), ApplyError> {
         let Some(missing) = self.missing.get(segment.file as usize) else { return Ok(()) };
-        if missing.fetch_sub(segment.length, Ordering::AcqRel) == segment.length
-            && let Some(entry) = self.entry(segment.file)
-        {
-            self.finish(hand, entry)?;
+        if missing.fetch_sub(segment.length, Ordering::AcqRel) == segment.length {
+            self.finish(hand, segment.file)?;
         }
         Ok(())
     }
@@ -126,7 +142,7 @@ impl<'a> Out<'a> {
             if matches!(item.entry.kind, EntryKind::File { size: 0, .. }) && self.wants(number as u32) {
                 let (dir, name) = hand.place(item.entry.path.as_bytes())?;
                 self.open(dir, name, &item.entry)?;
-                self.finish(&mut hand, &item.entry)?;
+                self.finish(&mut hand, number as u32)?;
             }
         }
         Ok(())
@@ -136,18 +152,20 @@ impl<'a> Out<'a> {
         self.index.entries.get(number as usize).map(|item| &item.entry)
     }
 
-    fn open(&self, dir: &Dir, name: &std::ffi::OsStr, entry: &Entry) -> Result<File, ApplyError> {
+    /// A wanted file, and whether it was not there before.
+    fn open(&self, dir: &Dir, name: &OsStr, entry: &Entry) -> Result<(File, bool), ApplyError> {
         // Others write it too: it must be writable until it is sealed.
         let mode = (self.mode)(entry.mode) | 0o600;
         match dir.create_file(name, mode) {
-            Err(e) if e.is_exists() => Ok(dir.open_unshared(name)?),
-            file => Ok(file?),
+            Err(e) if e.is_exists() => Ok((dir.open_unshared(name)?, false)),
+            file => Ok((file?, true)),
         }
     }
 
-    /// Compares a file that is whole with the index, and gives it its permission bits and time.
-    fn finish(&self, hand: &mut Hand<'_>, entry: &Entry) -> Result<(), ApplyError> {
-        let EntryKind::File { size, digest } = entry.kind else { return Ok(()) };
+    /// Compares a file that is whole with the index, and seals it.
+    fn finish(&self, hand: &mut Hand<'_>, number: u32) -> Result<(), ApplyError> {
+        let Some(entry) = self.entry(number) else { return Ok(()) };
+        let EntryKind::File { size, .. } = entry.kind else { return Ok(()) };
         let (dir, name) = hand.place(entry.path.as_bytes())?;
         // It may be sealed already, by a run that was killed.
         let mut file = dir.open_file(name.as_ref(), false)?;
@@ -166,12 +184,27 @@ impl<'a> Out<'a> {
                 Err(e) => return Err(FsError::new(Action::Read, dir.path().join(name), e).into()),
             }
         }
-        let found = Blake3::from_bytes(*hasher.finalize().as_bytes());
-        if found != digest {
-            return Err(ApplyError::File { path: entry.path.clone(), expected: digest, found });
-        }
+        is_right(entry, Blake3::from_bytes(*hasher.finalize().as_bytes()))?;
+        self.seal(&file, (dir, name), number, entry)
+    }
+
+    /// Gives a file that is whole its permission bits and time.
+    fn seal(&self, file: &File, (dir, name): (&Dir, &OsStr), number: u32, entry: &Entry) -> Result<(), ApplyError> {
         let _one = self.seal.lock().unwrap_or_else(PoisonError::into_inner);
-        dir.seal_file(&file, name, (self.mode)(entry.mode), entry.mtime)?;
+        let sealed = dir.seal_file(file, name, (self.mode)(entry.mode), entry.mtime)?;
+        if let Some(inode) = self.inodes.get(number as usize) {
+            inode.store(sealed, Ordering::Relaxed);
+        }
         Ok(())
+    }
+}
+
+/// Whether a file is what the index says.
+fn is_right(entry: &Entry, found: Blake3) -> Result<(), ApplyError> {
+    match entry.kind {
+        EntryKind::File { digest, .. } if digest != found => {
+            Err(ApplyError::File { path: entry.path.clone(), expected: digest, found })
+        }
+        _ => Ok(()),
     }
 }

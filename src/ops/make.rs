@@ -135,18 +135,19 @@ impl<'a> Staging<'a> {
                 have[number] = false;
             }
         }
+        let mut patched = Vec::new();
         if ways.unpacked.files > 0 || options.whole {
             match stored {
                 true => self.with_stored(published, |file| {
                     tree.fill(Source::File(file), published.manifest.package.algorithm, &have)
                 })?,
-                false => self.fill(work, index, &tree, &have, ahead, component)?,
+                false => patched = self.fill(work, index, &tree, &have, ahead, component)?,
             }
         }
         let entries = index.entries.iter().map(|item| &item.entry);
         if work.prepared.wanted.iter().all(|wanted| *wanted) {
             let unpacked = tree.finish().map_err(failed)?;
-            let inodes = [shared.inodes.as_slice(), &unpacked.inodes];
+            let inodes = [shared.inodes.as_slice(), &unpacked.inodes, &patched];
             let inventory = Inventory::of(unpacked.tree, entries, &modes(&options)).seen_in(dir, &inodes)?;
             return Ok(Made { unpacked, inventory, ways });
         }
@@ -186,7 +187,7 @@ impl<'a> Staging<'a> {
         Ok(Made { unpacked, inventory, ways })
     }
 
-    /// Fetches what is missing.
+    /// Fetches what is missing. Tells the inodes of what was made with a delta, by entry; the tree knows those of the rest.
     fn fill(
         &self,
         work: &Work<'_>,
@@ -195,7 +196,7 @@ impl<'a> Staging<'a> {
         have: &[bool],
         mut ahead: Option<&Ahead<'_>>,
         component: &mut Component,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<u64>, Error> {
         let published = work.published;
         loop {
             let taken = self.choose(work, index, have, component)?;
@@ -211,21 +212,23 @@ impl<'a> Staging<'a> {
                 Taken::Whole => break,
                 Taken::Some(pieces) => {
                     let _turn = self.turn(published);
-                    return self.stream(work, &pieces, tree, have, component);
+                    return self.stream(work, &pieces, tree, have, component).map(|()| Vec::new());
                 }
                 Taken::Delta(delta) => {
                     let patched = match on_its_way {
                         Some(ahead) => self.patch(work, index, have, ahead, component)?,
                         None => self.ahead(work, delta, |ahead| self.patch(work, index, have, ahead, component))?,
                     };
-                    let Some(why) = patched else { return Ok(()) };
-                    component.passed_over.push(PassedOver { from: delta.from.clone(), why });
+                    match patched {
+                        Ok(inodes) => return Ok(inodes),
+                        Err(why) => component.passed_over.push(PassedOver { from: delta.from.clone(), why }),
+                    }
                 }
             }
         }
         let _turn = self.turn(published);
         if let Some(index) = self.streams(published, Some(index)) {
-            return self.stream(work, &Pieces::all(index), tree, have, component);
+            return self.stream(work, &Pieces::all(index), tree, have, component).map(|()| Vec::new());
         }
         let told = |bytes| work.prepared.told.tell(bytes);
         note(component, self.supply.package(published, Some(index), work.stop, &told)?);
@@ -234,7 +237,7 @@ impl<'a> Staging<'a> {
         if !self.keeps() {
             self.store.discard(&published.package_sha256())?;
         }
-        filled
+        filled.map(|()| Vec::new())
     }
 
     /// Weighs the ways again, now that it is known which files are missing and which deltas are of no use.

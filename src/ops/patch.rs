@@ -68,8 +68,8 @@ pub(super) fn offers(deltas: &[&RecordDelta], stored: impl Fn(&RecordDelta) -> b
 }
 
 impl Staging<'_> {
-    /// Makes the missing files with a delta that is on its way. Says why it did not where another way may do, and leaves nothing
-    /// of it in the tree then.
+    /// Makes the missing files with a delta that is on its way, and tells their inodes, by entry. Says why it did not where another
+    /// way may do, and leaves nothing of it in the tree then.
     pub(super) fn patch(
         &self,
         work: &Work<'_>,
@@ -77,7 +77,7 @@ impl Staging<'_> {
         have: &[bool],
         ahead: &Ahead<'_>,
         component: &mut Component,
-    ) -> Result<Option<NotApplied>, Error> {
+    ) -> Result<Result<Vec<u64>, NotApplied>, Error> {
         let published = work.published;
         let told = self.told(published, Some(index));
         let options = options(self.site, published, &told);
@@ -95,10 +95,10 @@ impl Staging<'_> {
             self.store.forget_partial(&sha256)?;
         }
         match (applied, fetched) {
-            (Ok(()), fetched) => {
+            (Ok(inodes), fetched) => {
                 // The last bytes of it may be of no use here.
                 fetched.into_iter().for_each(|fetched| note(component, fetched));
-                Ok(None)
+                Ok(Ok(inodes))
             }
             (Err(ApplyError::Stopped), _) => Err(FetchError::Stopped.into()),
             (Err(ApplyError::Fs(error)), _) => Err(error.into()),
@@ -110,7 +110,7 @@ impl Staging<'_> {
                 ),
             ) => {
                 discard()?;
-                Ok(Some(NotApplied::Fetch(Box::new(error))))
+                Ok(Err(NotApplied::Fetch(Box::new(error))))
             }
             (Err(error), fetched) => {
                 match fetched {
@@ -123,7 +123,7 @@ impl Staging<'_> {
                     self.store.discard(&sha256)?;
                 }
                 discard()?;
-                Ok(Some(NotApplied::Apply(error)))
+                Ok(Err(NotApplied::Apply(error)))
             }
         }
     }
@@ -136,11 +136,12 @@ fn apply(
     index: &Index,
     wanted: &[bool],
     options: &UnpackOptions<'_>,
-) -> Result<(), ApplyError> {
+) -> Result<Vec<u64>, ApplyError> {
     let header = ahead.header()?;
     let (base, dir) = (Dir::open(base)?, Dir::open(work.dir)?);
     let mode = |mode| options.file_mode(mode);
     let out = Out::new(&dir, index, wanted, &mode);
     let how = ApplyOptions { threads: options.threads, stop: work.stop, progress: options.progress };
-    delta::apply(&header, ahead, &base, &out, &how).map(drop)
+    let _ = delta::apply(&header, ahead, &base, &out, &how)?;
+    Ok(out.inodes())
 }

@@ -113,6 +113,23 @@ fn a_delta_is_the_same_for_one_thread_and_for_eight() {
 }
 
 #[test]
+fn jobs_that_make_much_of_few_bytes_come_first() {
+    let all = |change: u32| -> Files {
+        let noisy = |n: u64| [noise(n, 600_000), noise(n + 10 * u64::from(change), 600_000)].concat();
+        let of = |n: u64| [file(&format!("a{n}"), noisy(n)), file(&format!("b{n}"), text(60_000, change))];
+        (1..4).flat_map(of).collect()
+    };
+    let scene = Scene::new(&all(1), &all(2));
+    let header = Header::read(&scene.delta[..]).expect("a header");
+    let worth = |job: &crate::delta::Job| (job.raw_bytes() / job.length).max(1).ilog2();
+    let places: Vec<_> = header.jobs().iter().map(|job| (std::cmp::Reverse(worth(job)), job.to[0].file)).collect();
+    assert!(places.is_sorted(), "those of about the same worth in the order of the tree: {places:?}");
+    assert!(worth(&header.jobs()[0]) > 6 + worth(header.jobs().last().expect("jobs")), "{places:?}");
+    let _ = scene.apply(&scene.delta).expect("applied");
+    assert!(scene.is_right());
+}
+
+#[test]
 fn a_run_that_was_killed_is_gone_on_with_and_bad_bytes_are_not_kept() {
     let base = vec![file("big", noise(1, 3 << 20)), file("small", text(500, 1))];
     let mut big = noise(1, 3 << 20);
