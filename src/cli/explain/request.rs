@@ -94,8 +94,8 @@ fn nonsense(nonsense: &Nonsense) -> String {
         Nonsense::Location => "nonsense.location",
         Nonsense::EndlessRedirect => "forge.nonsense.endless-redirect",
         Nonsense::NoPath => "forge.nonsense.no-path",
-        Nonsense::TooLong => "nonsense.too-long",
-        Nonsense::Json(reason) => return say("nonsense.json", &[("reason", reason.clone())]),
+        Nonsense::TooLong => "forge.nonsense.too-long",
+        Nonsense::Json(reason) => return say("forge.nonsense.json", &[("reason", reason.clone())]),
         Nonsense::Unasked => "forge.nonsense.unasked",
     };
     say(key, &[])
