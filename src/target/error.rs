@@ -226,7 +226,7 @@ pub enum Fault {
     #[error("no login: {reason}")]
     Login {
         /// Why not.
-        reason: NoLogin,
+        reason: Box<NoLogin>,
     },
     /// An answer that makes no sense.
     #[error("{reason}")]

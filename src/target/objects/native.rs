@@ -221,7 +221,7 @@ impl Bucket for Native {
         let number = (index + 1).to_string();
         let response = self.request(Method::PUT, key, &[("partNumber", &number), ("uploadId", upload)], None, bytes)?;
         let tag = response.headers().get("etag").and_then(|value| value.to_str().ok());
-        let tag = tag.ok_or_else(|| Fault::Protocol { reason: Nonsense::NoTag })?;
+        let tag = tag.ok_or(Fault::Protocol { reason: Nonsense::NoTag })?;
         Ok(tag.trim_matches('"').to_owned())
     }
 

@@ -99,9 +99,8 @@ impl Account {
     fn credential(&self) -> Result<Option<Credential>, Fault> {
         match &self.origin {
             Origin::Configured(login) => Ok(Some(Credential::Password(login.clone()))),
-            Origin::Docker(ambient) => {
-                docker::credential(&host(&self.registry), ambient).map_err(|reason| Fault::Login { reason })
-            }
+            Origin::Docker(ambient) => docker::credential(&host(&self.registry), ambient)
+                .map_err(|reason| Fault::Login { reason: Box::new(reason) }),
             Origin::Anonymous => Ok(None),
         }
     }
@@ -117,7 +116,7 @@ impl Account {
         let url = Url::parse(realm).map_err(|_| protocol(Nonsense::TokenServer))?;
         let plain = self.registry.scheme() == "http" && url.host_str() == self.registry.host_str();
         if url.scheme() != "https" && !(plain && url.scheme() == "http") {
-            return Err(Fault::Login { reason: NoLogin::Clear(shown(&url)) });
+            return Err(Fault::Login { reason: Box::new(NoLogin::Clear(shown(&url))) });
         }
         let fields = [("service", service), ("scope", Some(scope))];
         let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
@@ -161,7 +160,7 @@ impl Account {
 }
 
 fn bad_secret() -> Fault {
-    Fault::Login { reason: NoLogin::Characters }
+    Fault::Login { reason: Box::new(NoLogin::Characters) }
 }
 
 /// A URL's host, with its port where it is not the usual one.
