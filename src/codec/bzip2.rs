@@ -14,7 +14,7 @@ use std::io::{self, BufRead, Read};
 use bzip2::bufread::BzDecoder;
 use bzip2::{Action, Compress, Status};
 
-use super::{Buffer, CodecError, Container, Encoder, Seal, stream};
+use super::{Buffer, CodecError, Container, Encoder, Flaw, Seal, stream};
 use crate::model::Compression;
 
 /// The encoder's name and version.
@@ -45,7 +45,7 @@ impl Encoder for Bzip2Encoder {
             let block;
             (block, raw) = raw.split_at(one_block(raw, self.level));
             compress(block, self.level, &mut self.stream)?;
-            let (end, block_crc) = end_of_block(&self.stream).ok_or_else(|| failed("an unexpected stream"))?;
+            let (end, block_crc) = end_of_block(&self.stream).ok_or_else(|| failed(Flaw::Unexpected))?;
             bits.append(&self.stream, HEAD_BITS, end, packed);
             crc = crc.rotate_left(1) ^ block_crc;
             blocks += 1;
@@ -55,8 +55,8 @@ impl Encoder for Bzip2Encoder {
     }
 }
 
-fn failed(reason: impl ToString) -> CodecError {
-    CodecError::Encode { compression: Compression::Bzip2, reason: reason.to_string() }
+fn failed(reason: Flaw) -> CodecError {
+    CodecError::Encode { compression: Compression::Bzip2, reason }
 }
 
 /// How many bytes fill one block. Blocks hold the outcome of a first pass, in which four to 255 equal bytes become
@@ -82,7 +82,7 @@ fn compress(block: &[u8], level: u32, out: &mut Vec<u8>) -> Result<(), CodecErro
     let mut state = Compress::new(bzip2::Compression::new(level), 0);
     loop {
         let rest = block.get(state.total_in() as usize..).unwrap_or_default();
-        match state.compress_vec(rest, out, Action::Finish).map_err(failed)? {
+        match state.compress_vec(rest, out, Action::Finish).map_err(|e| failed(Flaw::Library(e.to_string())))? {
             Status::StreamEnd => return Ok(()),
             _ => out.reserve(1024),
         }

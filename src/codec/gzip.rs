@@ -17,7 +17,7 @@ use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Strategy};
 
 use super::sample::{Content, judge};
 use super::walk::open_end;
-use super::{Buffer, CodecError, Container, Decoder, Encoder, Seal, decode_error, stream};
+use super::{Buffer, CodecError, Container, Decoder, Encoder, Flaw, Seal, decode_error, stream};
 use crate::model::Compression;
 
 /// The encoders' names and versions.
@@ -39,7 +39,7 @@ pub(super) struct GzipEncoder {
 
 impl GzipEncoder {
     pub(super) fn new(level: i32) -> Result<Self, CodecError> {
-        let known = libdeflater::CompressionLvl::new(level).map_err(|_| failed("libdeflate has no such level"))?;
+        let known = libdeflater::CompressionLvl::new(level).map_err(|_| failed(Flaw::Unexpected))?;
         Ok(Self { level, full: libdeflater::Compressor::new(known), huffman: None })
     }
 
@@ -48,7 +48,7 @@ impl GzipEncoder {
         match self.full.deflate_compress(raw, packed.room(stored_bytes(raw))) {
             Ok(length) => {
                 packed.grow(length);
-                open_end(packed).ok_or_else(|| failed("libdeflate made an unexpected stream"))
+                open_end(packed).ok_or_else(|| failed(Flaw::Unexpected))
             }
             Err(libdeflater::CompressionError::InsufficientSpace) => {
                 store(raw, packed);
@@ -74,7 +74,7 @@ impl GzipEncoder {
         let stored = stored_bytes(raw);
         // Room for the worst case, nine bits a byte: zlib-rs 0.6.8 can panic where the output's end comes first.
         let room = packed.room(stored + raw.len() / 8 + 64);
-        state.compress(raw, room, DeflateFlush::FullFlush).map_err(|e| failed(e.as_str()))?;
+        state.compress(raw, room, DeflateFlush::FullFlush).map_err(|e| failed(Flaw::Library(e.as_str().to_owned())))?;
         let written = usize::try_from(state.total_out()).unwrap_or(usize::MAX);
         if state.total_in() == raw.len() as u64 && written < stored {
             packed.grow(written);
@@ -100,8 +100,8 @@ impl Encoder for GzipEncoder {
     }
 }
 
-fn failed(reason: &str) -> CodecError {
-    CodecError::Encode { compression: Compression::Gzip, reason: reason.to_owned() }
+fn failed(reason: Flaw) -> CodecError {
+    CodecError::Encode { compression: Compression::Gzip, reason }
 }
 
 fn stored_bytes(raw: &[u8]) -> usize {
@@ -157,12 +157,11 @@ impl Default for GzipDecoder {
 impl Decoder for GzipDecoder {
     fn decode(&mut self, packed: &mut Buffer, raw: &mut [u8]) -> Result<(), CodecError> {
         packed.push(&LAST_BLOCK);
-        let length = self.0.deflate_decompress(packed.filled(), raw).map_err(|e| decode_error(Compression::Gzip, e))?;
-        if length == raw.len() {
-            Ok(())
-        } else {
-            Err(decode_error(Compression::Gzip, "it is shorter than it should be"))
-        }
+        let length = self
+            .0
+            .deflate_decompress(packed.filled(), raw)
+            .map_err(|e| decode_error(Compression::Gzip, Flaw::Library(e.to_string())))?;
+        if length == raw.len() { Ok(()) } else { Err(decode_error(Compression::Gzip, Flaw::TooShort)) }
     }
 }
 

@@ -15,7 +15,7 @@ use lz4_flex::block::{CompressTable, compress_into_with_table, decompress_into, 
 use twox_hash::XxHash32;
 
 use super::sample::{Content, judge};
-use super::{Buffer, CodecError, Container, Decoder, Encoder, Seal, decode_error, stream};
+use super::{Buffer, CodecError, Container, Decoder, Encoder, Flaw, Seal, decode_error, stream};
 use crate::model::Compression;
 
 /// The encoder's name and version.
@@ -70,7 +70,7 @@ impl Encoder for Lz4Encoder {
 }
 
 fn failed(error: lz4_flex::block::CompressError) -> CodecError {
-    CodecError::Encode { compression: Compression::Lz4, reason: error.to_string() }
+    CodecError::Encode { compression: Compression::Lz4, reason: Flaw::Library(error.to_string()) }
 }
 
 /// One frame around all pieces.
@@ -101,24 +101,22 @@ pub(super) struct Lz4Decoder;
 
 impl Decoder for Lz4Decoder {
     fn decode(&mut self, packed: &mut Buffer, raw: &mut [u8]) -> Result<(), CodecError> {
-        let wrong = |reason: &str| decode_error(Compression::Lz4, reason);
+        let wrong = |reason: Flaw| decode_error(Compression::Lz4, reason);
         let (mut input, mut out) = (packed.filled(), raw);
         while let Some((head, rest)) = input.split_first_chunk::<4>() {
             let head = u32::from_le_bytes(*head);
             let (block, rest) =
-                rest.split_at_checked((head & !STORED) as usize).ok_or_else(|| wrong("it is cut short"))?;
+                rest.split_at_checked((head & !STORED) as usize).ok_or_else(|| wrong(Flaw::CutShort))?;
             let room = out.len().min(BLOCK);
             let length = if head & STORED != 0 {
-                out.get_mut(..block.len())
-                    .ok_or_else(|| wrong("it is longer than it should be"))?
-                    .copy_from_slice(block);
+                out.get_mut(..block.len()).ok_or_else(|| wrong(Flaw::TooLong))?.copy_from_slice(block);
                 block.len()
             } else {
-                decompress_into(block, &mut out[..room]).map_err(|e| wrong(&e.to_string()))?
+                decompress_into(block, &mut out[..room]).map_err(|e| wrong(Flaw::Library(e.to_string())))?
             };
             (input, out) = (rest, &mut out[length..]);
         }
-        if input.is_empty() && out.is_empty() { Ok(()) } else { Err(wrong("it is shorter than it should be")) }
+        if input.is_empty() && out.is_empty() { Ok(()) } else { Err(wrong(Flaw::TooShort)) }
     }
 }
 
@@ -141,8 +139,43 @@ struct Frame {
     hash: XxHash32,
 }
 
-fn invalid(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("lz4: {what}"))
+/// Why a frame of a foreign archive is not read; an `io::Error` is made from it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// Another version of the format, or one that needs a dictionary.
+    #[error("lz4: a frame of an unknown version, or with a dictionary")]
+    Version,
+    /// Blocks of a size that the format does not have.
+    #[error("lz4: an unknown block size")]
+    BlockSize,
+    /// The header's checksum is wrong.
+    #[error("lz4: the frame's header has a wrong checksum")]
+    HeaderChecksum,
+    /// The content's checksum is wrong.
+    #[error("lz4: the content has a wrong checksum")]
+    Checksum,
+    /// The content is shorter or longer than the header says.
+    #[error("lz4: the content has another length than the frame's header says")]
+    Length,
+    /// A block is larger than the header allows.
+    #[error("lz4: a block is larger than the frame's header allows")]
+    Block,
+    /// A block's checksum is wrong.
+    #[error("lz4: a block has a wrong checksum")]
+    BlockChecksum,
+    /// A frame as `lz4 -l` makes them.
+    #[error("lz4: a legacy frame (`lz4 -l`) is not supported")]
+    Legacy,
+    /// Neither a frame nor one to be skipped.
+    #[error("lz4: no frame begins here")]
+    NoFrame,
+    /// What the library says of a block.
+    #[error("lz4: {0}")]
+    Library(String),
+}
+
+fn invalid(what: FrameError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 fn read_u32(input: &mut impl Read) -> io::Result<u32> {
@@ -157,14 +190,14 @@ impl Frame {
         input.read_exact(&mut descriptor)?;
         let (flags, blocks) = (descriptor[0], descriptor[1]);
         if flags >> 6 != 1 || flags & 0b11 != 0 || blocks & 0x8f != 0 {
-            return Err(invalid("a frame of an unknown version, or with a dictionary"));
+            return Err(invalid(FrameError::Version));
         }
         let block_size = match blocks >> 4 {
             4 => 64 << 10,
             5 => 256 << 10,
             6 => 1 << 20,
             7 => BLOCK,
-            _ => return Err(invalid("an unknown block size")),
+            _ => return Err(invalid(FrameError::BlockSize)),
         };
         let mut size = None;
         if flags & 8 != 0 {
@@ -176,7 +209,7 @@ impl Frame {
         let mut check = [0];
         input.read_exact(&mut check)?;
         if check[0] != descriptor_check(&descriptor) {
-            return Err(invalid("the frame's header has a wrong checksum"));
+            return Err(invalid(FrameError::HeaderChecksum));
         }
         Ok(Self {
             linked: flags & 0x20 == 0,
@@ -197,22 +230,22 @@ impl<R: BufRead> Lz4Member<R> {
         let head = read_u32(&mut self.input)?;
         if head == 0 {
             if frame.content_checksum && read_u32(&mut self.input)? != frame.hash.finish_32() {
-                return Err(invalid("the content has a wrong checksum"));
+                return Err(invalid(FrameError::Checksum));
             }
             if frame.size.is_some_and(|size| size != frame.seen) {
-                return Err(invalid("the content has another length than the frame's header says"));
+                return Err(invalid(FrameError::Length));
             }
             self.frame = None;
             return Ok(false);
         }
         let length = (head & !STORED) as usize;
         if length > frame.block_size {
-            return Err(invalid("a block is larger than the frame's header allows"));
+            return Err(invalid(FrameError::Block));
         }
         let mut block = vec![0; length];
         self.input.read_exact(&mut block)?;
         if frame.block_checksums && read_u32(&mut self.input)? != XxHash32::oneshot(0, &block) {
-            return Err(invalid("a block has a wrong checksum"));
+            return Err(invalid(FrameError::BlockChecksum));
         }
         let keep = if frame.linked { self.out.len().min(WINDOW) } else { 0 };
         self.out.drain(..self.out.len() - keep);
@@ -223,7 +256,7 @@ impl<R: BufRead> Lz4Member<R> {
             self.out.resize(keep + frame.block_size, 0);
             let (window, room) = self.out.split_at_mut(keep);
             let length = lz4_flex::block::decompress_into_with_dict(&block, room, window);
-            let length = length.map_err(|e| invalid(&e.to_string()))?;
+            let length = length.map_err(|e| invalid(FrameError::Library(e.to_string())))?;
             self.out.truncate(keep + length);
         }
         std::hash::Hasher::write(&mut frame.hash, &self.out[keep..]);
@@ -255,7 +288,7 @@ impl<R: BufRead> stream::Member<R> for Lz4Member<R> {
     fn open(mut input: R) -> io::Result<Self> {
         let frame = match read_u32(&mut input)? {
             MAGIC => Some(Frame::read(&mut input)?),
-            LEGACY_MAGIC => return Err(invalid("a legacy frame (`lz4 -l`) is not supported")),
+            LEGACY_MAGIC => return Err(invalid(FrameError::Legacy)),
             magic if magic & !0xf == SKIPPABLE_MAGIC => {
                 let length = u64::from(read_u32(&mut input)?);
                 if io::copy(&mut (&mut input).take(length), &mut io::sink())? < length {
@@ -263,7 +296,7 @@ impl<R: BufRead> stream::Member<R> for Lz4Member<R> {
                 }
                 None
             }
-            _ => return Err(invalid("no frame begins here")),
+            _ => return Err(invalid(FrameError::NoFrame)),
         };
         Ok(Self { input, frame, out: Vec::new(), at: 0 })
     }

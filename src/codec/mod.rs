@@ -24,6 +24,7 @@ use std::ops::RangeInclusive;
 use crate::model::Compression;
 
 pub use buffer::Buffer;
+pub use lz4::FrameError;
 
 /// Why a piece was not encoded or decoded, or settings make no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,17 +54,37 @@ pub enum CodecError {
     Encode {
         /// The compression.
         compression: Compression,
-        /// In the library's words.
-        reason: String,
+        /// Why.
+        reason: Flaw,
     },
     /// The bytes are not a piece of this compression, or decode to more or fewer bytes than asked for.
     #[error("cannot decompress with {}: {reason}", compression.name())]
     Decode {
         /// The compression.
         compression: Compression,
-        /// In the library's words.
-        reason: String,
+        /// Why.
+        reason: Flaw,
     },
+}
+
+/// What is wrong with what was compressed or decompressed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// The bytes end within something.
+    #[error("it is cut short")]
+    CutShort,
+    /// It decodes to fewer bytes than it should.
+    #[error("it is shorter than it should be")]
+    TooShort,
+    /// It decodes to more bytes than it should.
+    #[error("it is longer than it should be")]
+    TooLong,
+    /// The library made something else than its format says, or nothing at all.
+    #[error("the library made an unexpected stream")]
+    Unexpected,
+    /// What the library says.
+    #[error("{0}")]
+    Library(String),
 }
 
 /// Whether bytes have repetitions that are worth a search, by a sample of them: not those of weights, images, archives.
@@ -279,8 +300,8 @@ pub fn reader<'a>(
     }
 }
 
-fn decode_error(compression: Compression, reason: impl ToString) -> CodecError {
-    CodecError::Decode { compression, reason: reason.to_string() }
+fn decode_error(compression: Compression, reason: Flaw) -> CodecError {
+    CodecError::Decode { compression, reason }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use liblzma::bufread::XzDecoder;
 use liblzma::stream::{Action, Check, Filters, LzmaOptions, Status, Stream};
 
 use super::sample::{Content, judge};
-use super::{Buffer, CodecError, Container, Decoder, Encoder, Seal, decode_error, stream};
+use super::{Buffer, CodecError, Container, Decoder, Encoder, Flaw, Seal, decode_error, stream};
 use crate::model::Compression;
 
 /// The encoder's name and version.
@@ -50,33 +50,35 @@ impl XzEncoder {
 
 impl Encoder for XzEncoder {
     fn encode(&mut self, raw: &[u8], packed: &mut Buffer) -> Result<Seal, CodecError> {
-        let failed = |reason: String| CodecError::Encode { compression: Compression::Xz, reason };
+        let failed = |reason: Flaw| CodecError::Encode { compression: Compression::Xz, reason };
         let level = if judge(raw) == Content::Ordinary { self.level } else { UNEVEN_LEVEL };
-        let mut options = LzmaOptions::new_preset(level).map_err(|e| failed(e.to_string()))?;
+        let mut options = LzmaOptions::new_preset(level).map_err(|e| failed(Flaw::Library(e.to_string())))?;
         // A dictionary larger than the piece would only take memory.
         let needed = u32::try_from(raw.len()).unwrap_or(u32::MAX).checked_next_power_of_two().unwrap_or(1 << 31);
         options.dict_size(needed.clamp(SMALLEST_DICTIONARY, dictionary(level)));
         let mut filters = Filters::new();
         filters.lzma2(&options);
-        let mut stream = Stream::new_stream_encoder(&filters, Check::Crc64).map_err(|e| failed(e.to_string()))?;
+        let mut stream =
+            Stream::new_stream_encoder(&filters, Check::Crc64).map_err(|e| failed(Flaw::Library(e.to_string())))?;
         packed.clear();
         let room = packed.room(raw.len() + raw.len() / 4096 + 1024);
         let mut input = raw;
         let mut written = 0;
         loop {
             let (before_in, before_out) = (stream.total_in(), stream.total_out());
-            let status =
-                stream.process(input, &mut room[written..], Action::Finish).map_err(|e| failed(e.to_string()))?;
+            let status = stream
+                .process(input, &mut room[written..], Action::Finish)
+                .map_err(|e| failed(Flaw::Library(e.to_string())))?;
             let (read, wrote) = (stream.total_in() - before_in, stream.total_out() - before_out);
             input = &input[read as usize..];
             written += wrote as usize;
             match status {
                 Status::StreamEnd => break,
-                _ if read + wrote == 0 => return Err(failed("no progress".to_owned())),
+                _ if read + wrote == 0 => return Err(failed(Flaw::Unexpected)),
                 _ => {}
             }
         }
-        let (block, unpadded) = block_of(&room[..written]).ok_or_else(|| failed("an unexpected stream".to_owned()))?;
+        let (block, unpadded) = block_of(&room[..written]).ok_or_else(|| failed(Flaw::Unexpected))?;
         let length = block.len();
         room.copy_within(block, 0);
         packed.grow(length);
@@ -166,23 +168,25 @@ pub(super) struct XzPieceDecoder;
 
 impl Decoder for XzPieceDecoder {
     fn decode(&mut self, packed: &mut Buffer, raw: &mut [u8]) -> Result<(), CodecError> {
-        let wrong = |reason: String| decode_error(Compression::Xz, reason);
-        let mut stream = Stream::new_stream_decoder(MEMORY, 0).map_err(|e| wrong(e.to_string()))?;
+        let wrong = |reason: Flaw| decode_error(Compression::Xz, reason);
+        let mut stream = Stream::new_stream_decoder(MEMORY, 0).map_err(|e| wrong(Flaw::Library(e.to_string())))?;
         let mut written = 0;
         for mut input in [&head()[..], packed.filled()] {
             // The block's own check stands at its end: all of the input has to be taken.
             while !input.is_empty() {
                 let (before_in, before_out) = (stream.total_in(), stream.total_out());
-                stream.process(input, &mut raw[written..], Action::Run).map_err(|e| wrong(e.to_string()))?;
+                stream
+                    .process(input, &mut raw[written..], Action::Run)
+                    .map_err(|e| wrong(Flaw::Library(e.to_string())))?;
                 let (read, wrote) = (stream.total_in() - before_in, stream.total_out() - before_out);
                 if read + wrote == 0 {
-                    return Err(wrong("it is longer than it should be".to_owned()));
+                    return Err(wrong(Flaw::TooLong));
                 }
                 input = &input[read as usize..];
                 written += wrote as usize;
             }
         }
-        if written == raw.len() { Ok(()) } else { Err(wrong("it is shorter than it should be".to_owned())) }
+        if written == raw.len() { Ok(()) } else { Err(wrong(Flaw::TooShort)) }
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use zstd::zstd_safe::{self, CParameter};
 
 use super::sample::{Content, judge};
-use super::{Buffer, CodecError, Decoder, Encoder, Seal, decode_error, stream};
+use super::{Buffer, CodecError, Decoder, Encoder, Flaw, Seal, decode_error, stream};
 use crate::model::Compression;
 
 const MAGIC: [u8; 4] = 0xFD2F_B528u32.to_le_bytes();
@@ -51,7 +51,7 @@ impl Encoder for ZstdEncoder {
 }
 
 fn failed(error: io::Error) -> CodecError {
-    CodecError::Encode { compression: Compression::Zstd, reason: error.to_string() }
+    CodecError::Encode { compression: Compression::Zstd, reason: Flaw::Library(error.to_string()) }
 }
 
 /// Decompresses pieces.
@@ -59,15 +59,18 @@ pub(super) struct ZstdDecoder(zstd::bulk::Decompressor<'static>);
 
 impl ZstdDecoder {
     pub(super) fn new() -> Result<Self, CodecError> {
-        zstd::bulk::Decompressor::new().map(Self).map_err(|e| decode_error(Compression::Zstd, e))
+        zstd::bulk::Decompressor::new()
+            .map(Self)
+            .map_err(|e| decode_error(Compression::Zstd, Flaw::Library(e.to_string())))
     }
 }
 
 impl Decoder for ZstdDecoder {
     fn decode(&mut self, packed: &mut Buffer, raw: &mut [u8]) -> Result<(), CodecError> {
         let wrong = |e| decode_error(Compression::Zstd, e);
-        let length = self.0.decompress_to_buffer(packed.filled(), raw).map_err(|e| wrong(e.to_string()))?;
-        if length == raw.len() { Ok(()) } else { Err(wrong("it is shorter than it should be".to_owned())) }
+        let length =
+            self.0.decompress_to_buffer(packed.filled(), raw).map_err(|e| wrong(Flaw::Library(e.to_string())))?;
+        if length == raw.len() { Ok(()) } else { Err(wrong(Flaw::TooShort)) }
     }
 }
 

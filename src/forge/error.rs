@@ -20,7 +20,7 @@ pub enum Error {
     #[error("{reason}")]
     Settings {
         /// What is wrong with it.
-        reason: String,
+        reason: Setting,
     },
     /// The token is not taken, or may not do this.
     #[error("`{place}` answered {status}: {message}")]
@@ -94,8 +94,60 @@ pub enum Error {
         /// Who answered.
         place: String,
         /// What is wrong with it.
-        reason: String,
+        reason: Nonsense,
     },
+}
+
+/// Why the configuration leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Setting {
+    /// Neither it nor the remote's URL says which project is meant.
+    #[error("the remote's URL does not say which project it is: set `records.forge.project`")]
+    NoProject,
+    /// Neither it nor the remote's URL says where the interface is.
+    #[error("the remote's URL does not say where its interface is: set `records.forge.api`")]
+    NoApi,
+    /// No name of a project.
+    #[error("`{0}` is not the name of a project: set `records.forge.project` to OWNER/NAME")]
+    Project(String),
+    /// No URL of an interface; why not in the library's words.
+    #[error("`records.forge.api` cannot be read: {0}")]
+    Api(String),
+    /// A URL without a host.
+    #[error("`{0}` is not the URL of an interface")]
+    Base(String),
+    /// A token that no header can hold.
+    #[error("the token has characters that no request can carry")]
+    Token,
+    /// What a library says of proxies or certificates.
+    #[error("{0}")]
+    Library(String),
+}
+
+/// Why an answer is none that the interface gives.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Nonsense {
+    /// A list that goes on and on.
+    #[error("its list of open requests has no end")]
+    EndlessList,
+    /// A redirect to nowhere.
+    #[error("it redirects to what is no URL")]
+    Location,
+    /// Redirect after redirect.
+    #[error("it redirects without end")]
+    EndlessRedirect,
+    /// A URL that cannot be added to.
+    #[error("its URL takes no path")]
+    NoPath,
+    /// Far more bytes than such an answer has.
+    #[error("its answer is far longer than it should be")]
+    TooLong,
+    /// Other JSON than documented; why in the library's words.
+    #[error("its answer is not as documented: {0}")]
+    Json(String),
+    /// It was not asked at all.
+    #[error("it was not asked")]
+    Unasked,
 }
 
 /// A result of this room.

@@ -8,7 +8,7 @@ use super::github::{self, GitHub, Gitea};
 use super::gitlab::{self, GitLab};
 use super::token::{Token, variables};
 use super::web::Web;
-use super::{Error, Forge, Result};
+use super::{Error, Forge, Result, Setting};
 use crate::config::{self, ForgeKind};
 use crate::net::Ambient;
 
@@ -47,22 +47,18 @@ pub fn hosting(remote: &str, settings: Option<&config::Forge>) -> Result<Option<
     let known = |host: &str| KNOWN.iter().find(|(known, _)| *known == host).map(|(_, kind)| *kind);
     let kind = settings.map(|settings| settings.kind).or_else(|| known(&address.as_ref()?.host));
     let Some(kind) = kind else { return Ok(None) };
-    let missing = |what: &str| Error::Settings { reason: format!("the remote's URL does not say {what}") };
+    let wrong = |reason| Error::Settings { reason };
     let given = settings.and_then(|settings| settings.project.clone());
     let project = given.or_else(|| Some(address.as_ref()?.project.clone()));
-    let project = project.ok_or_else(|| missing("which project it is: set `records.forge.project`"))?;
+    let project = project.ok_or_else(|| wrong(Setting::NoProject))?;
     let parts = project.split('/').filter(|part| !part.is_empty()).count();
     if parts < 2 || kind != ForgeKind::GitLab && parts != 2 {
-        let reason = format!("`{project}` is not the name of a project: set `records.forge.project` to OWNER/NAME");
-        return Err(Error::Settings { reason });
+        return Err(wrong(Setting::Project(project)));
     }
     let own = address.as_ref().and_then(|address| Url::parse(&address.api(kind)).ok());
-    let parse = |text: &str| {
-        let reason = |e| Error::Settings { reason: format!("`records.forge.api` cannot be read: {e}") };
-        Url::parse(text).map_err(reason)
-    };
+    let parse = |text: &str| Url::parse(text).map_err(|e| wrong(Setting::Api(e.to_string())));
     let api = settings.and_then(|settings| settings.api.as_deref()).map(parse).transpose()?;
-    let api = api.or_else(|| own.clone()).ok_or_else(|| missing("where its interface is: set `records.forge.api`"))?;
+    let api = api.or_else(|| own.clone()).ok_or_else(|| wrong(Setting::NoApi))?;
     let of_remote = own.is_some_and(|own| own.origin() == api.origin());
     let page = address.as_ref().and_then(|address| Url::parse(&format!("{}/{project}", address.web())).ok());
     Ok(Some(Hosting { kind, project, api, page, of_remote }))

@@ -22,7 +22,7 @@ mod web;
 
 use std::fmt;
 
-pub use error::{Doing, Error, Result};
+pub use error::{Doing, Error, Nonsense, Result, Setting};
 pub use hosting::{Hosting, hosting};
 pub use markdown::{Difference, Files, Seen, code, differences};
 pub use settle::{Settled, State, settle};

@@ -12,7 +12,7 @@ use reqwest::{Client, Method, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Doing, Error, Opening, Request, Result, Token};
+use super::{Doing, Error, Nonsense, Opening, Request, Result, Setting, Token};
 use crate::net::{Ambient, block_on, client};
 
 /// How often one thing is asked for.
@@ -94,13 +94,14 @@ impl Web {
         token: Token,
         ambient: &Ambient,
     ) -> Result<Self> {
-        let unusable = |reason: String| Error::Settings { reason };
+        let unusable = |reason| Error::Settings { reason };
         let authorization = token.header();
-        let authorization =
-            authorization.ok_or_else(|| unusable("the token has characters that no request can carry".to_owned()))?;
-        let client = client(ambient).and_then(reqwest::ClientBuilder::build).map_err(|e| unusable(e.to_string()))?;
+        let authorization = authorization.ok_or_else(|| unusable(Setting::Token))?;
+        let client = client(ambient)
+            .and_then(reqwest::ClientBuilder::build)
+            .map_err(|e| unusable(Setting::Library(e.to_string())))?;
         if base.cannot_be_a_base() || base.host_str().is_none() {
-            return Err(unusable(format!("`{base}` is not the URL of an interface")));
+            return Err(unusable(Setting::Base(base.into())));
         }
         Ok(Self { client, base, project, headers, token, authorization })
     }
@@ -123,7 +124,7 @@ impl Web {
                 _ => return Ok(None),
             }
         }
-        Err(self.protocol("its list of open requests has no end"))
+        Err(self.protocol(Nonsense::EndlessList))
     }
 
     /// Sends a request to be opened.
@@ -157,7 +158,7 @@ impl Web {
             std::thread::sleep(wait);
             pause *= 2;
         }
-        Err(self.protocol("it was not asked"))
+        Err(self.protocol(Nonsense::Unasked))
     }
 
     /// Asks once; a redirect is followed as long as it stays at the same scheme, host and port.
@@ -167,20 +168,20 @@ impl Web {
             let answer = self.once(question, url.clone())?;
             let location = answer.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
             let (301 | 302 | 307 | 308, Some(location)) = (answer.status, location) else { return Ok(answer) };
-            let next = url.join(location).map_err(|_| self.protocol("it redirects to what is no URL"))?;
+            let next = url.join(location).map_err(|_| self.protocol(Nonsense::Location))?;
             if next.origin() != self.base.origin() {
                 let to = format!("{}{}", next.origin().ascii_serialization(), next.path());
                 return Err(Error::Redirect { place: self.place(), to });
             }
             url = next;
         }
-        Err(self.protocol("it redirects without end"))
+        Err(self.protocol(Nonsense::EndlessRedirect))
     }
 
     fn url(&self, question: &Question<'_>, page: Option<u64>) -> Result<Url> {
         let mut url = self.base.clone();
         let segments = url.path_segments_mut();
-        segments.map_err(|()| self.protocol("its URL takes no path"))?.pop_if_empty().extend(question.path);
+        segments.map_err(|()| self.protocol(Nonsense::NoPath))?.pop_if_empty().extend(question.path);
         if !question.query.is_empty() || page.is_some() {
             let mut pairs = url.query_pairs_mut();
             pairs.extend_pairs(question.query);
@@ -215,7 +216,7 @@ impl Web {
         let answer: reqwest::Result<Option<Answer>> = answer.map_err(|e| connection(e.to_string()))?;
         // The words of the library name the URL, which may hold what others should not read.
         let answer = answer.map_err(|e| connection(causes(&e.without_url())))?;
-        answer.ok_or_else(|| self.protocol("its answer is far longer than it should be"))
+        answer.ok_or_else(|| self.protocol(Nonsense::TooLong))
     }
 
     fn judge(&self, doing: Doing, answer: Answer) -> Result<Answer> {
@@ -235,12 +236,12 @@ impl Web {
     }
 
     fn parse<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T> {
-        let reason = |e: serde_json::Error| self.protocol(&format!("its answer is not as documented: {e}"));
+        let reason = |e: serde_json::Error| self.protocol(Nonsense::Json(e.to_string()));
         serde_json::from_slice(&answer.body).map_err(reason)
     }
 
-    fn protocol(&self, reason: &str) -> Error {
-        Error::Protocol { place: self.place(), reason: reason.to_owned() }
+    fn protocol(&self, reason: Nonsense) -> Error {
+        Error::Protocol { place: self.place(), reason }
     }
 
     /// Who is asked, for messages.

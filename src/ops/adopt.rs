@@ -2,12 +2,14 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
 use super::manifest::Content;
 use super::pack::{index_name, manifest_name};
-use super::{Error, Site};
+use super::progress::Counting;
+use super::{Error, OnProgress, Phase, Progress, Site};
 use crate::archive;
 use crate::fsx;
 use crate::model::{Blake3, ComponentType, Compression, Sha256, Timestamp, Version};
@@ -40,6 +42,7 @@ pub struct Report {
 
 /// Reads the archive at `file`, refuses what would be refused at unpacking, and makes its index and manifest; the archive
 /// goes into the store, so that `publish` finds it. `label` is the archive as the user named it.
+/// Progress is in bytes of the archive, once for each time it is read.
 pub fn adopt(
     site: &Site,
     (file, label): (&Path, &str),
@@ -47,17 +50,26 @@ pub fn adopt(
     version: &Version,
     created_at: Timestamp,
     dry_run: bool,
+    progress: OnProgress<'_>,
 ) -> Result<Report, Error> {
+    let input = fsx::open(file)?;
+    // It is read for its index, for its digest, and into the store.
+    let passes = if dry_run { 2 } else { 3 };
+    let total = Some(fsx::inspect_followed(file)?.map_or(0, |stat| stat.size) * passes);
+    let done = AtomicU64::new(0);
+    let told = |bytes: u64| {
+        let done = done.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        progress(Progress { component: Some(component), phase: Phase::Pack, done, total });
+    };
     let read = |e| fsx::Error::new(fsx::Action::Read, file, e);
     let mut start = Vec::new();
-    fsx::open(file)?.take(6).read_to_end(&mut start).map_err(read)?;
+    input.take(6).read_to_end(&mut start).map_err(read)?;
     let compression = Compression::sniff(&start);
-    let index = archive::index_foreign(&fsx::open(file)?, compression).map_err(|source| Error::Unpack {
-        what: format!("{component}@{version}"),
-        package: file.to_owned(),
-        source: Box::new(source),
-    })?;
-    let (sha256, size) = Sha256::of_reader(fsx::open(file)?).map_err(read)?;
+    let index =
+        archive::index_stream(Box::new(Counting::new(fsx::open(file)?, &told)), compression).map_err(|source| {
+            Error::Unpack { what: format!("{component}@{version}"), package: file.to_owned(), source: Box::new(source) }
+        })?;
+    let (sha256, size) = Sha256::of_reader(Counting::new(fsx::open(file)?, &told)).map_err(read)?;
     let mut report = Report {
         component: component.clone(),
         version: version.clone(),
@@ -75,7 +87,7 @@ pub fn adopt(
     }
     let store = site.store()?;
     let mut incoming = store.incoming()?;
-    std::io::copy(&mut fsx::open(file)?, &mut incoming).map_err(read)?;
+    std::io::copy(&mut Counting::new(fsx::open(file)?, &told), &mut incoming).map_err(read)?;
     incoming.commit_expecting(&sha256, size)?;
     let bytes = index.to_bytes();
     let content = Content {

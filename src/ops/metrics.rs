@@ -113,12 +113,16 @@ fn state(families: &mut Families, site: &Site) -> Result<(), Error> {
 /// What was done and what failed, by the history.
 fn trail(families: &mut Families, view: &View, lines: &[Line]) -> Result<(), Error> {
     let (mut counts, mut done, mut failed) = (BTreeMap::<(&str, &str), u64>::new(), None, None);
-    let mut checks = Vec::new();
+    let (mut checks, mut installing, mut whole) = (Vec::new(), None, None);
+    let current = view.state()?.number();
     for line in lines {
         match line {
             Line::Release(entry) => {
                 *counts.entry((action(entry.action), "done")).or_default() += 1;
                 done = Some(entry.at);
+                if current == Some(entry.release) {
+                    installing = entry.work.as_ref().map(|work| work.milliseconds as f64 / 1000.0);
+                }
             }
             Line::Event(event) if event.event == What::Release && event.result != Ending::Done => {
                 *counts.entry(("release", "failed")).or_default() += 1;
@@ -127,7 +131,7 @@ fn trail(families: &mut Families, view: &View, lines: &[Line]) -> Result<(), Err
             Line::Event(_) => {}
         }
     }
-    if let Some(number) = view.state()?.number()
+    if let Some(number) = current
         && let Some(checked) = Checked::read(view.layout(), number)?
     {
         let mut sums = BTreeMap::<&str, f64>::new();
@@ -139,6 +143,7 @@ fn trail(families: &mut Families, view: &View, lines: &[Line]) -> Result<(), Err
             };
             *sums.entry(phase).or_default() += run.milliseconds as f64 / 1000.0;
         }
+        whole = installing.map(|seconds| seconds + sums.values().sum::<f64>());
         checks = sums
             .into_iter()
             .map(|(phase, value)| Sample { labels: vec![("phase", phase.to_owned())], value })
@@ -162,6 +167,11 @@ fn trail(families: &mut Families, view: &View, lines: &[Line]) -> Result<(), Err
         "check_duration_seconds",
         "How long hooks and the health check of the current release took.",
         checks,
+    );
+    families.gauge(
+        "deploy_duration_seconds",
+        "How long the deploy that made the current release took: installing, hooks and health check.",
+        whole.or(installing).map(one).unwrap_or_default(),
     );
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! How far an operation is, as values: what the caller draws, if anything, is its own business.
 
+use std::io::{self, Read};
+
 use crate::model::ComponentType;
 
 /// What is being done.
@@ -36,3 +38,23 @@ pub struct Progress<'a> {
 
 /// Who is told; called from several threads, often.
 pub type OnProgress<'a> = &'a (dyn Fn(Progress<'_>) + Sync);
+
+/// Tells how many bytes each reading gave.
+pub(super) struct Counting<'a, R> {
+    input: R,
+    told: &'a (dyn Fn(u64) + Sync),
+}
+
+impl<'a, R> Counting<'a, R> {
+    pub fn new(input: R, told: &'a (dyn Fn(u64) + Sync)) -> Self {
+        Self { input, told }
+    }
+}
+
+impl<R: Read> Read for Counting<'_, R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(out)?;
+        (self.told)(count as u64);
+        Ok(count)
+    }
+}

@@ -64,7 +64,7 @@ pub use error::{Doing, Error, FileAt, Match};
 pub use heartbeat::{HeartbeatFile, heartbeat_change};
 pub use policy::PolicyFile;
 pub use published::{Published, read_file};
-pub use remote::{Git, Origin, RemoteError, Said, Seen, pause};
+pub use remote::{Git, Origin, RemoteError, SILENT, Said, Seen, pause};
 pub use repository::{DEFAULT_DIRECTORY, Repository, is_branch_name};
 pub use schema::schemas;
 pub use signatures::{SignatureFile, Signed, SignedFile};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Detour, Setting};
+use super::{Detour, NoLogin, Nonsense, Setting};
 use crate::config;
 use crate::fsx;
 use crate::model::Sha256;
@@ -226,13 +226,13 @@ pub enum Fault {
     #[error("no login: {reason}")]
     Login {
         /// Why not.
-        reason: String,
+        reason: Box<NoLogin>,
     },
     /// An answer that makes no sense.
     #[error("{reason}")]
     Protocol {
         /// What is wrong with it.
-        reason: String,
+        reason: Nonsense,
     },
 }
 

@@ -4,21 +4,21 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
-use super::Fault;
+use super::{Fault, Nonsense};
 
 impl Fault {
     /// What came of a request that got no answer, or of a body that broke off; `waited` is for how long somebody waited.
     /// Names the host, never the URL, whose query may be a secret.
     pub(super) fn of(error: &reqwest::Error, waited: Duration) -> Self {
         let reasons: Vec<String> = chain(error).skip(1).map(ToString::to_string).collect();
-        let host = error.url().and_then(|url| url.host_str()).unwrap_or("the server");
-        let reason = format!("{host}: {}", reasons.last().map_or("the request failed", String::as_str));
+        let host = error.url().and_then(|url| url.host_str()).map(str::to_owned);
+        let reason = host.into_iter().chain(reasons.last().cloned()).collect::<Vec<_>>().join(": ");
         if chain(error).any(is_tls) {
             Fault::Tls { reason }
         } else if error.is_timeout() && !error.is_connect() {
             Fault::Stalled { after: waited }
         } else if error.is_builder() {
-            Fault::Protocol { reason }
+            Fault::Protocol { reason: Nonsense::Library(reason) }
         } else {
             Fault::Connection { reason }
         }

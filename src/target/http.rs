@@ -17,7 +17,8 @@ use reqwest::{Method, Response, Url};
 
 use super::web::{Web, authorization, basic, has_login, reading_headers, shown};
 use super::{
-    Ambient, Doing, Error, Fault, Listed, Parcel, Placed, Reading, Result, Setting, Target, Wanted, is_file_name,
+    Ambient, Doing, Error, Fault, Listed, Nonsense, Parcel, Placed, Reading, Result, Setting, Target, Wanted,
+    is_file_name,
 };
 use crate::config::{self, Login, Secret};
 use crate::model::Place;
@@ -75,7 +76,7 @@ impl Http {
     fn url(&self, key: &str) -> std::result::Result<Url, Fault> {
         match &self.signed {
             Some(signed) if shown(signed) == key => Ok(signed.clone()),
-            _ => Url::parse(key).map_err(|e| Fault::Protocol { reason: e.to_string() }),
+            _ => Url::parse(key).map_err(|e| Fault::Protocol { reason: Nonsense::Library(e.to_string()) }),
         }
     }
 

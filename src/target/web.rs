@@ -15,7 +15,7 @@ use futures_util::TryStreamExt as _;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 
-use super::{Ambient, Detour, Error, Fault, Reading, Setting};
+use super::{Ambient, Detour, Error, Fault, Nonsense, Reading, Setting};
 use crate::config::Login;
 use crate::net::{Body, block_on, client};
 
@@ -126,12 +126,12 @@ impl Web {
             Some(fault) => Err(fault),
             None if first.status() == StatusCode::PARTIAL_CONTENT => {
                 let total = content_range(first.headers()).and_then(|(_, total)| total);
-                total.map(Some).ok_or_else(|| protocol("it does not say how long the file is"))
+                total.map(Some).ok_or_else(|| protocol(Nonsense::NoSize))
             }
             None => {
                 plain(&first)?;
                 let length = first.content_length();
-                length.map(Some).ok_or_else(|| protocol("it does not say how long the file is"))
+                length.map(Some).ok_or_else(|| protocol(Nonsense::NoSize))
             }
         }
     }
@@ -147,24 +147,18 @@ impl Web {
             (StatusCode::OK, _) => (0, length, length),
             (StatusCode::PARTIAL_CONTENT, Some(asked)) => {
                 let Some((Some(given), total)) = content_range(response.headers()) else {
-                    return Err(protocol("it is a part of the file, but does not say which"));
+                    return Err(protocol(Nonsense::NoRange));
                 };
                 if let Some(length) = length.filter(|length| *length != asked.end - asked.start) {
-                    let text =
-                        format!("it says that {length} bytes come, not the {} asked for", asked.end - asked.start);
-                    return Err(Fault::Protocol { reason: text });
+                    return Err(protocol(Nonsense::OtherLength { found: length, asked: asked.end - asked.start }));
                 }
                 if given != *asked {
-                    let text = format!(
-                        "it has the bytes {} to {}, not {} to {}, which were asked for",
-                        given.start, given.end, asked.start, asked.end
-                    );
-                    return Err(Fault::Protocol { reason: text });
+                    return Err(protocol(Nonsense::OtherRange { found: given, asked: asked.clone() }));
                 }
                 (given.start, total, Some(asked.end - asked.start))
             }
             (StatusCode::PARTIAL_CONTENT, None) => {
-                return Err(protocol("it is a part of the file, and all of it was asked for"));
+                return Err(protocol(Nonsense::Unasked));
             }
             (other, _) => return Err(Fault::Status { status: other.as_u16() }),
         };
@@ -179,7 +173,7 @@ impl Web {
         while let Some(part) = response.chunk().await.map_err(|e| Fault::of(&e, self.stall))? {
             all.extend_from_slice(&part);
             if all.len() > limit {
-                return Err(protocol("it is far longer than it should be"));
+                return Err(protocol(Nonsense::TooLong));
             }
         }
         Ok(all)
@@ -200,7 +194,7 @@ fn next(response: &Response, from: &Url) -> Result<Option<Url>, Fault> {
     let mut url = std::str::from_utf8(location.as_bytes())
         .ok()
         .and_then(|text| from.join(text).ok())
-        .ok_or_else(|| protocol("it redirects to what is no URL"))?;
+        .ok_or_else(|| protocol(Nonsense::Location))?;
     url.set_fragment(None);
     let reason = if !matches!(url.scheme(), "http" | "https") {
         Detour::Scheme
@@ -282,8 +276,7 @@ fn plain(response: &Response) -> Result<(), Fault> {
         return Ok(());
     }
     let encoding = response.headers().get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes).unwrap_or_default();
-    let encoding = String::from_utf8_lossy(encoding);
-    Err(Fault::Protocol { reason: format!("it was encoded on the way (`{encoding}`), which nobody asked for") })
+    Err(protocol(Nonsense::Encoded(String::from_utf8_lossy(encoding).into_owned())))
 }
 
 fn is_plain(response: &Response) -> bool {
@@ -302,8 +295,8 @@ fn number(response: &Response, name: &header::HeaderName) -> Option<u64> {
 }
 
 /// An answer that makes no sense.
-pub(super) fn protocol(reason: &str) -> Fault {
-    Fault::Protocol { reason: reason.to_owned() }
+pub(super) fn protocol(reason: Nonsense) -> Fault {
+    Fault::Protocol { reason }
 }
 
 /// A URL as people may see it: without login, query and fragment.

@@ -3,13 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::env::Env;
 use super::programs::has;
+use super::servers::{Process, directory, find, free_port, plain};
 
 fn deployed() -> Env {
     let env = Env::with_model();
@@ -59,6 +61,11 @@ fn prometheus_takes_what_is_printed() {
     ] {
         assert!(text.lines().any(|found| found == line), "no {line} in {text}");
     }
+    let whole = text.lines().find_map(|line| line.strip_prefix("deploy_tool_deploy_duration_seconds "));
+    let install = text.lines().find(|line| line.starts_with("deploy_tool_version_install_duration_seconds{"));
+    let install = install.and_then(|line| line.rsplit(' ').next()).expect("installed");
+    let number = |text: &str| text.parse::<f64>().expect("a number");
+    assert!(number(whole.expect("the whole")) >= number(install), "{text}");
     let fetched = text.lines().find(|line| line.starts_with("deploy_tool_version_fetched_bytes{")).expect("fetched");
     assert!(!fetched.ends_with(" 0"), "{fetched}");
     if has("promtool", "prometheus") {
@@ -112,5 +119,70 @@ fn the_dashboard_and_the_alerts_ask_for_metrics_that_exist() {
     if has("promtool", "prometheus") {
         let path = env.write("rules.yaml", docs("alerts.yaml"));
         promtool(&["check", "rules", path.to_str().expect("UTF-8")], "");
+    }
+}
+
+/// Answers every request with this text.
+fn serve(text: String) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let (mut head, mut bytes) = (Vec::new(), [0; 1024]);
+            while !head.ends_with(b"\r\n\r\n") {
+                match stream.read(&mut bytes) {
+                    Ok(count) if count > 0 => head.extend_from_slice(&bytes[..count]),
+                    _ => break,
+                }
+            }
+            let start = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close";
+            // A scraper that went away asks again.
+            write!(stream, "{start}\r\nContent-Length: {}\r\n\r\n{text}", text.len()).ok();
+        }
+    });
+    port
+}
+
+/// Asks Prometheus's HTTP API.
+fn ask(port: u16, query: &str) -> serde_json::Value {
+    let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    let request = format!("GET /api/v1/query?query={encoded} HTTP/1.0\r\nHost: prometheus\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("asked");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answered");
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
+    serde_json::from_str(body).unwrap_or_else(|e| panic!("{query}: {e}: {answer}"))
+}
+
+#[test]
+fn a_real_prometheus_answers_each_query_of_the_dashboard() {
+    let Some(program) = find("prometheus", "Debian package `prometheus`") else { return };
+    let text = deployed().ok(&["metrics", "--store", "../empty"]);
+    let (dir, port, served) = (directory(), free_port(), serve(text.clone()));
+    let job = format!("{{job_name: node, static_configs: [{{targets: ['127.0.0.1:{served}']}}]}}");
+    let config = format!("global: {{scrape_interval: 250ms, scrape_timeout: 250ms}}\nscrape_configs: [{job}]\n");
+    fs::write(dir.path().join("prometheus.yml"), config).expect("written");
+    let mut command = plain(program, dir.path());
+    command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--log.level=warn"]);
+    command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    let process = Process::start(&mut command, &dir.path().join("log"), &[port]);
+    // A rate needs two samples.
+    let scraped = "count_over_time(deploy_tool_release[1m]) >= 3";
+    let holds = |answer: &serde_json::Value| answer["data"]["result"].as_array().is_some_and(|all| !all.is_empty());
+    process.until("it has scraped", || holds(&ask(port, scraped)));
+    let dashboard: serde_json::Value = serde_json::from_str(&docs("grafana-dashboard.json")).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
+    let queries: Vec<&str> = targets.map(|target| target["expr"].as_str().expect("a query")).collect();
+    assert!(queries.len() >= 10, "{queries:?}");
+    for query in queries {
+        let query = query.replace("$instance", ".*").replace("$__range", "1m").replace("$__rate_interval", "1m");
+        assert!(!query.contains('$'), "{query}: a variable that the test does not know");
+        let answer = ask(port, &query);
+        assert_eq!(answer["status"], "success", "{query}: {answer}");
+        // What was scraped has a sample of all of them.
+        assert!(asked(&query).is_subset(&names(&text)), "{query}: not in {text}");
+        assert!(holds(&answer), "{query}: {answer}");
     }
 }

@@ -433,7 +433,7 @@ fn no_login_goes_elsewhere() {
     let fresh = target(&own.url(""), mei(), &Ambient::default());
     let refused = fresh.read(&key, None).map(|_| ()).expect_err("not sent");
     assert!(
-        matches!(&refused, Error::Remote { fault: Fault::Login { reason }, .. } if reason.contains("token.example"))
+        matches!(&refused, Error::Remote { fault: Fault::Login { reason }, .. } if reason.to_string().contains("token.example"))
     );
     // A record that names another registry, or another repository of this one.
     assert_eq!(web.locate(&blob_place(&other), wanted()), None);

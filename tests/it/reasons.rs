@@ -2,10 +2,13 @@
 //! library says in its own words is quoted behind a Chinese sentence, and nothing else is.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
 use super::env::Env;
+use super::fault_server::{Server, Way};
+use super::ranges;
 use super::raw_tar::{Raw, file, link, tar};
 
 /// Two Latin words in a row that are no code, no path and no reference: what an English sentence has.
@@ -156,6 +159,100 @@ fn of_settings_of_targets() {
         let said = said(&env, 2, &["publish", "model@1.0.0", "--to", "far"], "");
         assert!(said.contains(words), "no {words} in {said}");
     }
+}
+
+#[test]
+fn of_lz4_frames() {
+    let env = Env::with_model();
+    let check = |descriptor: &[u8]| (twox_hash::XxHash32::oneshot(0, descriptor) >> 8) as u8;
+    let frame = |flags, blocks, rest: &[u8]| {
+        let head = [0x04, 0x22, 0x4d, 0x18, flags, blocks, check(&[flags, blocks])];
+        [&head[..], rest].concat()
+    };
+    let wrong_header = [0x04, 0x22, 0x4d, 0x18, 0x60, 0x70, !check(&[0x60, 0x70])];
+    for (words, archive) in [
+        ("帧的版本未知", frame(0x00, 0x70, &[])),
+        ("块大小未知", frame(0x60, 0x10, &[])),
+        ("帧头部的校验和错误", wrong_header.to_vec()),
+        ("内容的校验和错误", frame(0x64, 0x70, &[0, 0, 0, 0, 1, 2, 3, 4])),
+        ("有块大于帧头部所允许的", frame(0x60, 0x40, &[0xff, 0xff, 0xff, 0x7f])),
+        ("有块的校验和错误", frame(0x70, 0x70, &[1, 0, 0, 0x80, b'x', 1, 2, 3, 4])),
+    ] {
+        env.write("archive.tar.lz4", archive);
+        let said =
+            said(&env, 4, &["pack", "--index-only", "../archive.tar.lz4", "--type", "model", "--version", "1"], "");
+        assert!(said.contains(words), "no {words} in {said}");
+    }
+}
+
+/// Targets whose answers make no sense, as `record check --fetch` tells of them.
+#[test]
+fn of_answers_of_targets() {
+    let env = Env::with_model();
+    env.publish("2.0.0");
+    let server = ranges::server(&env);
+    ranges::located(&env, &[("web", &server)]);
+    let ways = [
+        ("在途中被编码（`br`）", Way::Encoded("br")),
+        ("它重定向到的不是 URL", Way::RedirectTo("http://[".to_owned())),
+    ];
+    for (words, way) in ways {
+        server.misbehave(way, 1);
+        let ran = env.run(&["record", "check", "HEAD", "--fetch", "--lang", "zh", "--store", "../fresh"]);
+        let line = ran.stdout.lines().find(|line| line.contains(words));
+        let line = line.unwrap_or_else(|| panic!("no {words}: {ran:?}"));
+        assert_eq!(english(line), None, "{line}");
+    }
+}
+
+#[test]
+fn of_logins() {
+    let env = Env::with_model();
+    env.ok(&["pack", "--type", "model", "--version", "1.0.0"]);
+    let server = Server::start(&[]);
+    server.to_all();
+    let host = format!("127.0.0.1:{}", server.port);
+    let url = server.url("");
+    env.configure("far:", &format!("    far: {{type: oci, registry: '{url}', repository: team/model}}"));
+    for (words, config) in [
+        ("第 1 行，第 1 列", "{".to_owned()),
+        ("将 `a/b` 列为凭证助手", format!("{{\"credHelpers\": {{\"{host}\": \"a/b\"}}}}")),
+        ("以状态 3 结束", format!("{{\"credHelpers\": {{\"{host}\": \"three\"}}}}")),
+        ("没有给出登录信息", format!("{{\"credHelpers\": {{\"{host}\": \"none\"}}}}")),
+    ] {
+        env.write("home/.docker/config.json", config);
+        for (name, script) in [("three", "cat >/dev/null; exit 3"), ("none", "cat >/dev/null; echo none")] {
+            executable(&env, &format!("bin/docker-credential-{name}"), script);
+        }
+        server.misbehave(Way::Login("Basic realm=\"r\"", "Basic bm9ib2R5".to_owned()), usize::MAX);
+        let said = with_own_programs(&env, 1, &["publish", "model@1.0.0", "--to", "far", "--lang", "zh"]);
+        assert!(said.contains(words), "no {words} in {said}");
+    }
+}
+
+#[test]
+fn of_a_git_that_says_nothing() {
+    let env = Env::with_model();
+    executable(&env, "bin/git", "exit 1");
+    env.configure("records:", "records: {repository: 'https://records.invalid/r.git'}");
+    let said = with_own_programs(&env, 1, &["record", "list", "--lang", "zh"]);
+    assert!(said.contains("git 什么也没说"), "{said}");
+}
+
+fn executable(env: &Env, name: &str, script: &str) {
+    let path = env.write(name, format!("#!/bin/sh\n{script}\n"));
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("executable");
+}
+
+/// Runs the program with those of `bin` before others; what it says has no English in it.
+fn with_own_programs(env: &Env, status: i32, args: &[&str]) -> String {
+    let path = format!("{}:{}", env.path("bin").display(), std::env::var("PATH").expect("PATH"));
+    let output = env.command(args).env("PATH", path).output().expect("it runs");
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
+    let said = said.split("\n\n").next().unwrap_or_default().to_owned();
+    assert_eq!(english(&said), None, "{args:?}: {said}");
+    said
 }
 
 #[test]

@@ -39,9 +39,7 @@ fn what_cannot_be_given_is_said() {
     let ran = env.run(&["record", "url", "model@1.0.0"]);
     assert_eq!(ran.status, Some(0), "{ran:?}");
     assert_snapshot!(env.shown(&ran.stdout), @"file://<dir>/targets/far/model/1.0.0/model-1.0.0.tar.gz");
-    assert_snapshot!(env.shown(&ran.stderr), @r"
-    warning: location `near` is not read: target `near` cannot be used: `UPPER` is no repository's name: they are in lower case
-    ");
+    assert_snapshot!(env.shown(&ran.stderr), @"warning: location `near` is not read: target `near` cannot be used: `UPPER` is no repository's name: they are in lower case");
     for expires in ["0s", "8d", "soon"] {
         env.refused(2, &["record", "url", "model@1.0.0", "--expires", expires]);
     }

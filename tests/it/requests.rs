@@ -441,6 +441,29 @@ fn without_a_token_the_branch_is_pushed_and_the_page_is_named() {
 }
 
 #[test]
+fn in_chinese_the_reasons_are_chinese_too() {
+    let bot = Bot::new(Kind::GitHub);
+    let zh = [&SET[..], &["--lang", "zh"]].concat();
+    let said = |status, words: &str| {
+        let said = bot.fails(status, &zh);
+        let sentence = said.split("\n\n").next().unwrap_or_default().replace("expected value at line 1 column 1", "");
+        assert!(sentence.contains(words), "no {words} in {said}");
+        assert_eq!(super::reasons::english(&sentence), None, "{said}");
+    };
+    bot.forge.state().canned.push_back(canned(200, &[], "<html>login</html>"));
+    said(1, "它的应答与文档不符");
+    bot.forge.state().canned.push_back(canned(302, &[("Location", "http://[")], ""));
+    said(1, "它重定向到的不是 URL");
+    let forge = |more: &str| {
+        let settings = bot.forge.settings();
+        let settings = settings.trim_end_matches('}').to_owned();
+        bot.env.configure("records:", &format!("records: {{repository: ../records, forge: {settings}{more}}}}}"));
+    };
+    forge(", project: r");
+    said(2, "`r` 不是项目的名称");
+}
+
+#[test]
 fn a_host_that_nobody_knows_gets_the_branch() {
     let bot = Bot::new(Kind::GitHub);
     bot.env.configure("records:", "records: {repository: ../records}");

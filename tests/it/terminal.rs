@@ -118,6 +118,11 @@ fn what_hashes_or_removes_much_draws_bars_too() {
     let verified = seen(&["store", "verify"]);
     assert!(verified.contains("verify the store ") && verified.contains("B/s"), "{verified:?}");
     assert!(seen(&["doctor", "--deep", "--offline"]).contains("verify the store "));
+    let fetched = seen(&["record", "check", "HEAD", "--fetch", "--store", "../fresh"]);
+    assert!(fetched.contains("fetch model ") && fetched.contains("B/s"), "{fetched:?}");
+    let package = "../targets/near/model/1.0.1/model-1.0.1.tar.gz";
+    let adopted = seen(&["pack", "--index-only", package, "--type", "model", "--version", "9.0.0"]);
+    assert!(adopted.contains("pack model ") && adopted.contains("B/s"), "{adopted:?}");
     let removed = seen(&["version", "cleanup", "--keep", "0", "--yes"]);
     assert!(removed.contains("remove versions of model ") && removed.contains("/s "), "{removed:?}");
     assert!(!env.path("root/components/model/1.0.0").exists());

@@ -155,7 +155,12 @@ pub fn check(package: &File, compression: Compression, index: &Index) -> Result<
 /// An archive that would be refused at unpacking. How much content it has is bounded by its own length alone, except for
 /// holes ([`crate::model::MAX_HOLE_BYTES`]): a header of a few bytes may claim any number of them.
 pub fn index_foreign(package: &File, compression: Compression) -> Result<Index, UnpackError> {
-    let mut tally = Tally::new(Source::File(package).into_read(), false, true);
+    index_stream(Source::File(package).into_read(), compression)
+}
+
+/// As [`index_foreign`], of an archive that is read once from its beginning to its end.
+pub fn index_stream(package: Box<dyn Read + Send + '_>, compression: Compression) -> Result<Index, UnpackError> {
+    let mut tally = Tally::new(package, false, true);
     let mut found = stream::Found { raw: Some(blake3::Hasher::new()), ..stream::Found::default() };
     let limits = Limits::of_index();
     let tar_size = stream::walk(&mut tally, compression, None, limits, Trailing::PassedOver, &mut found)?;

@@ -8,6 +8,7 @@ use crate::cli::args::{CheckFormat, RecordCheck};
 use crate::cli::explain::{ToldFinding, told};
 use crate::cli::failure::{Failure, status};
 use crate::cli::output::Output;
+use crate::cli::progress::Lines;
 use crate::cli::words::{Kind, say};
 use crate::forge;
 use crate::ops::Site;
@@ -20,10 +21,10 @@ const BASE: &str = "main";
 /// How many findings a comment has at most.
 const MOST: usize = 50;
 
-pub(super) fn run(site: &Site, args: &RecordCheck, output: &Output) -> Result<ExitCode, Failure> {
+pub(super) fn run(site: &Site, args: &RecordCheck, lines: &Lines, output: &Output) -> Result<ExitCode, Failure> {
     let branch = site.config.records.branch.clone().unwrap_or_else(|| BASE.to_owned());
     let range = args.range.clone().unwrap_or_else(|| Range { base: Some(branch), head: "HEAD".to_owned() });
-    let report = check::check(site, &range, args.fetch)?;
+    let report = check::check(site, &range, args.fetch, &|progress| lines.tell(progress))?;
     let told: Vec<_> = report.findings.iter().map(|finding| (finding, told(finding))).collect();
     let findings = told.iter().map(|(finding, told)| {
         json!({

@@ -177,6 +177,7 @@ fn planned(fix: Fix) -> &'static str {
 fn words(fact: &Fact) -> String {
     match fact {
         Fact::Text(text) => text.clone(),
+        Fact::None => say("config.none", &[]),
         Fact::Path(path) => path.display().to_string(),
         Fact::Number(number) => number.to_string(),
         Fact::Bytes(bytes) => ByteSize(*bytes).to_string(),
@@ -191,6 +192,7 @@ fn words(fact: &Fact) -> String {
 /// A fact as the document has it.
 fn value(fact: &Fact) -> Value {
     match fact {
+        Fact::None => Value::Null,
         Fact::Number(number) | Fact::Bytes(number) => json!(number),
         other => json!(words(other)),
     }

@@ -96,7 +96,7 @@ fn dispatch(
         Commands::Version(args) => version::run(here("version")?, &args, lines, output),
         Commands::Links(args) => return links::run(&here("links")?, &args, output),
         Commands::Env(args) => env::run(here("env")?, &args, output),
-        Commands::Record(args) => return record::run(here("record")?, &args, output),
+        Commands::Record(args) => return record::run(here("record")?, &args, lines, output),
         Commands::Report(args) => report::run(global, &args, output),
         Commands::Metrics => metrics::run(&here("metrics")?, output),
         Commands::Doctor(args) => return doctor::run(global, &args, lines, output),

@@ -12,7 +12,7 @@ use crate::cli::progress::Lines;
 use crate::cli::settings;
 use crate::cli::words::say;
 use crate::model::ByteSize;
-use crate::ops::{Site, adopt, pack};
+use crate::ops::{Progress, Site, adopt, pack};
 
 pub(super) fn run(site: &Site, args: &Pack, lines: &Lines, output: &Output) -> Result<(), Failure> {
     let here = settings::working_directory()?;
@@ -44,7 +44,8 @@ pub(super) fn run(site: &Site, args: &Pack, lines: &Lines, output: &Output) -> R
     if let Some(file) = &args.index_only {
         let path: PathBuf = here.join(file).components().collect();
         let named = (path.as_path(), &*file.to_string_lossy());
-        let report = adopt::adopt(&site, named, &args.component, &args.version, created_at, args.dry.dry_run)?;
+        let (told, dry_run) = (|progress: Progress<'_>| lines.tell(progress), args.dry.dry_run);
+        let report = adopt::adopt(&site, named, &args.component, &args.version, created_at, dry_run, &told)?;
         output.report(&report, adopted);
         return Ok(());
     }

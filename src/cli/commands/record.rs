@@ -8,6 +8,7 @@ use super::{check, heartbeat, import, list, onto, trust, url, yank};
 use crate::cli::args::{DiffFormat, RecordCommands};
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, table};
+use crate::cli::progress::Lines;
 use crate::cli::words::say;
 use crate::model::{ByteSize, ComponentType, Version};
 use crate::ops::diff::{self, Change, File};
@@ -17,7 +18,7 @@ use crate::records::Published;
 /// How many files a table in Markdown has at most: comments have a greatest length.
 const MARKDOWN_FILES: usize = 200;
 
-pub(super) fn run(site: Site, args: &RecordCommands, output: &Output) -> Result<ExitCode, Failure> {
+pub(super) fn run(site: Site, args: &RecordCommands, lines: &Lines, output: &Output) -> Result<ExitCode, Failure> {
     let site = &match args {
         RecordCommands::Import(args) => trust::with_key(onto(site, &args.onto), args.sign.as_deref())?,
         RecordCommands::Heartbeat(args) => trust::with_key(onto(site, &args.onto), args.sign.as_deref())?,
@@ -50,7 +51,7 @@ pub(super) fn run(site: Site, args: &RecordCommands, output: &Output) -> Result<
         RecordCommands::Import(args) => return import::run(site, args, output),
         RecordCommands::Sign(args) => trust::sign(site, args, output)?,
         RecordCommands::Verify(args) => return trust::verify(site, args, output),
-        RecordCommands::Check(args) => return check::run(site, args, output),
+        RecordCommands::Check(args) => return check::run(site, args, lines, output),
         RecordCommands::Heartbeat(args) => heartbeat::run(site, args, output)?,
     }
     Ok(ExitCode::SUCCESS)

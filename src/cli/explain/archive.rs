@@ -3,7 +3,7 @@
 use super::{Explain, system};
 use crate::archive::{Aspect, End, HeaderPart, OddKind, PackError, TarError, Trap, TrapKind, UnpackError};
 use crate::cli::words::{Phrase, say};
-use crate::codec::CodecError;
+use crate::codec::{CodecError, Flaw, FrameError};
 use crate::model::{ByteSize, ShapeError};
 
 impl Explain for PackError {
@@ -180,13 +180,41 @@ impl Explain for CodecError {
                 Phrase::usage("codec.no-levels").with("compression", compression.name()).with("level", level)
             }
             CodecError::Encode { compression, reason } => {
-                Phrase::failed("codec.encode").with("compression", compression.name()).with("reason", reason)
+                Phrase::failed("codec.encode").with("compression", compression.name()).with("reason", flaw(reason))
             }
             CodecError::Decode { compression, reason } => {
-                Phrase::refused("codec.decode").with("compression", compression.name()).with("reason", reason)
+                Phrase::refused("codec.decode").with("compression", compression.name()).with("reason", flaw(reason))
             }
         }
     }
+}
+
+fn flaw(flaw: &Flaw) -> String {
+    let key = match flaw {
+        Flaw::CutShort => "flaw.cut-short",
+        Flaw::TooShort => "flaw.too-short",
+        Flaw::TooLong => "flaw.too-long",
+        Flaw::Unexpected => "flaw.unexpected",
+        Flaw::Library(reason) => return reason.clone(),
+    };
+    say(key, &[])
+}
+
+/// Why a frame of a foreign archive is not read.
+pub(super) fn frame(error: &FrameError) -> String {
+    let key = match error {
+        FrameError::Version => "lz4.version",
+        FrameError::BlockSize => "lz4.block-size",
+        FrameError::HeaderChecksum => "lz4.header-checksum",
+        FrameError::Checksum => "lz4.checksum",
+        FrameError::Length => "lz4.length",
+        FrameError::Block => "lz4.block",
+        FrameError::BlockChecksum => "lz4.block-checksum",
+        FrameError::Legacy => "lz4.legacy",
+        FrameError::NoFrame => "lz4.no-frame",
+        FrameError::Library(reason) => return format!("lz4: {reason}"),
+    };
+    say(key, &[])
 }
 
 /// How many paths of a trap a sentence names.

@@ -5,8 +5,12 @@ use std::io;
 use rustix::io::Errno;
 
 use super::Explain;
+use super::archive::frame;
+use super::target::fault;
 use crate::cli::words::{Phrase, say};
+use crate::codec::FrameError;
 use crate::fsx::{Action, Error};
+use crate::target::Fault;
 
 impl Explain for Error {
     fn explain(&self) -> Phrase {
@@ -33,7 +37,7 @@ impl Explain for Error {
 
 /// What the system says of a failure: in the language's words where it is one of those that happen, else as it says it.
 pub fn system(error: &io::Error) -> String {
-    let Some(errno) = Errno::from_io_error(error) else { return error.to_string() };
+    let Some(errno) = Errno::from_io_error(error) else { return within(error) };
     let key = match errno {
         Errno::PERM => "system.permitted",
         Errno::NOENT => "system.missing",
@@ -56,6 +60,15 @@ pub fn system(error: &io::Error) -> String {
         _ => return error.to_string(),
     };
     say(key, &[])
+}
+
+/// What an error says that was made of one of our own.
+fn within(error: &io::Error) -> String {
+    let within = error.get_ref();
+    if let Some(error) = within.and_then(|error| error.downcast_ref::<FrameError>()) {
+        return frame(error);
+    }
+    within.and_then(|error| error.downcast_ref::<Fault>()).map_or_else(|| error.to_string(), fault)
 }
 
 #[cfg(test)]

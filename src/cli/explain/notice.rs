@@ -1,6 +1,7 @@
 //! Sentences for what is noticed on the way.
 
 use super::Explain;
+use super::remote::git;
 use crate::cli::words::Phrase;
 use crate::fsx::Weakness;
 use crate::ops::{Notice, Unpushed};
@@ -13,7 +14,9 @@ impl Explain for Notice {
                 Weakness::Unsupported => "deploy.no-locks",
             })
             .path("root", root),
-            Notice::Offline { url, reason } => Phrase::failed("remote.offline").with("url", url).with("reason", reason),
+            Notice::Offline { url, reason } => {
+                Phrase::failed("remote.offline").with("url", url).with("reason", git(reason))
+            }
             Notice::Unfiltered { url } => Phrase::failed("remote.unfiltered").with("url", url),
             Notice::Unpushed(Unpushed { path, branch, remote }) => {
                 Phrase::failed("remote.unpushed").path("path", path).with("branch", branch).with("remote", remote)

@@ -1,9 +1,10 @@
 //! Sentences for changes that cannot be proposed.
 
 use super::Explain;
+use super::remote::git;
 use super::target::seconds;
 use crate::cli::words::{Phrase, say};
-use crate::forge::{self, Error as ForgeError};
+use crate::forge::{self, Error as ForgeError, Nonsense, Setting};
 use crate::ops::request::{Doing, RequestError};
 
 impl Explain for RequestError {
@@ -33,7 +34,7 @@ impl Explain for RequestError {
                 Doing::Push => "request.git-push",
             })
             .with("remote", remote)
-            .with("reason", reason),
+            .with("reason", git(reason)),
             RequestError::NoGit(error) => error.explain(),
             RequestError::Forge(error) => error.explain(),
         }
@@ -43,7 +44,7 @@ impl Explain for RequestError {
 impl Explain for ForgeError {
     fn explain(&self) -> Phrase {
         match self {
-            ForgeError::Settings { reason } => Phrase::usage("forge.settings").with("reason", reason),
+            ForgeError::Settings { reason } => Phrase::usage("forge.settings").with("reason", setting(reason)),
             ForgeError::Denied { doing, place, status, message } => Phrase::failed("forge.denied")
                 .with("doing", self::doing(*doing))
                 .with("place", place)
@@ -68,10 +69,36 @@ impl Explain for ForgeError {
                 Phrase::failed("forge.connection").with("place", place).with("reason", reason)
             }
             ForgeError::Protocol { place, reason } => {
-                Phrase::failed("forge.protocol").with("place", place).with("reason", reason)
+                Phrase::failed("forge.protocol").with("place", place).with("reason", nonsense(reason))
             }
         }
     }
+}
+
+fn setting(setting: &Setting) -> String {
+    let text = |key, text: &String| say(key, &[("text", text.clone())]);
+    match setting {
+        Setting::NoProject => say("forge.setting.no-project", &[]),
+        Setting::NoApi => say("forge.setting.no-api", &[]),
+        Setting::Project(project) => text("forge.setting.project", project),
+        Setting::Api(reason) => say("forge.setting.api", &[("reason", reason.clone())]),
+        Setting::Base(base) => text("forge.setting.base", base),
+        Setting::Token => say("forge.setting.token", &[]),
+        Setting::Library(reason) => reason.clone(),
+    }
+}
+
+fn nonsense(nonsense: &Nonsense) -> String {
+    let key = match nonsense {
+        Nonsense::EndlessList => "forge.nonsense.endless-list",
+        Nonsense::Location => "nonsense.location",
+        Nonsense::EndlessRedirect => "forge.nonsense.endless-redirect",
+        Nonsense::NoPath => "forge.nonsense.no-path",
+        Nonsense::TooLong => "forge.nonsense.too-long",
+        Nonsense::Json(reason) => return say("forge.nonsense.json", &[("reason", reason.clone())]),
+        Nonsense::Unasked => "forge.nonsense.unasked",
+    };
+    say(key, &[])
 }
 
 fn doing(doing: forge::Doing) -> String {

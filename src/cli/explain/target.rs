@@ -1,10 +1,12 @@
 //! Sentences for what a target refuses.
 
+use std::ops::Range;
+use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
 use super::Explain;
 use crate::cli::words::{Phrase, say};
-use crate::target::{Detour, Doing, Error, Fault, Setting, Warning};
+use crate::target::{Detour, Doing, Error, Fault, NoLogin, Nonsense, Setting, Warning};
 
 impl Explain for Error {
     fn explain(&self) -> Phrase {
@@ -116,8 +118,73 @@ pub(super) fn fault(fault: &Fault) -> String {
         Fault::Connection { reason } => ("target.fault.connection", vec![("reason", reason.clone())]),
         Fault::Tls { reason } => ("target.fault.tls", vec![("reason", reason.clone())]),
         Fault::Stalled { after } => ("target.fault.stalled", vec![("seconds", seconds(*after))]),
-        Fault::Login { reason } => ("target.fault.login", vec![("reason", reason.clone())]),
-        Fault::Protocol { reason } => ("target.fault.protocol", vec![("reason", reason.clone())]),
+        Fault::Login { reason } => ("target.fault.login", vec![("reason", no_login(reason))]),
+        Fault::Protocol { reason } => ("target.fault.protocol", vec![("reason", nonsense(reason))]),
+    };
+    say(key, &args)
+}
+
+fn nonsense(nonsense: &Nonsense) -> String {
+    let (key, args) = match nonsense {
+        Nonsense::NoSize => ("nonsense.no-size", vec![]),
+        Nonsense::NoRange => ("nonsense.no-range", vec![]),
+        Nonsense::OtherLength { found, asked } => {
+            ("nonsense.other-length", vec![("found", found.to_string()), ("asked", asked.to_string())])
+        }
+        Nonsense::OtherRange { found, asked } => {
+            let range = |range: &Range<u64>| format!("{}–{}", range.start, range.end);
+            ("nonsense.other-range", vec![("found", range(found)), ("asked", range(asked))])
+        }
+        Nonsense::Unasked => ("nonsense.unasked", vec![]),
+        Nonsense::TooLong => ("nonsense.too-long", vec![]),
+        Nonsense::Location => ("nonsense.location", vec![]),
+        Nonsense::Encoded(encoding) => ("nonsense.encoded", vec![("encoding", encoding.clone())]),
+        Nonsense::NoTag => ("nonsense.no-tag", vec![]),
+        Nonsense::HoldsNothing { written } => ("nonsense.holds-nothing", vec![("written", written.to_string())]),
+        Nonsense::HoldsOther { written, holds } => {
+            ("nonsense.holds-other", vec![("written", written.to_string()), ("holds", holds.to_string())])
+        }
+        Nonsense::Lost => ("nonsense.lost", vec![]),
+        Nonsense::LostPart => ("nonsense.lost-part", vec![]),
+        Nonsense::OtherManifest => ("nonsense.other-manifest", vec![]),
+        Nonsense::NoPosition => ("nonsense.no-position", vec![]),
+        Nonsense::NoUpload => ("nonsense.no-upload", vec![]),
+        Nonsense::List => ("nonsense.list", vec![]),
+        Nonsense::TokenServer => ("nonsense.token-server", vec![]),
+        Nonsense::NoToken => ("nonsense.no-token", vec![]),
+        Nonsense::Key => ("nonsense.key", vec![]),
+        Nonsense::Tag => ("nonsense.tag", vec![]),
+        Nonsense::Manifest => ("nonsense.manifest", vec![]),
+        Nonsense::Json(reason) => ("nonsense.json", vec![("reason", reason.clone())]),
+        Nonsense::Library(reason) => return reason.clone(),
+    };
+    say(key, &args)
+}
+
+fn no_login(reason: &NoLogin) -> String {
+    let program = |program: &String| ("program", program.clone());
+    let (key, args) = match reason {
+        NoLogin::File { path, reason } => {
+            ("fsx.read", vec![("path", path.display().to_string()), ("reason", reason.clone())])
+        }
+        NoLogin::Json { path, line, column } => (
+            "no-login.json",
+            vec![("path", path.display().to_string()), ("line", line.to_string()), ("column", column.to_string())],
+        ),
+        NoLogin::Helper(helper) => ("no-login.helper", vec![("helper", helper.clone())]),
+        NoLogin::NotRun { program: name, reason } => {
+            ("no-login.not-run", vec![program(name), ("reason", reason.clone())])
+        }
+        NoLogin::Failed { program: name, status } => {
+            let (key, number) = match status.code() {
+                Some(code) => ("check.exit", code),
+                None => ("check.signal", status.signal().unwrap_or_default()),
+            };
+            ("no-login.failed", vec![program(name), ("outcome", say(key, &[("value", number.to_string())]))])
+        }
+        NoLogin::Nothing(name) => ("no-login.nothing", vec![program(name)]),
+        NoLogin::Clear(url) => ("no-login.clear", vec![("url", url.clone())]),
+        NoLogin::Characters => ("no-login.characters", vec![]),
     };
     say(key, &args)
 }

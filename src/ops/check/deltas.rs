@@ -1,12 +1,11 @@
 //! With `--fetch`: every delta of a version that the request changes lies at one of the locations at least, holds the bytes
 //! that git pins wherever it lies, and leads from where the record says to the package.
 
-use super::fetch::bring;
+use super::fetch::{Tools, bring};
 use super::{Fact, Finding};
 use crate::delta::{Header, HeaderError};
 use crate::fsx;
 use crate::model::{Blake3, Index, RecordDelta, Sha256, Version};
-use crate::ops::reach::Reach;
 use crate::ops::{Error, delta as deltas};
 use crate::records::Published;
 use crate::store::Store;
@@ -33,7 +32,7 @@ pub enum Elsewhere {
 }
 
 pub(super) fn check(
-    (store, reach): (&Store, &Reach<'_>),
+    (store, reach, told): Tools<'_>,
     published: &Published,
     file: &str,
     found: &mut Vec<Finding>,
@@ -46,7 +45,7 @@ pub(super) fn check(
         let (tiers, refused) = reach.sources(published, wanted)?;
         let (mut is_there, mut unread) = (false, !refused.is_empty());
         for source in tiers.into_iter().flatten() {
-            match bring(store, &source, pinned) {
+            match bring(store, &source, pinned, told) {
                 Ok(came) if came == pinned => is_there = true,
                 Ok((other, _)) => {
                     let differs = about(Finding::error("location-differs", file, line)).with("name", &source.name);

@@ -1,14 +1,17 @@
 //! With `--fetch`: every location of a version that the request changes holds the bytes that git pins, and the index is
 //! that of the archive.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Fact, Finding, deltas};
 use crate::fsx;
-use crate::model::{Record, Sha256};
+use crate::model::{ComponentType, Record, Sha256};
+use crate::ops::progress::Counting;
 use crate::ops::publish::{self, Local};
 use crate::ops::reach::Reach;
-use crate::ops::{Error, Site};
+use crate::ops::{Error, OnProgress, Phase, Progress, Site};
 use crate::records::{Place, Published, Repository, Request};
 use crate::store::Store;
 use crate::target;
@@ -16,9 +19,9 @@ use crate::transfer::Source;
 
 pub(super) fn check(
     site: &Site,
-    repository: &Repository,
-    request: &Request<'_>,
+    (repository, request): (&Repository, &Request<'_>),
     found: &mut Vec<Finding>,
+    progress: OnProgress<'_>,
 ) -> Result<(), Error> {
     let changed = request.changes.iter().filter(|changed| changed.is.is_some());
     let records: Vec<_> = changed
@@ -28,25 +31,72 @@ pub(super) fn check(
         })
         .collect();
     let (store, reach) = (site.store()?, Reach::of(site, Some(repository.root()))?);
+    let mut changed = Vec::new();
     for (component, version) in request.versions() {
-        if !records.contains(&(component, version)) {
-            continue;
+        if records.contains(&(component, version)) {
+            changed.extend(request.published(component, version)?);
         }
-        let Some(published) = request.published(component, version)? else { continue };
+    }
+    let mut bars = BTreeMap::<_, Bar<'_>>::new();
+    for published in &changed {
+        let bar = bars.entry(published.component()).or_insert_with(|| Bar::new(published.component(), progress));
+        bar.total += bytes(published);
+    }
+    for published in &changed {
+        let (component, version) = (published.component(), published.version());
+        let Some(bar) = bars.get(component) else { continue };
+        let told = |bytes| bar.tell(bytes);
+        let start = bar.done();
         let file = format!("packages/{component}/{version}/record.json");
         for number in 0..published.record.locations.len() {
-            location(&store, &reach, (&published, number), &file, found)?;
+            location((&store, &reach, &told), (published, number), &file, found)?;
         }
-        archive(&store, &published, &file, found)?;
-        deltas::check((&store, &reach), &published, &file, found)?;
+        deltas::check((&store, &reach, &told), published, &file, found)?;
+        // What could not be read is done with, too.
+        bar.tell((start + bytes(published)).saturating_sub(bar.done()));
+        archive(&store, published, &file, found)?;
     }
     Ok(())
 }
 
+/// How much there is to read of a version, at all its locations.
+fn bytes(published: &Published) -> u64 {
+    let (manifest, record) = (&published.manifest, &published.record);
+    let index = manifest.index.as_ref().map_or(0, |index| index.size);
+    let deltas: u64 = record.deltas.iter().map(|delta| delta.size).sum();
+    (manifest.package.size + index + deltas).saturating_mul(record.locations.len() as u64)
+}
+
+/// How far the versions of one component are.
+struct Bar<'a> {
+    component: &'a ComponentType,
+    progress: OnProgress<'a>,
+    done: AtomicU64,
+    total: u64,
+}
+
+impl<'a> Bar<'a> {
+    fn new(component: &'a ComponentType, progress: OnProgress<'a>) -> Self {
+        Self { component, progress, done: AtomicU64::new(0), total: 0 }
+    }
+
+    fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    fn tell(&self, bytes: u64) {
+        let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let (component, total) = (Some(self.component), Some(self.total));
+        (self.progress)(Progress { component, phase: Phase::Fetch, done, total });
+    }
+}
+
+/// The store, the ways to the targets, and who is told of bytes that came.
+pub(super) type Tools<'a> = (&'a Store, &'a Reach<'a>, &'a (dyn Fn(u64) + Sync));
+
 /// What one location holds of a version.
 fn location(
-    store: &Store,
-    reach: &Reach<'_>,
+    (store, reach, told): Tools<'_>,
     (published, number): (&Published, usize),
     file: &str,
     found: &mut Vec<Finding>,
@@ -67,7 +117,7 @@ fn location(
             return Ok(());
         }
         let Some(source) = tiers.into_iter().flatten().next() else { continue };
-        match bring(store, &source, (sha256, size)) {
+        match bring(store, &source, (sha256, size), told) {
             Ok((found_sha256, found_size)) if (found_sha256, found_size) == (sha256, size) => {}
             Ok((other, _)) => {
                 found.push(
@@ -85,10 +135,15 @@ fn location(
 }
 
 /// Reads the whole file, and takes it into the store where it is the right one. No more is read than one byte too many.
-pub(super) fn bring(store: &Store, source: &Source, (sha256, size): (Sha256, u64)) -> Result<(Sha256, u64), Error> {
+pub(super) fn bring(
+    store: &Store,
+    source: &Source,
+    (sha256, size): (Sha256, u64),
+    told: &(dyn Fn(u64) + Sync),
+) -> Result<(Sha256, u64), Error> {
     let reading = source.target.read(&source.key, None)?;
     let mut incoming = store.incoming()?;
-    let mut body = reading.body.take(size.saturating_add(1));
+    let mut body = Counting::new(reading.body.take(size.saturating_add(1)), told);
     std::io::copy(&mut body, &mut incoming)
         .map_err(|e| fsx::Error::new(fsx::Action::Read, source.target.shown(&source.key), e))?;
     let digest = incoming.digest();

@@ -9,7 +9,7 @@ mod fetch;
 pub use deltas::Elsewhere;
 
 use super::trust;
-use super::{Error, Site, record};
+use super::{Error, OnProgress, Site, record};
 use crate::model::Lack;
 use crate::records::{self, Severity};
 use crate::transfer::Refused;
@@ -76,18 +76,18 @@ impl Report {
 }
 
 /// `record check`: looks at what the range brings, and with `fetch` at what its locations hold. Without `fetch` nothing is
-/// written; with it, the packages come into the store.
+/// written; with it, the packages come into the store. Progress is in bytes: of all versions of a component at all their locations.
 ///
 /// # Errors
 ///
 /// A name of no commit; objects, lists of keys or a policy of BASE that cannot be read.
-pub fn check(site: &Site, range: &Range, fetch: bool) -> Result<Report, Error> {
+pub fn check(site: &Site, range: &Range, fetch: bool, progress: OnProgress<'_>) -> Result<Report, Error> {
     let repository = record::existing(site)?;
     let request = repository.request(range.base.as_deref(), &range.head)?;
     let mut findings: Vec<Finding> = request.check()?.into_iter().map(from_records).collect();
     trust::review(site, &request, &mut findings)?;
     if fetch {
-        fetch::check(site, &repository, &request, &mut findings)?;
+        fetch::check(site, (&repository, &request), &mut findings, progress)?;
     }
     findings.sort_by(|left, right| (&left.file, left.line).cmp(&(&right.file, right.line)));
     for finding in &mut findings {

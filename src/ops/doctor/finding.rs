@@ -25,6 +25,8 @@ pub enum Severity {
 pub enum Fact {
     /// A name, a version, a list of them.
     Text(String),
+    /// There is none.
+    None,
     /// A path.
     Path(PathBuf),
     /// A number.

@@ -123,7 +123,7 @@ fn current(view: &View) -> Result<Vec<Finding>, Error> {
             if !is.and_then(Version::to_semver).is_some_and(|is| need.version.matches(&is)) {
                 let finding = Finding::warning("need-unmet").with("component", component).with("version", version);
                 let finding = finding.with("need", &need.kind).with("range", &need.version);
-                findings.push(finding.with("is", is.map_or("none", Version::as_str)));
+                findings.push(finding.fact("is", is.map_or(Fact::None, |is| Fact::Text(is.to_string()))));
             }
         }
     }

@@ -56,6 +56,9 @@ const IN_THE_WAY: &str = "exists; cannot create";
 /// The most characters that are repeated of what git says.
 const REASON: usize = 1_000;
 
+/// The reason where git said nothing at all.
+pub const SILENT: &str = "git said nothing";
+
 /// git in one repository.
 pub struct Git<'a> {
     /// Where it is run: paths in its configuration start from there.
@@ -160,7 +163,7 @@ impl Said {
         };
         let words: Vec<_> = said.iter().map(|line| line.trim_start_matches("fatal: ")).collect();
         match words.is_empty() {
-            true => "git said nothing".to_owned(),
+            true => SILENT.to_owned(),
             false => {
                 let shown = |c: char| if c.is_control() { ' ' } else { c };
                 without_logins(&words.join("; ")).chars().map(shown).take(REASON).collect()
@@ -198,7 +201,7 @@ mod tests {
             "https://host/r.git: 403\nhttps://h"
         );
         let reason = |text: &str| Said { done: false, text: text.to_owned() }.reason();
-        assert_eq!((reason("\n").as_str(), reason("x\u{1b}[31m").as_str()), ("git said nothing", "x [31m"));
+        assert_eq!((reason("\n").as_str(), reason("x\u{1b}[31m").as_str()), (SILENT, "x [31m"));
         assert_eq!(reason(&"x".repeat(3_000)).len(), REASON);
     }
 

@@ -28,7 +28,7 @@ mod origin;
 mod publish;
 
 pub use error::RemoteError;
-pub use git::{Git, Said};
+pub use git::{Git, SILENT, Said};
 pub(super) use objects::Depth;
 pub use origin::{Origin, Seen};
 pub use publish::pause;

@@ -15,7 +15,7 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutPa
 use super::bce;
 use super::bucket::{Answer, Bucket};
 use crate::net::{Body, block_on};
-use crate::target::{Fault, Listed, Reading};
+use crate::target::{Fault, Listed, Nonsense, Reading};
 
 /// What is handed to the network at once: progress is seen in such steps.
 const STEP: usize = 256 << 10;
@@ -83,7 +83,7 @@ fn fault(error: &object_store::Error) -> Fault {
         }
         last.to_string().chars().take(200).collect()
     };
-    Fault::within(error).unwrap_or_else(|| Fault::Protocol { reason: last() })
+    Fault::within(error).unwrap_or_else(|| Fault::Protocol { reason: Nonsense::Library(last()) })
 }
 
 impl Bucket for Library {

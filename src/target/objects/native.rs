@@ -20,7 +20,7 @@ use super::web::{Web, whole};
 use crate::config::KeyPair;
 use crate::model::Sha256;
 use crate::net::{Body, block_on};
-use crate::target::{Fault, Listed, Reading};
+use crate::target::{Fault, Listed, Nonsense, Reading};
 
 /// How long a request's signature is valid, in seconds: longer than a slow part takes.
 const VALID: u64 = 1800;
@@ -104,7 +104,9 @@ impl Native {
             signed.push(("x-bce-security-token", token.expose().to_owned()));
         }
         let mut headers = HeaderMap::new();
-        let text = |text: &str| HeaderValue::from_str(text).map_err(|e| Fault::Protocol { reason: e.to_string() });
+        let text = |text: &str| {
+            HeaderValue::from_str(text).map_err(|e| Fault::Protocol { reason: Nonsense::Library(e.to_string()) })
+        };
         for (name, value) in &signed {
             headers.insert(HeaderName::from_static(name), text(value)?);
         }
@@ -127,7 +129,7 @@ impl Native {
     fn json<T: for<'de> Deserialize<'de>>(&self, response: Response) -> Answer<T> {
         let bytes = run(whole(response))?;
         // The text itself is not shown: it is the other side's.
-        serde_json::from_slice(&bytes).map_err(|e| Fault::Protocol { reason: format!("its JSON: {e}") })
+        serde_json::from_slice(&bytes).map_err(|e| Fault::Protocol { reason: Nonsense::Json(e.to_string()) })
     }
 }
 
@@ -144,7 +146,7 @@ impl Bucket for Native {
         match self.request(Method::HEAD, key, &[], None, Bytes::new()) {
             Ok(response) => match number(&response, "content-length", " ") {
                 Some(length) => Ok(Some(length)),
-                None => Err(Fault::Protocol { reason: "no Content-Length".to_owned() }),
+                None => Err(Fault::Protocol { reason: Nonsense::NoSize }),
             },
             Err(Fault::Missing) => Ok(None),
             Err(fault) => Err(fault),
@@ -158,7 +160,8 @@ impl Bucket for Native {
                 let prefix = format!("bytes {}-", range.start);
                 let said = response.headers().get("content-range").and_then(|value| value.to_str().ok());
                 if !said.is_some_and(|said| said.starts_with(&prefix)) {
-                    let reason = format!("Content-Range: {}", said.unwrap_or("none"));
+                    let header = |said| Nonsense::Library(format!("`Content-Range: {said}`"));
+                    let reason = said.map_or(Nonsense::NoRange, header);
                     return Err(Fault::Protocol { reason });
                 }
                 (range.start, number(&response, "content-range", "/"))
@@ -218,7 +221,7 @@ impl Bucket for Native {
         let number = (index + 1).to_string();
         let response = self.request(Method::PUT, key, &[("partNumber", &number), ("uploadId", upload)], None, bytes)?;
         let tag = response.headers().get("etag").and_then(|value| value.to_str().ok());
-        let tag = tag.ok_or_else(|| Fault::Protocol { reason: "a part without an ETag".to_owned() })?;
+        let tag = tag.ok_or(Fault::Protocol { reason: Nonsense::NoTag })?;
         Ok(tag.trim_matches('"').to_owned())
     }
 
@@ -233,7 +236,7 @@ impl Bucket for Native {
         let completed: Completed = self.json(response)?;
         match completed.e_tag.is_empty() {
             false => Ok(()),
-            true => Err(Fault::Protocol { reason: "an object without an ETag".to_owned() }),
+            true => Err(Fault::Protocol { reason: Nonsense::NoTag }),
         }
     }
 

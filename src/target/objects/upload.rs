@@ -13,7 +13,7 @@ use sha2::Digest as _;
 
 use super::Objects;
 use crate::model::{Blake3, Sha256};
-use crate::target::{Doing, Error, Fault, Result, Target as _, Unfinished, Upload};
+use crate::target::{Doing, Error, Fault, Nonsense, Result, Target as _, Unfinished, Upload};
 
 const MIB: u64 = 1 << 20;
 
@@ -129,8 +129,9 @@ impl Objects {
     fn check(&self, key: &str, upload: &Upload<'_>) -> Result<()> {
         let size = self.size(key)?;
         if size != Some(upload.size) {
-            let holds = size.map_or("nothing".to_owned(), |size| format!("{size} bytes"));
-            let reason = format!("after writing {} bytes it holds {holds}", upload.size);
+            let written = upload.size;
+            let reason =
+                size.map_or(Nonsense::HoldsNothing { written }, |holds| Nonsense::HoldsOther { written, holds });
             return Err(self.remote(Doing::Write, key, Fault::Protocol { reason }));
         }
         if self.bucket.checks() {

@@ -12,7 +12,7 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 
 use super::super::web::{Web, authorization, basic, protocol, refusal, shown};
-use super::super::{Ambient, Fault};
+use super::super::{Ambient, Fault, NoLogin, Nonsense};
 use super::docker::{self, Credential};
 use crate::config::Login;
 
@@ -99,9 +99,8 @@ impl Account {
     fn credential(&self) -> Result<Option<Credential>, Fault> {
         match &self.origin {
             Origin::Configured(login) => Ok(Some(Credential::Password(login.clone()))),
-            Origin::Docker(ambient) => {
-                docker::credential(&host(&self.registry), ambient).map_err(|reason| Fault::Login { reason })
-            }
+            Origin::Docker(ambient) => docker::credential(&host(&self.registry), ambient)
+                .map_err(|reason| Fault::Login { reason: Box::new(reason) }),
             Origin::Anonymous => Ok(None),
         }
     }
@@ -114,11 +113,10 @@ impl Account {
         realm: &str,
         service: Option<&str>,
     ) -> Result<(HeaderValue, Instant), Fault> {
-        let url = Url::parse(realm).map_err(|_| protocol("it sends us to a token server that is no URL"))?;
+        let url = Url::parse(realm).map_err(|_| protocol(Nonsense::TokenServer))?;
         let plain = self.registry.scheme() == "http" && url.host_str() == self.registry.host_str();
         if url.scheme() != "https" && !(plain && url.scheme() == "http") {
-            let reason = format!("the registry wants the login sent to `{}`, in the clear", shown(&url));
-            return Err(Fault::Login { reason });
+            return Err(Fault::Login { reason: Box::new(NoLogin::Clear(shown(&url))) });
         }
         let fields = [("service", service), ("scope", Some(scope))];
         let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
@@ -152,17 +150,17 @@ impl Account {
             return Err(fault);
         }
         let bytes = web.small(response, ANSWER).await?;
-        let token: Token = serde_json::from_slice(&bytes).map_err(|_| protocol("its token server gave no token"))?;
+        let token: Token = serde_json::from_slice(&bytes).map_err(|_| protocol(Nonsense::NoToken))?;
         let text = if token.token.is_empty() { &token.access_token } else { &token.token };
         let header = authorization("Bearer", text).filter(|_| !text.is_empty());
-        let header = header.ok_or_else(|| protocol("its token server gave no token"))?;
+        let header = header.ok_or_else(|| protocol(Nonsense::NoToken))?;
         let holds = Duration::from_secs(token.expires_in.unwrap_or(TOKEN_SECONDS).min(24 * 3600));
         Ok((header, asked + holds.saturating_sub(MARGIN)))
     }
 }
 
 fn bad_secret() -> Fault {
-    Fault::Login { reason: "it has characters that no request can carry".to_owned() }
+    Fault::Login { reason: Box::new(NoLogin::Characters) }
 }
 
 /// A URL's host, with its port where it is not the usual one.

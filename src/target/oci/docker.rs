@@ -4,14 +4,14 @@
 //! very host is used.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use serde::Deserialize;
 
-use super::super::Ambient;
+use super::super::{Ambient, NoLogin};
 use crate::config::{Login, Secret};
 use crate::fsx;
 
@@ -57,16 +57,16 @@ struct Helped {
 /// # Errors
 ///
 /// Why it cannot be had, without any secret.
-pub(super) fn credential(host: &str, ambient: &Ambient) -> Result<Option<Credential>, String> {
+pub(super) fn credential(host: &str, ambient: &Ambient) -> Result<Option<Credential>, NoLogin> {
     let Some(path) = path(ambient) else { return Ok(None) };
     let bytes = match fsx::read(&path) {
         Ok(bytes) => bytes,
         Err(e) if e.is_not_found() => return Ok(None),
-        Err(e) => return Err(e.to_string()),
+        Err(e) => return Err(NoLogin::File { path, reason: e.source.to_string() }),
     };
     // What the parser says could hold a piece of the file, so only the place is told.
-    let file: File = serde_json::from_slice(&bytes)
-        .map_err(|e| format!("`{}` cannot be read: line {}, column {}", path.display(), e.line(), e.column()))?;
+    let file: File =
+        serde_json::from_slice(&bytes).map_err(|e| NoLogin::Json { path, line: e.line(), column: e.column() })?;
     let names = |name: &String| is_of(name, host);
     let helper = file.cred_helpers.iter().find(|(name, _)| names(name)).map(|(_, helper)| helper);
     let entry = file.auths.iter().find(|(name, _)| names(name));
@@ -111,12 +111,12 @@ impl Entry {
 }
 
 /// Asks `docker-credential-<helper>` (docker's protocol: the registry's name in, JSON out).
-fn helped(helper: &str, asked: &str, ambient: &Ambient) -> Result<Option<Credential>, String> {
+fn helped(helper: &str, asked: &str, ambient: &Ambient) -> Result<Option<Credential>, NoLogin> {
     if helper.is_empty() || helper.contains('/') {
-        return Err(format!("docker's config.json names `{helper}` as a credential helper"));
+        return Err(NoLogin::Helper(helper.to_owned()));
     }
     let program = format!("docker-credential-{helper}");
-    let failed = |why: String| format!("`{program} get` failed: {why}");
+    let not_run = |e: io::Error| NoLogin::NotRun { program: program.clone(), reason: e.to_string() };
     let mut child = Command::new(&program)
         .arg("get")
         .env_clear()
@@ -125,19 +125,19 @@ fn helped(helper: &str, asked: &str, ambient: &Ambient) -> Result<Option<Credent
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .map_err(|e| failed(e.to_string()))?;
+        .map_err(not_run)?;
     if let Some(mut input) = child.stdin.take() {
         // A helper that does not read its input says why by how it ends.
         let _ = input.write_all(asked.as_bytes());
     }
-    let output = child.wait_with_output().map_err(|e| failed(e.to_string()))?;
+    let output = child.wait_with_output().map_err(not_run)?;
     if !output.status.success() {
         // What docker's helpers say where they know no login.
         let said = String::from_utf8_lossy(&output.stdout);
         let unknown = said.contains("credentials not found") || said.contains("no credentials");
-        return if unknown { Ok(None) } else { Err(failed(output.status.to_string())) };
+        return if unknown { Ok(None) } else { Err(NoLogin::Failed { program, status: output.status }) };
     }
-    let given: Helped = serde_json::from_slice(&output.stdout).map_err(|_| failed("it gave no login".to_owned()))?;
+    let given: Helped = serde_json::from_slice(&output.stdout).map_err(|_| NoLogin::Nothing(program.clone()))?;
     let secret = Secret::new(given.secret);
     Ok(Some(match given.username == TOKEN_USER {
         true => Credential::Refresh(secret),
@@ -154,7 +154,7 @@ mod tests {
         fsx::write_new(&dir.path().join("config.json"), json.as_bytes()).expect("written");
         let directory = dir.path().display().to_string();
         let ambient = Ambient { variables: [("DOCKER_CONFIG".to_owned(), directory)].into(), ..Ambient::default() };
-        let said = credential(host, &ambient)?.map(|credential| match credential {
+        let said = credential(host, &ambient).map_err(|e| e.to_string())?.map(|credential| match credential {
             Credential::Password(login) => format!("{} {}", login.username, login.password.expose()),
             Credential::Refresh(token) => format!("token {}", token.expose()),
         });
@@ -185,7 +185,7 @@ mod tests {
         let said = ask(r#"{"credsStore": "../x"}"#, "h").expect_err("a path");
         assert!(said.contains("../x"), "{said}");
         let said = ask(r#"{"credHelpers": {"h": "of-nobody"}}"#, "h").expect_err("not installed");
-        assert!(said.starts_with("`docker-credential-of-nobody get` failed"), "{said}");
+        assert!(said.starts_with("`docker-credential-of-nobody` cannot be run"), "{said}");
         let nowhere = Ambient::default();
         assert!(credential("h", &nowhere).is_ok_and(|found| found.is_none()));
     }

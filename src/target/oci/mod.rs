@@ -30,7 +30,8 @@ use self::artifact::{Artifact, EMPTY, is_repository, is_tag, tag, tag_aside};
 use self::registry::{Registry, address};
 use super::web::protocol;
 use super::{
-    Ambient, Doing, Error, Fault, Listed, Parcel, Placed, Reading, Result, Setting, Target, Wanted, is_file_name,
+    Ambient, Doing, Error, Fault, Listed, Nonsense, Parcel, Placed, Reading, Result, Setting, Target, Wanted,
+    is_file_name,
 };
 use crate::config;
 use crate::model::{Manifest, OciPlace, Place, Sha256};
@@ -130,7 +131,7 @@ impl Oci {
 
     fn key<'a>(&self, key: &'a str) -> std::result::Result<Key<'a>, Fault> {
         let key = Key::parse(key).filter(|key| self.has(key.repository));
-        key.ok_or_else(|| protocol("the key is none of this target"))
+        key.ok_or_else(|| protocol(Nonsense::Key))
     }
 
     fn begin_to_read(&self, key: &str, range: Option<Range<u64>>, fresh: bool) -> Result<Reading> {
@@ -164,12 +165,12 @@ impl Oci {
                     match self.registry.manifest(repository, &tag).await? {
                         Some((found, _)) if found == *digest => return Ok((tag, false)),
                         Some(_) => {}
-                        None => put.and(Err(protocol("it took the image manifest and does not have it")))?,
+                        None => put.and(Err(protocol(Nonsense::Lost)))?,
                     }
                 }
             }
         }
-        Err(protocol("the tag of these very bytes names others"))
+        Err(protocol(Nonsense::Tag))
     }
 
     /// One try of a put.
@@ -195,7 +196,7 @@ impl Oci {
         }
         self.registry.run(upload::small(&self.registry, &repository, EMPTY)).map_err(failed)?;
         let artifact = Artifact::of(parcel, manifest(parcel)?.as_ref());
-        let bytes = serde_json::to_vec(&artifact).map_err(|_| failed(protocol("its manifest cannot be written")))?;
+        let bytes = serde_json::to_vec(&artifact).map_err(|_| failed(protocol(Nonsense::Manifest)))?;
         let digest = Sha256::of(&bytes);
         let tagged = self.registry.run(self.tagged(&repository, parcel.version.as_str(), &digest, &bytes));
         let (tag, tag_there) = tagged.map_err(failed)?;

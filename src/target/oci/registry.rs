@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::super::web::{Web, protocol, reading_headers, refusal, shown};
-use super::super::{Ambient, Detour, Error, Fault, Reading};
+use super::super::{Ambient, Detour, Error, Fault, Nonsense, Reading};
 use super::account::{Account, Origin};
 use super::artifact::{Artifact, MANIFEST};
 use crate::model::Sha256;
@@ -91,7 +91,7 @@ impl Registry {
     }
 
     fn url(&self, path: &str) -> Result<Url, Fault> {
-        self.base.join(path).map_err(|e| Fault::Protocol { reason: e.to_string() })
+        self.base.join(path).map_err(|e| Fault::Protocol { reason: Nonsense::Library(e.to_string()) })
     }
 
     /// Sends what `send` makes of a login; where the registry itself refuses, once more with another.
@@ -163,7 +163,7 @@ impl Registry {
         let bytes = self.web.small(response, LARGEST_MANIFEST).await?;
         let found = Sha256::of(&bytes);
         if reference.strip_prefix("sha256:").is_some_and(|wanted| wanted != found.to_string()) {
-            return Err(protocol("it gives a manifest of another digest than was asked for"));
+            return Err(protocol(Nonsense::OtherManifest));
         }
         Ok(Some((found, bytes)))
     }
@@ -213,7 +213,7 @@ impl Registry {
         let send = |login| self.web.send(with(self.web.request(Method::GET, to.clone()), login));
         let response = expect(self.upload(repository, to, send).await?, StatusCode::NO_CONTENT)?;
         let range = response.headers().get(header::RANGE).and_then(|value| value.to_str().ok());
-        let held = range.and_then(held_by).ok_or_else(|| protocol("it does not say how far the upload is"))?;
+        let held = range.and_then(held_by).ok_or_else(|| protocol(Nonsense::NoPosition))?;
         Ok((location(&response)?, held))
     }
 
@@ -282,7 +282,7 @@ impl Registry {
             let next = response.headers().get(header::LINK).and_then(|link| link.to_str().ok()).and_then(next_part);
             let next = next.and_then(|next| url.join(next).ok()).filter(|next| next.origin() == self.base.origin());
             let bytes = self.web.small(response, LARGEST_LIST).await?;
-            parts.push(serde_json::from_slice(&bytes).map_err(|_| protocol("its list cannot be read"))?);
+            parts.push(serde_json::from_slice(&bytes).map_err(|_| protocol(Nonsense::List))?);
             match next {
                 Some(next) if next != url => url = next,
                 _ => break,
@@ -316,7 +316,7 @@ fn expect(response: Response, status: StatusCode) -> Result<Response, Fault> {
 fn location(response: &Response) -> Result<Url, Fault> {
     let text = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
     let to = text.and_then(|text| response.url().join(text).ok());
-    let to = to.ok_or_else(|| protocol("it does not say where the upload goes"))?;
+    let to = to.ok_or_else(|| protocol(Nonsense::NoUpload))?;
     if to.scheme() != response.url().scheme() && to.scheme() != "https" {
         return Err(Fault::Redirect { to: shown(&to), reason: Detour::Downgrade });
     }

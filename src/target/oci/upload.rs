@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::super::web::protocol;
-use super::super::{Error, Fault, Result, Unfinished, Upload};
+use super::super::{Error, Fault, Nonsense, Result, Unfinished, Upload};
 use super::registry::Registry;
 use crate::model::Sha256;
 use crate::net::{block_on, spawn};
@@ -89,7 +89,7 @@ pub(super) fn blob(
     match there()? {
         Some(size) if size == upload.size => Ok(false),
         None if sent.is_err() => sent.map(|()| false),
-        _ => Err(remote(&upload.sha256, protocol("it took the file and does not have all of it"))),
+        _ => Err(remote(&upload.sha256, protocol(Nonsense::LostPart))),
     }
 }
 
@@ -107,7 +107,7 @@ pub(super) async fn small(
     let sent = registry.end(repository, &to, &sha256, Bytes::from_static(bytes)).await;
     match registry.blob_size(repository, &sha256).await? {
         Some(_) => Ok(()),
-        None => sent.and(Err(protocol("it took a file and does not have it"))),
+        None => sent.and(Err(protocol(Nonsense::Lost))),
     }
 }
 
