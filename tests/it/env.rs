@@ -48,10 +48,7 @@ impl Env {
         for sub in ["home", "project", "project/models/bert", "project/models/tokenizer"] {
             fs::create_dir_all(env.path(sub)).expect("made");
         }
-        env.write(
-            "home/.gitconfig",
-            "[user]\n\tname = Mei\n\temail = mei@example.org\n[init]\n\tdefaultBranch = main\n",
-        );
+        env.write("home/.gitconfig", GIT_CONFIG);
         env
     }
 
@@ -264,6 +261,19 @@ impl Ran {
         }
     }
 }
+
+/// The user's configuration of git. Without the sample hooks, which would be most of each repository, and without a look
+/// for work at every commit, which starts two more processes.
+const GIT_CONFIG: &str = "\
+[user]
+\tname = Mei
+\temail = mei@example.org
+[init]
+\tdefaultBranch = main
+\ttemplateDir =
+[maintenance]
+\tauto = false
+";
 
 /// The configuration of [`Env::with_model`].
 pub const CONFIG: &str = "\
