@@ -1,6 +1,7 @@
 //! A hermetic place to run the program in: its own home, git configuration, project, targets, records and root.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -101,8 +102,8 @@ impl Env {
     }
 
     /// A command with this environment and nothing of the caller's but PATH.
-    pub fn hermetic(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(program);
+    pub fn hermetic(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(found(program.as_ref()));
         command.env_clear();
         for name in ["PATH", "LD_LIBRARY_PATH"] {
             if let Some(value) = std::env::var_os(name) {
@@ -213,6 +214,14 @@ impl Env {
         let path = self.path("root").join(sub);
         fs::read_link(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).display().to_string()
     }
+}
+
+/// Where a program is that is called by its name. The standard library looks for it in the `PATH` that a command is given
+/// only in a copy of this process, and to copy it with all that the tests hold takes longer than most programs run.
+fn found(program: &OsStr) -> PathBuf {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let mut places = std::env::split_paths(&paths).map(|path| path.join(program));
+    places.find(|place| place.is_file()).unwrap_or_else(|| program.into())
 }
 
 /// What a directory holds, by path.
