@@ -1,6 +1,7 @@
 //! A hermetic place to run the program in: its own home, git configuration, project, targets, records and root.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -48,10 +49,7 @@ impl Env {
         for sub in ["home", "project", "project/models/bert", "project/models/tokenizer"] {
             fs::create_dir_all(env.path(sub)).expect("made");
         }
-        env.write(
-            "home/.gitconfig",
-            "[user]\n\tname = Mei\n\temail = mei@example.org\n[init]\n\tdefaultBranch = main\n",
-        );
+        env.write("home/.gitconfig", GIT_CONFIG);
         env
     }
 
@@ -104,8 +102,8 @@ impl Env {
     }
 
     /// A command with this environment and nothing of the caller's but PATH.
-    pub fn hermetic(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(program);
+    pub fn hermetic(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(found(program.as_ref()));
         command.env_clear();
         for name in ["PATH", "LD_LIBRARY_PATH"] {
             if let Some(value) = std::env::var_os(name) {
@@ -218,6 +216,14 @@ impl Env {
     }
 }
 
+/// Where a program is that is called by its name. The standard library looks for it in the `PATH` that a command is given
+/// only in a copy of this process, and to copy it with all that the tests hold takes longer than most programs run.
+fn found(program: &OsStr) -> PathBuf {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let mut places = std::env::split_paths(&paths).map(|path| path.join(program));
+    places.find(|place| place.is_file()).unwrap_or_else(|| program.into())
+}
+
 /// What a directory holds, by path.
 pub type Listing = BTreeMap<String, String>;
 
@@ -264,6 +270,19 @@ impl Ran {
         }
     }
 }
+
+/// The user's configuration of git. Without the sample hooks, which would be most of each repository, and without a look
+/// for work at every commit, which starts two more processes.
+const GIT_CONFIG: &str = "\
+[user]
+\tname = Mei
+\temail = mei@example.org
+[init]
+\tdefaultBranch = main
+\ttemplateDir =
+[maintenance]
+\tauto = false
+";
 
 /// The configuration of [`Env::with_model`].
 pub const CONFIG: &str = "\

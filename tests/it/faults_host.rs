@@ -25,6 +25,7 @@ pub struct Version {
     package: Vec<u8>,
     index: Vec<u8>,
     record: Value,
+    manifest: String,
     /// What a deploy from a good server makes of a root.
     new: State,
 }
@@ -59,7 +60,8 @@ impl Version {
         };
         let (package, index) = (packed(PACKAGE), packed(INDEX));
         let record = serde_json::from_str(&env.committed("records", RECORD)).expect("JSON");
-        let mut version = Self { env, package, index, record, new: State::new() };
+        let manifest = env.committed("records", MANIFEST);
+        let mut version = Self { env, package, index, record, manifest, new: State::new() };
         let server = version.server();
         let host = version.host(&[("good", &server)], "");
         let ran = host.deploy(&[]);
@@ -93,7 +95,7 @@ impl Version {
             |(name, server): &(&str, &Server)| json!({"name": name, "type": "http", "url": server.url(PACKAGE)});
         record["locations"] = servers.iter().map(location).collect();
         env.write("record/record.json", record.to_string());
-        env.write("record/manifest.json", self.env.committed("records", MANIFEST));
+        env.write("record/manifest.json", &self.manifest);
         let target = |(name, server): &(&str, &Server)| {
             let token = if *name == "bad" { ", token: \"${BAD_TOKEN}\"" } else { "" };
             format!("    {name}: {{type: http, url: \"{}\"{token}}}\n", server.url("/packages/"))

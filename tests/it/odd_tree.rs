@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::env::Env;
 use super::tree;
@@ -16,9 +17,13 @@ pub fn make(env: &Env, sub: &str) {
     let top = env.path(sub);
     let at = |name: &str| format!("{sub}/{name}");
     let long = format!("{}/{}/{}", "d".repeat(120), "e".repeat(130), "f".repeat(140));
-    env.write(&at("weights.bin"), numbers(4_300_000));
-    let lines: Vec<String> =
-        (0..110_000u64).map(|i| format!("token {i} of the vocabulary, {}\n", i * i % 977)).collect();
+    // Made once, since every test that is made with the tree takes longer over these than over the tree.
+    static LONG: OnceLock<(Vec<u8>, Vec<String>)> = OnceLock::new();
+    let (weights, lines) = LONG.get_or_init(|| {
+        let line = |i| format!("token {i} of the vocabulary, {}\n", i * i % 977);
+        (numbers(4_300_000), (0..110_000u64).map(line).collect())
+    });
+    env.write(&at("weights.bin"), weights);
     env.write(&at("vocab.txt"), lines.concat());
     for i in 0..120 {
         env.write(&at(&format!("small/{i:03}.txt")), lines[i * 100..i * 100 + 1 + i].concat());

@@ -186,9 +186,10 @@ fn timeless(name: &str, held: &str) -> Option<String> {
 /// The links that readers follow and that lead nowhere.
 pub fn dangling(scene: &Scene) -> Vec<String> {
     let followed = |name: &str| name.starts_with("root/links/") || name.ends_with("/current");
-    let links = scene.names().into_iter().filter(|(name, held)| held.starts_with("-> ") && followed(name));
-    let links = links.filter(|(name, _)| !name.contains(".deploy-tool-new"));
-    links.map(|(name, _)| name).filter(|name| !scene.env.path(name).exists()).collect()
+    let links = scene.links().into_iter().filter(|name| followed(name) && !name.contains(".deploy-tool-new"));
+    let mut dangling: Vec<String> = links.filter(|name| !scene.env.path(name).exists()).collect();
+    dangling.sort();
+    dangling
 }
 
 #[track_caller]

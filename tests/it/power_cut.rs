@@ -51,7 +51,7 @@ fn cut(scene: &Scene, commands: &[&[&str]], judge: impl Fn(&str, bool)) {
         let at_stake = run.at_stake(point);
         let mut try_one = |what: &str, fates: &dyn Fn(usize, &mut Random) -> Fate| {
             let disk = run.cut(point, &mut random, fates);
-            if tried.insert((point == run.end, format!("{:?}", disk.by_path()))) {
+            if tried.insert((point == run.end, disk.digest())) {
                 disk.write(scene);
                 let (begin, end) = (run.begin, run.end);
                 judge(

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::hash::{Hash as _, Hasher as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -116,6 +115,15 @@ impl Scene {
         self.below("saved")
     }
 
+    /// The names of the links below the directories.
+    pub fn links(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        for (dir, path) in self.dirs().filter(|(_, path)| path.exists()) {
+            links(&path, dir, &mut out);
+        }
+        out
+    }
+
     fn below(&self, top: &str) -> State {
         let mut out = State::new();
         for dir in self.dirs {
@@ -158,11 +166,8 @@ fn copy(from: &Path, to: &Path) {
 fn content(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) if text.len() < 4096 => text.to_owned(),
-        _ => {
-            let mut hasher = std::hash::DefaultHasher::new();
-            bytes.hash(&mut hasher);
-            format!("{} bytes, {:x}", bytes.len(), hasher.finish())
-        }
+        // Not by the standard library's hasher: that is compiled with the tests, so without optimization.
+        _ => format!("{} bytes, {}", bytes.len(), blake3::hash(bytes)),
     }
 }
 
@@ -179,6 +184,18 @@ fn releases(history: &[u8]) -> Vec<u8> {
         _ => line.to_owned(),
     };
     releases.map(without).collect::<String>().into_bytes()
+}
+
+fn links(dir: &Path, name: &str, out: &mut Vec<String>) {
+    for entry in fs::read_dir(dir).expect("listed") {
+        let entry = entry.expect("an entry");
+        let (kind, name) = (entry.file_type().expect("a kind"), format!("{name}/{}", entry.file_name().display()));
+        if kind.is_symlink() {
+            out.push(name);
+        } else if kind.is_dir() {
+            links(&entry.path(), &name, out);
+        }
+    }
 }
 
 fn walk(dir: &Path, name: &str, out: &mut State) {

@@ -211,18 +211,21 @@ impl Disk {
         }
     }
 
-    /// Everything by its path: two disks that a program cannot tell apart are equal then.
-    pub fn by_path(&self) -> BTreeMap<PathBuf, Node> {
-        let mut all = BTreeMap::new();
+    /// Of everything by its path: two disks that a program cannot tell apart have the same one.
+    pub fn digest(&self) -> blake3::Hash {
+        let mut digest = blake3::Hasher::new();
         let mut waiting = vec![(PathBuf::new(), TOP)];
         while let Some((path, id)) = waiting.pop() {
             waiting.extend(self.names(id).map(|(name, id)| (path.join(name), id)));
-            let node = match &self.nodes[&id] {
-                directory @ Node::Directory { .. } => directory.empty(),
-                other => other.clone(),
+            let what = match &self.nodes[&id] {
+                Node::Directory { mode, .. } => format!("directory {mode:o}"),
+                Node::File { mode, modified, content } => {
+                    format!("file {mode:o} {modified:?} {}", blake3::hash(content))
+                }
+                Node::Link(target) => format!("link {target:?}"),
             };
-            all.insert(path, node);
+            digest.update(format!("{path:?} {what}\n").as_bytes());
         }
-        all
+        digest.finalize()
     }
 }
