@@ -154,6 +154,14 @@ fn a_run_that_was_killed_is_gone_on_with_and_bad_bytes_are_not_kept() {
     std::fs::hard_link(&path, scene.dir.path().join("other")).expect("a link");
     assert!(matches!(scene.apply(&scene.delta), Err(ApplyError::Fs(_))));
     assert_eq!(std::fs::read(scene.dir.path().join("other")).expect("there"), big);
+    // One that is longer than it should be is not taken for whole, whether its first bytes are right or not.
+    for first in [b'l', b'x'] {
+        scene.again();
+        let mut small = [text(500, 2), b"more".to_vec()].concat();
+        small[0] = first;
+        std::fs::write(scene.dir.path().join("out/small"), &small).expect("a file");
+        assert!(matches!(scene.apply(&scene.delta), Err(ApplyError::File { .. })), "{first}");
+    }
 }
 
 /// An edit of one file: kind, where, how much.
