@@ -39,7 +39,8 @@ pub(super) struct GzipEncoder {
 
 impl GzipEncoder {
     pub(super) fn new(level: i32) -> Result<Self, CodecError> {
-        let known = libdeflater::CompressionLvl::new(level).map_err(|_| failed(Flaw::Unexpected))?;
+        let known =
+            libdeflater::CompressionLvl::new(level).map_err(|_| failed(Flaw::Library("no such level".to_owned())))?;
         Ok(Self { level, full: libdeflater::Compressor::new(known), huffman: None })
     }
 
