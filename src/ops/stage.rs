@@ -97,11 +97,12 @@ impl<'a> Staging<'a> {
         for Asked { published, only, own } in asked {
             let told = Told::new(published, progress);
             let repair = only.is_some() || own.is_some();
-            let mut deltas = match repair || staging.supply.has(published)? {
+            let is_here = staging.supply.has(published)?;
+            let mut deltas = match repair || is_here {
                 true => Vec::new(),
                 false => patch::deltas(site, view, published),
             };
-            let First { index, fetched, begun, base } = staging.begin(view, published, &deltas, &told)?;
+            let First { index, fetched, begun, base } = staging.begin(view, published, is_here, &deltas, &told)?;
             let (mut sources, mut wanted, mut ways) = (Sources::default(), Vec::new(), None);
             let (mut held, mut ahead, mut offers) = (HeldPieces::default(), None, Vec::new());
             if let Some(index) = &index {
@@ -116,7 +117,7 @@ impl<'a> Staging<'a> {
                 ways = Some(foreseen);
             }
             let needed = ways.as_ref().is_none_or(|ways| needs_package(site, ways));
-            if needed && !staging.supply.has(published)? {
+            if needed && !is_here {
                 let mut cost = None;
                 if let (Some(index), Some(ways)) = (index.as_ref().filter(|index| !index.whole), &ways) {
                     let needed = cost::needed(site, index, ways);
@@ -147,11 +148,13 @@ impl<'a> Staging<'a> {
         Ok(staging)
     }
 
-    /// Brings the index, and beside it the front of a delta that may be taken; reads meanwhile what is here.
+    /// Brings the index, and beside it the front of a delta that may be taken. Where the package is not here, the index of an
+    /// installed version is read meanwhile.
     fn begin(
         &self,
         view: &View,
         published: &Published,
+        is_here: bool,
         deltas: &[&RecordDelta],
         told: &Told<'_>,
     ) -> Result<First, Error> {
@@ -161,10 +164,9 @@ impl<'a> Staging<'a> {
         if !deltas.is_empty() {
             self.supply.reach()?;
         }
-        let is_missing = !self.supply.has(published)?;
         std::thread::scope(|scope| {
             let front = (!deltas.is_empty()).then(|| scope.spawn(|| self.supply.begin(published, deltas, &told)));
-            let base = is_missing.then(|| scope.spawn(|| cost::base(self.site, view, published)));
+            let base = (!is_here).then(|| scope.spawn(|| cost::base(self.site, view, published)));
             let index = self.supply.index(published, &told);
             let (begun, base) = (front.and_then(joined), base.and_then(joined));
             let (index, mut fetched) = index?;
