@@ -143,16 +143,19 @@ fn serve(text: String) -> u16 {
     port
 }
 
-/// Asks Prometheus's HTTP API.
-fn ask(port: u16, query: &str) -> serde_json::Value {
+/// Asks Prometheus's HTTP API; no answer while it starts, which it says by 503.
+fn ask(port: u16, query: &str) -> Option<serde_json::Value> {
     let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
     let request = format!("GET /api/v1/query?query={encoded} HTTP/1.0\r\nHost: prometheus\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("asked");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("answered");
-    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
-    serde_json::from_str(body).unwrap_or_else(|e| panic!("{query}: {e}: {answer}"))
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{query}: no HTTP: {answer}"));
+    if head.split(' ').nth(1) == Some("503") {
+        return None;
+    }
+    Some(serde_json::from_str(body).unwrap_or_else(|e| panic!("{query}: {e}: {answer}")))
 }
 
 #[test]
@@ -170,7 +173,7 @@ fn a_real_prometheus_answers_each_query_of_the_dashboard() {
     // A rate needs two samples.
     let scraped = "count_over_time(deploy_tool_release[1m]) >= 3";
     let holds = |answer: &serde_json::Value| answer["data"]["result"].as_array().is_some_and(|all| !all.is_empty());
-    process.until("it has scraped", || holds(&ask(port, scraped)));
+    process.until("it has scraped", || ask(port, scraped).is_some_and(|answer| holds(&answer)));
     let dashboard: serde_json::Value = serde_json::from_str(&docs("grafana-dashboard.json")).expect("JSON");
     let panels = dashboard["panels"].as_array().expect("panels");
     let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
@@ -179,7 +182,7 @@ fn a_real_prometheus_answers_each_query_of_the_dashboard() {
     for query in queries {
         let query = query.replace("$instance", ".*").replace("$__range", "1m").replace("$__rate_interval", "1m");
         assert!(!query.contains('$'), "{query}: a variable that the test does not know");
-        let answer = ask(port, &query);
+        let answer = ask(port, &query).unwrap_or_else(|| panic!("{query}: it has gone back to its start"));
         assert_eq!(answer["status"], "success", "{query}: {answer}");
         // What was scraped has a sample of all of them.
         assert!(asked(&query).is_subset(&names(&text)), "{query}: not in {text}");
