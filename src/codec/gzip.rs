@@ -13,40 +13,34 @@
 use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
-use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Strategy};
 
 use super::sample::{Content, judge};
 use super::walk::open_end;
-use super::{Buffer, CodecError, Container, Decoder, Encoder, Flaw, Seal, decode_error, stream};
+use super::{Buffer, CodecError, Container, Decoder, Encoder, Flaw, Seal, decode_error, huffman, stream};
 use crate::model::Compression;
 
-/// The encoders' names and versions.
+/// The encoder's name and version; and the version of [`huffman`], whose bytes may not change without it.
 pub(super) const LIBRARY: &str = "libdeflater 1.26.1";
-pub(super) const HUFFMAN_LIBRARY: &str = "zlib-rs 0.6.8";
+pub(super) const HUFFMAN: &str = "huffman 1";
 
 const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 const LAST_BLOCK: [u8; 2] = [3, 0];
 /// The most bytes of a stored block (RFC 1951, 3.2.4).
 const STORED: usize = 65535;
 
-/// Deflates pieces: libdeflate where repetitions are worth the search, zlib's Huffman-only strategy, which libdeflate
-/// lacks, where only frequent bytes are.
-pub(super) struct GzipEncoder {
-    level: i32,
-    full: libdeflater::Compressor,
-    huffman: Option<Deflate>,
-}
+/// Deflates pieces: libdeflate where repetitions are worth the search, [`huffman`] where only frequent bytes are.
+pub(super) struct GzipEncoder(libdeflater::Compressor);
 
 impl GzipEncoder {
     pub(super) fn new(level: i32) -> Result<Self, CodecError> {
         let known =
             libdeflater::CompressionLvl::new(level).map_err(|_| failed(Flaw::Library("no such level".to_owned())))?;
-        Ok(Self { level, full: libdeflater::Compressor::new(known), huffman: None })
+        Ok(Self(libdeflater::Compressor::new(known)))
     }
 
     fn full(&mut self, raw: &[u8], packed: &mut Buffer) -> Result<(), CodecError> {
         // With no more room than storing takes, an encoder that does not get done has lost.
-        match self.full.deflate_compress(raw, packed.room(stored_bytes(raw))) {
+        match self.0.deflate_compress(raw, packed.room(stored_bytes(raw))) {
             Ok(length) => {
                 packed.grow(length);
                 open_end(packed).ok_or_else(|| failed(Flaw::Unexpected))
@@ -57,33 +51,6 @@ impl GzipEncoder {
             }
         }
     }
-
-    fn huffman(&mut self, raw: &[u8], packed: &mut Buffer) -> Result<(), CodecError> {
-        let level = self.level.min(9);
-        let state = self.huffman.get_or_insert_with(|| {
-            // Negative window bits: deflate without a container. The highest memory level: the largest blocks.
-            let strategy = Strategy::HuffmanOnly;
-            Deflate::new_with_config(DeflateConfig {
-                level,
-                window_bits: -15,
-                mem_level: 9,
-                strategy,
-                ..Default::default()
-            })
-        });
-        state.reset();
-        let stored = stored_bytes(raw);
-        // Room for the worst case, nine bits a byte: zlib-rs 0.6.8 can panic where the output's end comes first.
-        let room = packed.room(stored + raw.len() / 8 + 64);
-        state.compress(raw, room, DeflateFlush::FullFlush).map_err(|e| failed(Flaw::Library(e.as_str().to_owned())))?;
-        let written = usize::try_from(state.total_out()).unwrap_or(usize::MAX);
-        if state.total_in() == raw.len() as u64 && written < stored {
-            packed.grow(written);
-        } else {
-            store(raw, packed);
-        }
-        Ok(())
-    }
 }
 
 impl Encoder for GzipEncoder {
@@ -91,7 +58,11 @@ impl Encoder for GzipEncoder {
         packed.clear();
         match judge(raw) {
             Content::Noise => store(raw, packed),
-            Content::Uneven => self.huffman(raw, packed)?,
+            Content::Uneven => {
+                if !huffman::deflate(raw, packed, stored_bytes(raw)) {
+                    store(raw, packed);
+                }
+            }
             Content::Ordinary => self.full(raw, packed)?,
         }
         if packed.len() > stored_bytes(raw) {

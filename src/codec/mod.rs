@@ -11,6 +11,7 @@
 mod buffer;
 mod bzip2;
 mod gzip;
+mod huffman;
 mod lz4;
 mod sample;
 mod stream;
@@ -141,7 +142,7 @@ impl Settings {
     /// The library, its version and the level, as manifests name them: `liblzma 0.4.9 level 6`.
     pub fn describe(&self) -> String {
         match self.compression {
-            Compression::Gzip => format!("{} level {}, {}", gzip::LIBRARY, self.level, gzip::HUFFMAN_LIBRARY),
+            Compression::Gzip => format!("{} level {}, {}", gzip::LIBRARY, self.level, gzip::HUFFMAN),
             Compression::Zstd => format!("{} level {}", zstd::library(), self.level),
             Compression::Lz4 => lz4::LIBRARY.to_owned(),
             Compression::Xz => format!("{} level {}", xz::LIBRARY, self.level),
