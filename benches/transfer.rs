@@ -80,7 +80,7 @@ fn measure(options: &Options) -> Result<(), String> {
         "{:<28} {:<30} {:>8} {:>8} {:>7} {:>7} {:>8} {:>8} {:>9}",
         "work", "against", "ours s", "peer s", "ratio", "asked", "ours cpu", "peer cpu", "peak MiB"
     );
-    for codec in ["none", "gzip"] {
+    for codec in ["none", "gzip", "zstd"] {
         bench.garage(codec)?;
     }
     bench.two_sources("none")

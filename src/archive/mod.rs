@@ -17,7 +17,8 @@ pub use error::{Aspect, End, PackError, UnpackError};
 pub use pack::{Mtime, NORMALIZED_MTIME, PackOptions, Packed, Trap, TrapKind, pack};
 pub use tar::{HeaderPart, OddKind, TarError};
 pub use unpack::{
-    Expected, Pieces, Source, Tree, UnpackOptions, Unpacked, check, index_foreign, index_stream, needed, unpack,
+    Expected, Pieces, Source, Tree, UnpackOptions, Unpacked, check, check_packed, index_foreign, index_stream, needed,
+    unpack,
 };
 
 use crate::model::TreePath;

@@ -38,6 +38,11 @@ impl Buffer {
         self.filled == 0
     }
 
+    /// Drops all content but the first `length` bytes.
+    pub fn truncate(&mut self, length: usize) {
+        self.filled = self.filled.min(length);
+    }
+
     /// `size` bytes of room behind the content, holding whatever was there before.
     pub fn room(&mut self, size: usize) -> &mut [u8] {
         let end = self.filled + size;

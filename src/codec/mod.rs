@@ -259,7 +259,7 @@ impl Container for Plain {
 
 /// Decodes pieces, one after the other.
 pub trait Decoder: Send {
-    /// Decodes one piece into `raw`, which it must fill exactly. `packed` may be changed.
+    /// Decodes one piece into `raw`, which it must fill exactly. `packed` may grow.
     fn decode(&mut self, packed: &mut Buffer, raw: &mut [u8]) -> Result<(), CodecError>;
 }
 

@@ -41,10 +41,17 @@ impl Content<'_> {
     /// manifest's digest.
     pub fn name(self, site: &Site, store: &Store, version: &Version, created_at: Timestamp) -> Result<Sha256, Error> {
         let (package, index) = (self.package.0, self.index.0);
-        let kind = self.kind;
+        let (kind, proved) = (self.kind, self.codec.is_some());
         let manifest = store.put_bytes(&to_canonical_json(&self.manifest(site, version, created_at)))?;
-        let note =
-            Note { manifest, package, index: Some(index), deltas: Vec::new(), at: site.caller.now, published: None };
+        let note = Note {
+            manifest,
+            package,
+            index: Some(index),
+            proved,
+            deltas: Vec::new(),
+            at: site.caller.now,
+            published: None,
+        };
         store.record_packed(kind, version, &note)?;
         Ok(manifest)
     }

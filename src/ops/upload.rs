@@ -7,10 +7,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use super::delta::Delta;
 use super::publish::{Local, check};
 use super::{Error, OnProgress, Phase, Progress, Site};
-use crate::model::Sha256;
+use crate::model::{ManifestComponent, Sha256};
 use crate::store::Store;
 use crate::target::{self, Disk, Parcel, Target, Unfinished, Upload};
-use crate::transfer::{self, Uploaded};
+use crate::transfer::{self, UploadError, Uploaded};
 
 /// Uploads package, index and manifest to all `targets` at once, while the package is being [checked](check); a target that
 /// takes bytes before is done shows nothing of them until it is. `broken` are targets that cannot be used, which count as
@@ -63,8 +63,19 @@ pub(super) fn upload(
         });
         let uploaded = transfer::upload(targets, broken, &parcel, required, &told);
         let files = checking.join().unwrap_or_else(|panic| resume_unwind(panic))?;
-        Ok((uploaded?, files))
+        Ok((uploaded.map_err(|error| blamed(error, local))?, files))
     })
+}
+
+/// No target is to blame for a package that has rotted here.
+fn blamed(error: UploadError, local: &Local) -> Error {
+    let UploadError::TooFew { failures, .. } = &error;
+    let rotten = |error: &target::Error| matches!(error, target::Error::Source { path, .. } if *path == local.package);
+    if failures.iter().any(|(_, error)| rotten(error)) {
+        let ManifestComponent { kind, version, .. } = &local.manifest.component;
+        return Error::StoreDamaged { what: format!("{kind}@{version}"), path: local.package.clone() };
+    }
+    error.into()
 }
 
 /// Whether the package may be published, once that is known.

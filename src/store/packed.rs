@@ -2,11 +2,12 @@
 //! it alone until then.
 //!
 //! ```text
-//! {"manifest": "<sha256>", "package": "<sha256>", "index": "<sha256>", "deltas": […], "at": …, "published": …}
+//! {"manifest": "<sha256>", "package": "<sha256>", "index": "<sha256>", "proved": true, "deltas": […], "at": …, "published": …}
 //! ```
 //!
-//! `index`, `deltas` (as in a record) and `published` are absent where there is none; a note with `published` holds nothing any more, and gc removes
-//! it with its package. Replaced whole: a crash leaves the old note or the new one.
+//! `index`, `deltas` (as in a record) and `published` are absent where there is none, `proved` where it is false; a note with
+//! `published` holds nothing any more, and gc removes it with its package. Replaced whole: a crash leaves the old note or the
+//! new one.
 
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,9 @@ pub struct Packed {
     /// The index's digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<Sha256>,
+    /// Whether the pieces of its big files were decoded again and compared when it was packed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proved: bool,
     /// Ways to it from other versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deltas: Vec<RecordDelta>,

@@ -195,7 +195,7 @@ fn gc_removes_the_longest_unused_and_never_what_is_held() {
     };
     let (package, asked, oldest, old, new) = (put(0, 1), put(1, 2), put(2, 3), put(3, 4), put(4, 5));
     let manifest = put(5, 0);
-    let note = Packed { manifest, package, index: None, deltas: Vec::new(), at: at(1), published: None };
+    let note = Packed { manifest, package, index: None, proved: false, deltas: Vec::new(), at: at(1), published: None };
     store.record_packed(&kind, &version, &note).expect("noted");
     drop(store);
 
@@ -241,6 +241,7 @@ fn gc_refuses_to_guess_what_a_broken_note_holds() {
         manifest: digest,
         package: digest,
         index: Some(digest),
+        proved: true,
         deltas: Vec::new(),
         at: at(1),
         published: None,

@@ -8,6 +8,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::env::{Env, Listing, listing};
+use super::full_disk::noise;
 
 const RECORD: &str = "records/packages/model/1.0.0/record.json";
 const MANIFEST: &str = "records/packages/model/1.0.0/manifest.json";
@@ -210,6 +211,33 @@ fn a_file_that_is_not_what_its_manifest_says_is_refused() {
 
     hint: keep the manifest that `deploy-tool pack` wrote beside the package
     ");
+}
+
+#[test]
+fn a_package_that_rotted_here_since_it_was_packed_is_refused_wherever_it_did() {
+    let env = Env::with_model();
+    env.write("project/models/bert/weights", noise().repeat(2));
+    for compression in ["none", "gzip", "zstd", "xz"] {
+        env.ok(&["pack", "--type", "model", "--version", "1.0.0", "--compression", compression]);
+        let packed: Value = serde_json::from_str(&env.read("store/packed/model/1.0.0.json")).expect("JSON");
+        let hex = packed["package"].as_str().expect("a digest");
+        let path = env.path(format!("store/sha256/{}/{hex}", &hex[..2]));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("allowed");
+        let good = fs::read(&path).expect("packed");
+        let before = public(&env);
+        // In headers, and amid the pieces of a big file, which were proved when they were packed.
+        for at in [40, good.len() / 2] {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            fs::write(&path, &bad).expect("written");
+            let said = env.fails(4, &["publish", "model@1.0.0"]);
+            let name = format!("content of model@1.0.0 in the store is not what its name says: `{}`", path.display());
+            assert!(said.contains(&name), "{compression}, {at}: {said}");
+            assert_eq!(public(&env).1, before.1, "{compression}, {at}: a record");
+            let files = listing(&env.path("targets")).into_iter().filter(|(_, is)| is.starts_with("100"));
+            assert_eq!(files.count(), 0, "{compression}, {at}: something is shown at a target");
+        }
+    }
 }
 
 /// The files of the store.

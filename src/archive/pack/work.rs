@@ -1,4 +1,9 @@
 //! The workers: fill a group's piece from its files, hash, encode.
+//!
+//! A piece of a big file is decoded again at once, while it is in memory, and compared: `publish` need not ([`check_packed`]).
+//! Those with headers it reads back with a plain tar reader.
+//!
+//! [`check_packed`]: crate::archive::check_packed
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -13,9 +18,9 @@ use super::{Mtime, PackOptions, full_path};
 use crate::archive::error::PackError;
 use crate::archive::os_path;
 use crate::archive::tar::{padding, write_header};
-use crate::codec::{Buffer, Seal, Settings};
+use crate::codec::{self, Buffer, CodecError, Decoder, Encoder, Flaw, Seal, Settings};
 use crate::fsx::{Action, Dir, Error as FsError};
-use crate::model::{Blake3, Entry, EntryKind, TreePath};
+use crate::model::{Blake3, Compression, Entry, EntryKind, TreePath};
 
 use super::cut::BIG;
 
@@ -74,8 +79,8 @@ pub(super) fn run(
     done: &Sender<Result<Done, PackError>>,
 ) {
     let mut worker = Worker { root, options, last: None, traps: Vec::new() };
-    let mut encoder = match settings.encoder() {
-        Ok(encoder) => encoder,
+    let mut coder = match Coder::new(settings) {
+        Ok(coder) => coder,
         Err(e) => {
             let _ = done.send(Err(e.into()));
             return;
@@ -86,11 +91,44 @@ pub(super) fn run(
             Ok(Ok(job)) => job,
             _ => return,
         };
-        let result = worker.piece(job, encoder.as_deref_mut());
+        let result = worker.piece(job, &mut coder);
         let failed = result.is_err();
         if done.send(result).is_err() || failed {
             return;
         }
+    }
+}
+
+/// Encodes, and decodes again what is not read back later.
+struct Coder {
+    compression: Compression,
+    encoder: Option<Box<dyn Encoder>>,
+    decoder: Option<Box<dyn Decoder>>,
+    again: Buffer,
+}
+
+impl Coder {
+    fn new(settings: Settings) -> Result<Self, CodecError> {
+        let compression = settings.compression();
+        let decoder = match codec::sums_up(compression) {
+            true => codec::decoder(compression)?,
+            false => None,
+        };
+        Ok(Self { compression, encoder: settings.encoder()?, decoder, again: Buffer::default() })
+    }
+
+    /// Whether what was packed decodes to what it was made of.
+    fn prove(&mut self, raw: &[u8], packed: &mut Buffer) -> Result<(), CodecError> {
+        let Some(decoder) = &mut self.decoder else { return Ok(()) };
+        let length = packed.len();
+        self.again.clear();
+        let again = self.again.room(raw.len());
+        let decoded = decoder.decode(packed, again);
+        packed.truncate(length);
+        if decoded.is_ok() && again == raw {
+            return Ok(());
+        }
+        Err(CodecError::Encode { compression: self.compression, reason: Flaw::Unexpected })
     }
 }
 
@@ -103,11 +141,7 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    fn piece(
-        &mut self,
-        job: Job,
-        encoder: Option<&mut (dyn crate::codec::Encoder + 'static)>,
-    ) -> Result<Done, PackError> {
+    fn piece(&mut self, job: Job, coder: &mut Coder) -> Result<Done, PackError> {
         let Job { number, mut slot, mut content } = job;
         if let Content::Group { lead, entries, trail } = &mut content {
             slot.raw.clear();
@@ -119,7 +153,7 @@ impl Worker<'_> {
         }
         let length = slot.raw.len() as u64;
         let raw = Blake3::of(slot.raw.filled());
-        let (seal, packed) = match encoder {
+        let (seal, packed) = match &mut coder.encoder {
             None => {
                 // As it is: the two buffers change places.
                 std::mem::swap(&mut slot.raw, &mut slot.packed);
@@ -127,6 +161,9 @@ impl Worker<'_> {
             }
             Some(encoder) => {
                 let seal = encoder.encode(slot.raw.filled(), &mut slot.packed)?;
+                if let Content::Chunk { .. } = content {
+                    coder.prove(slot.raw.filled(), &mut slot.packed)?;
+                }
                 (seal, Blake3::of(slot.packed.filled()))
             }
         };
@@ -191,5 +228,29 @@ impl Worker<'_> {
         }
         raw.grow(size);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_decode_to_what_it_was_made_of_is_refused() {
+        let raw: Vec<u8> = (0..300_000u32).map(|i| (i.wrapping_mul(0x9E37_79B1) >> 27) as u8).collect();
+        for compression in [Compression::Gzip, Compression::Zstd] {
+            let mut coder = Coder::new(Settings::new(compression, None).expect("the default")).expect("a coder");
+            let mut packed = Buffer::default();
+            coder.encoder.as_mut().expect("it packs").encode(&raw, &mut packed).expect("encoded");
+            let before = packed.filled().to_vec();
+            coder.prove(&raw, &mut packed).expect("proved");
+            assert!(packed.filled() == before, "{compression:?}: changed by proving");
+            let mut other = raw.clone();
+            other[299_999] ^= 1;
+            let refused = coder.prove(&other, &mut packed);
+            assert!(matches!(refused, Err(CodecError::Encode { reason: Flaw::Unexpected, .. })), "{compression:?}");
+            packed.truncate(before.len() / 2);
+            assert!(coder.prove(&raw, &mut packed).is_err(), "{compression:?}: cut");
+        }
     }
 }

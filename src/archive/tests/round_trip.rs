@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Blake3, IndexParts};
+use crate::codec;
+use crate::model::{Blake3, IndexEntry, IndexParts};
 
 #[test]
 fn every_way_gives_the_same_tree_back() {
@@ -69,6 +70,43 @@ fn reading_back_compares_every_piece_and_both_ends() {
         parts.tail.copy_from_slice(&bytes[tail..]);
         let refused = check(&as_file(&bytes), Compression::Gzip, &Index::new(parts).expect("it fits"));
         assert!(matches!(refused, Err(UnpackError::Ends { .. })), "{at}: {refused:?}");
+    }
+}
+
+#[test]
+fn what_pack_has_proved_is_not_read_back_and_everything_else_is() {
+    let tree = sample();
+    for compression in ALL {
+        let archive = packed(&quick(tree.path(), compression));
+        let index = &archive.packed.index;
+        let read_back = |bytes: &[u8]| check_packed(&as_file(bytes), compression, index);
+        read_back(&archive.bytes).expect("it reads back");
+        let big = |item: &&IndexEntry| item.stored > 4 << 20;
+        let proved: Vec<bool> = index
+            .pieces
+            .iter()
+            .map(|piece| {
+                let within = |item: &&IndexEntry| {
+                    item.offset <= piece.tar_offset && piece.tar_offset < item.offset + item.stored
+                };
+                codec::sums_up(compression) && index.entries.iter().filter(big).any(|item| within(&item))
+            })
+            .collect();
+        // Two big files, each in several pieces; the pieces before, between and behind them have headers.
+        assert_eq!(proved.iter().filter(|proved| **proved).count() > 3, codec::sums_up(compression), "{compression:?}");
+        assert!(proved.iter().filter(|proved| !**proved).count() >= if index.whole { 1 } else { 3 }, "{compression:?}");
+        for (piece, proved) in index.pieces.iter().zip(proved) {
+            let mut bytes = archive.bytes.clone();
+            bytes[(piece.offset + piece.length / 2) as usize] ^= 1;
+            assert_eq!(read_back(&bytes).is_ok(), proved, "{compression:?}: {piece:?}");
+            assert!(check(&as_file(&bytes), compression, index).is_err(), "{compression:?}: {piece:?}");
+        }
+        assert!(read_back(&archive.bytes[..archive.bytes.len() - 1]).is_err(), "{compression:?}: cut");
+        let mut longer = (**index).clone();
+        longer.entries.pop();
+        let longer = Index::new(longer);
+        let refused = longer.map(|index| check_packed(&as_file(&archive.bytes), compression, &index));
+        assert!(!matches!(refused, Ok(Ok(()))), "{compression:?}: an entry that is not listed");
     }
 }
 

@@ -1,5 +1,5 @@
 //! The tar stream of an archive whose pieces lie one behind the other, piece after piece, each compared with what the index
-//! says of it before and after decoding; at its end, head and tail.
+//! says of it before and after decoding; at its end, head and tail. Pieces that were proved before are left out of it.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,10 +14,38 @@ use crate::model::{Blake3, Index};
 /// Why a reader gave up: itself it can only say so as an [`io::Error`], which others wrap.
 pub(super) type Reason = Mutex<Option<UnpackError>>;
 
+/// The files that lie in pieces of their own, as `pack` cuts big ones, and those pieces; each by its number.
+#[derive(Default)]
+pub(super) struct Cut {
+    pub files: Vec<bool>,
+    pub pieces: Vec<bool>,
+}
+
+impl Cut {
+    pub fn new(index: &Index) -> Self {
+        let mut cut = Self { files: vec![false; index.entries.len()], pieces: vec![false; index.pieces.len()] };
+        for (item, file) in index.entries.iter().zip(&mut cut.files) {
+            let (start, end) = (item.offset, item.offset + item.stored);
+            let first = index.pieces.partition_point(|piece| piece.tar_offset < start);
+            let behind = index.pieces.partition_point(|piece| piece.tar_offset < end);
+            let Some(own) = cut.pieces.get_mut(first..behind) else { continue };
+            let begins = index.pieces.get(first).is_some_and(|piece| piece.tar_offset == start);
+            let ends = behind.checked_sub(1).and_then(|last| index.pieces.get(last));
+            if begins && ends.is_some_and(|last| last.tar_offset + last.tar_length == end) {
+                *file = !own.is_empty();
+                own.fill(true);
+            }
+        }
+        cut
+    }
+}
+
 /// The reader.
 pub(super) struct Joined<'a> {
     package: &'a File,
     index: &'a Index,
+    /// What is left out.
+    proved: &'a Cut,
     decoder: Option<Box<dyn Decoder>>,
     container: Box<dyn Container>,
     number: usize,
@@ -30,7 +58,12 @@ pub(super) struct Joined<'a> {
 
 impl<'a> Joined<'a> {
     /// The reader, where pieces, head and tail are all there is in such an archive ([`codec::sums_up`]).
-    pub fn new(package: &'a File, index: &'a Index, reason: &'a Reason) -> Result<Option<Self>, UnpackError> {
+    pub fn new(
+        package: &'a File,
+        index: &'a Index,
+        proved: &'a Cut,
+        reason: &'a Reason,
+    ) -> Result<Option<Self>, UnpackError> {
         if index.whole || !codec::sums_up(index.compression) {
             return Ok(None);
         }
@@ -38,11 +71,32 @@ impl<'a> Joined<'a> {
         let (decoder, settings) = (codec::decoder(index.compression), Settings::new(index.compression, None));
         let (decoder, container) = (decoder.map_err(failed)?, settings.map_err(failed)?.container());
         let (packed, raw) = (Buffer::default(), Buffer::default());
-        Ok(Some(Self { package, index, decoder, container, number: 0, packed, raw, at: 0, ended: false, reason }))
+        Ok(Some(Self {
+            package,
+            index,
+            proved,
+            decoder,
+            container,
+            number: 0,
+            packed,
+            raw,
+            at: 0,
+            ended: false,
+            reason,
+        }))
+    }
+
+    /// How many bytes it gives.
+    pub fn length(&self) -> u64 {
+        let left_out = self.index.pieces.iter().zip(&self.proved.pieces).filter(|(_, proved)| **proved);
+        self.index.tar_size - left_out.map(|(piece, _)| piece.tar_length).sum::<u64>()
     }
 
     /// Brings the next piece; whether there was one.
     fn next(&mut self) -> Result<bool, UnpackError> {
+        while self.proved.pieces.get(self.number).is_some_and(|proved| *proved) {
+            self.number += 1;
+        }
         let Some(piece) = self.index.pieces.get(self.number) else { return Ok(false) };
         let number = self.number;
         let (length, tar_length) = (piece.length as usize, piece.tar_length as usize);
@@ -83,7 +137,9 @@ impl<'a> Joined<'a> {
         if size != self.index.size {
             return Err(UnpackError::Size { expected: self.index.size, found: size });
         }
-        let tail = self.container.tail();
+        // Of pieces that were left out it does not know what to sum up.
+        let whole = !self.proved.pieces.contains(&true);
+        let tail = if whole { self.container.tail() } else { self.index.tail.clone() };
         for (end, made, listed, offset) in [
             (End::Head, self.container.head(), &self.index.head, 0),
             (End::Tail, tail, &self.index.tail, size - self.index.tail.len() as u64),

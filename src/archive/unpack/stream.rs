@@ -24,6 +24,11 @@ pub(super) trait Watch {
     /// The entry is complete.
     fn entry(&mut self, entry: IndexEntry) -> Result<(), UnpackError>;
 
+    /// The digest of the entry whose headers were read last, where the stream leaves its content out.
+    fn left_out(&self) -> Option<Blake3> {
+        None
+    }
+
     /// Bytes of the tar stream.
     fn raw(&mut self, bytes: &[u8]);
 }
@@ -57,12 +62,14 @@ impl Watch for Found {
 /// Compares entries with an index.
 pub(super) struct Compare<'a> {
     index: &'a Index,
+    /// Of each entry, whether the stream leaves its content out.
+    proved: &'a [bool],
     next: usize,
 }
 
 impl<'a> Compare<'a> {
-    pub fn new(index: &'a Index) -> Self {
-        Self { index, next: 0 }
+    pub fn new(index: &'a Index, proved: &'a [bool]) -> Self {
+        Self { index, proved, next: 0 }
     }
 
     /// The archive is at its end: so must be the index.
@@ -93,6 +100,13 @@ impl Watch for Compare<'_> {
                 Err(UnpackError::Content { path, expected, found })
             }
             _ => Ok(()),
+        }
+    }
+
+    fn left_out(&self) -> Option<Blake3> {
+        match self.index.entries.get(self.next).map(|item| &item.entry.kind) {
+            Some(EntryKind::File { digest, .. }) if self.proved.get(self.next) == Some(&true) => Some(*digest),
+            _ => None,
         }
     }
 
@@ -312,7 +326,13 @@ impl<R: Read> Walk<'_, '_, R> {
         segments: Option<Vec<Segment>>,
     ) -> Result<Blake3, UnpackError> {
         let segments = segments.unwrap_or_else(|| vec![Segment { offset: 0, length: size }]);
-        self.admit(path, size, segments.iter().map(|segment| segment.length).sum())?;
+        let all = segments.iter().map(|segment| segment.length).sum();
+        self.admit(path, size, all)?;
+        if let Some(digest) = self.input.watch.left_out() {
+            self.input.at += all;
+            fill(&mut self.input, &mut self.buffer[..padding(all)])?;
+            return Ok(digest);
+        }
         let mut target = self.target.and_then(|target| target.file(self.number)).zip(self.hand.as_mut());
         let file = match &mut target {
             Some((deposit, hand)) => Some(deposit.file(hand, path, mode)?),

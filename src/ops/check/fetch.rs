@@ -159,7 +159,7 @@ fn archive(store: &Store, published: &Published, file: &str, found: &mut Vec<Fin
     let Some(reference) = &published.manifest.index else { return Ok(()) };
     let Some(index) = store.path(&reference.checksum.value)? else { return Ok(()) };
     let (manifest, bytes) = (published.manifest.clone(), published.manifest_bytes.clone());
-    let local = Local { manifest, bytes, package, index: Some(index), deltas: Vec::new() };
+    let local = Local { manifest, bytes, package, index: Some(index), proved: false, deltas: Vec::new() };
     if let Err(error) = publish::check(store, &local) {
         let why = Fact::Error(Box::new(error));
         let manifest = file.replace("record.json", "manifest.json");

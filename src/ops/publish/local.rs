@@ -15,6 +15,8 @@ pub(in crate::ops) struct Local {
     pub bytes: Vec<u8>,
     pub package: PathBuf,
     pub index: Option<PathBuf>,
+    /// Whether the pieces of its big files were proved when it was packed here.
+    pub proved: bool,
     /// Ways to it from other versions.
     pub deltas: Vec<Delta>,
 }
@@ -70,7 +72,9 @@ pub(super) fn from_store(
     let path = |digest: &Sha256| store.path(digest)?.ok_or_else(|| not_packed(store, component, version));
     let package = path(&manifest.package.checksum.value)?;
     let index = manifest.index.as_ref().map(|index| path(&index.checksum.value)).transpose()?;
-    Ok(Local { manifest, bytes, package, index, deltas: Vec::new() })
+    let note = store.packed(component, version)?;
+    let proved = note.is_some_and(|note| note.proved && note.package == manifest.package.checksum.value);
+    Ok(Local { manifest, bytes, package, index, proved, deltas: Vec::new() })
 }
 
 /// Takes a package file and its index into the store.
@@ -91,7 +95,7 @@ pub(super) fn from_file(store: &Store, package: &Path, bytes: Vec<u8>, manifest:
     let taken = take(package, &manifest.package.checksum.value, manifest.package.size)?;
     let index = manifest.index.as_ref().map(|index| take(&dir.join(&index.file), &index.checksum.value, index.size));
     let index = index.transpose()?;
-    Ok(Local { manifest, bytes, package: taken, index, deltas: Vec::new() })
+    Ok(Local { manifest, bytes, package: taken, index, proved: false, deltas: Vec::new() })
 }
 
 fn read_manifest(path: &Path) -> Result<(Vec<u8>, Manifest), Error> {
