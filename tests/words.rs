@@ -145,6 +145,21 @@ fn a_key_stands_once_and_braces_are_closed() {
 }
 
 #[test]
+fn words_in_the_number_of_an_argument_have_two_forms_and_stand_where_it_does() {
+    let mut seen = 0;
+    for (key, words) in [entries(CATALOGUE), entries(CHINESE)].concat() {
+        let parts = words.split('{').skip(1).filter_map(|rest| rest.split_once('}')?.0.split_once(':'));
+        // `{type: github}` is YAML, `${VAR:-default}` the shell's.
+        for (argument, forms) in parts.filter(|(_, forms)| !forms.starts_with([' ', '-'])) {
+            seen += 1;
+            let whole = forms.split('|').all(|form| !form.is_empty()) && forms.matches('|').count() == 1;
+            assert!(whole && words.contains(&format!("{{{argument}}}")), "{key}: {words}");
+        }
+    }
+    assert!(seen > 50, "{seen}");
+}
+
+#[test]
 fn both_languages_have_the_same_keys_in_the_same_order() {
     let (english, chinese) = (entries(CATALOGUE), entries(CHINESE));
     let lacking = |of: &[(&'static str, &str)], than: &[(&str, &str)]| {
@@ -162,7 +177,11 @@ fn both_languages_have_the_same_keys_in_the_same_order() {
 fn arguments(words: &str) -> BTreeSet<&str> {
     let name = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b));
     let parts = words.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
-    parts.map(|(argument, _)| argument).filter(|argument| name(argument)).collect()
+    // Words in the number of an argument are of that argument.
+    parts
+        .map(|(argument, _)| argument.split(':').next().unwrap_or_default())
+        .filter(|argument| name(argument))
+        .collect()
 }
 
 /// What stands between backticks: commands, flags, files, keys. They are the same in every language.

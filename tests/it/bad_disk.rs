@@ -152,7 +152,7 @@ fn a_store_or_a_target_without_write_permission() {
     assert_snapshot!(without_number(&said), @r"error: cannot create `<dir>/store/tmp/.incoming.<n>`: Permission denied (os error 13)");
     let said = user.without_write("targets/near/model", 1, &["publish", "model@1.0.1", "--to", "near"]);
     assert_snapshot!(said, @r"
-    error: the package lies on 0 of the 1 targets it has to: `near`: cannot create the directory `<dir>/targets/near/model/1.0.1`: Permission denied (os error 13)
+    error: the package lies on 0 of the 1 target it has to: `near`: cannot create the directory `<dir>/targets/near/model/1.0.1`: Permission denied (os error 13)
 
     hint: mend the targets and publish again, or lower `publish.require`; what was placed stays and is found again
     ");

@@ -674,5 +674,5 @@ fn fixing_does_what_is_safe_and_says_so() {
     assert_eq!(found(&env, OFFLINE), pairs(&[("link-missing", "error")]), "looking needs no lock");
     drop(lock);
     let said = env.ok(&["doctor", "--offline", "--fix"]);
-    assert!(said.starts_with("fixed: mended 1 links\nnothing is wrong: "), "{said}");
+    assert!(said.starts_with("fixed: mended 1 link\nnothing is wrong: "), "{said}");
 }

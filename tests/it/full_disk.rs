@@ -204,7 +204,7 @@ fn a_target_on_a_full_disk() {
     let Some(ran) = on_small_disk(&env, script) else { return };
     assert_eq!(ran.status, Some(1), "{ran:?}");
     assert_snapshot!(without_random(&env.shown(&ran.stderr)), @r"
-    error: the package lies on 0 of the 1 targets it has to: `far`: cannot write `<dir>/small/far/model/1.0.0/.<temporary>`: No space left on device (os error 28)
+    error: the package lies on 0 of the 1 target it has to: `far`: cannot write `<dir>/small/far/model/1.0.0/.<temporary>`: No space left on device (os error 28)
 
     hint: mend the targets and publish again, or lower `publish.require`; what was placed stays and is found again
     ");

@@ -48,7 +48,7 @@ fn only_a_publisher_of_the_component_publishes_it() {
         assert!(said.contains(what), "{what}: {said}");
         assert!(!env.path("targets").exists(), "nothing is uploaded");
     };
-    nothing(&["publish", "model@1.0.0"], "`model` has 0 of 1 signatures of publishers (mei@x)");
+    nothing(&["publish", "model@1.0.0"], "`model` has 0 of 1 signature of publishers (mei@x)");
     nothing(&["publish", "model@1.0.0", "--sign=../keys/li"], "signed by li@x");
     // A name in a commit is nobody.
     env.git("records", &["config", "user.email", "mei@x"]);
@@ -139,7 +139,7 @@ fn an_environment_waits_for_somebody_to_approve_it() {
     }
     trust(&env, ", require: false, policy: {allowed_signers: owners, require: 2}");
     let said = env.fails(4, &["env", "set", "model@1.0.0", "--env", "prod", "--sign=../keys/mei"]);
-    assert!(said.contains("`model` has 0 of 1 signatures of deployers (ops@x)"), "{said}");
+    assert!(said.contains("`model` has 0 of 1 signature of deployers (ops@x)"), "{said}");
     let said = env.fails(4, &["env", "set", "model@1.0.0", "--env", "test", "--sign=../keys/ops"]);
     assert!(said.contains("no rule lets anybody be deployer"), "{said}");
     // One of the two is enough to propose it, not to deploy it, though ops may approve as well.
@@ -147,12 +147,12 @@ fn an_environment_waits_for_somebody_to_approve_it() {
     assert_eq!(ran.status, Some(0), "{ran:?}");
     assert!(ran.stderr.contains("hosts will wait for more signatures"), "{ran:?}");
     let said = env.refused(4, &["deploy", "--env", "prod"]);
-    assert!(said.contains("`model` has 0 of 1 signatures of approvers (li@x, ops@x)"), "{said}");
+    assert!(said.contains("`model` has 0 of 1 signature of approvers (li@x, ops@x)"), "{said}");
     env.ok(&["record", "sign", "--env", "prod", "--sign", "../keys/li"]);
     env.ok(&["deploy", "--env", "prod"]);
     // A version that somebody else has recorded is not published.
     env.git("records", &["rm", "-rq", "records/packages/model/1.0.0/manifest.json.sigs"]);
     env.git("records", &["commit", "-qm", "unsigned", "--author", "mei <mei@x>"]);
     let said = env.refused(4, &["deploy", "--env", "prod"]);
-    assert!(said.contains("`model` has 0 of 1 signatures of publishers (mei@x)"), "{said}");
+    assert!(said.contains("`model` has 0 of 1 signature of publishers (mei@x)"), "{said}");
 }

@@ -6,7 +6,8 @@
 //! store.no-such-package.hint = run `deploy-tool store list` to see what is there
 //! ```
 //!
-//! `{name}` is replaced by the argument of that name, `\\n` by a line break. A key ending in `.hint` is the hint of the key before it; a
+//! `{name}` is replaced by the argument of that name, `{name:file|files}` by the first word where the argument is 1 and by the
+//! second where it is not, `\\n` by a line break. A key ending in `.hint` is the hint of the key before it; a
 //! hint is optional. A test reads the sources and holds that no key is missing and none is left over, and another that the
 //! languages have the same ones.
 //!
@@ -155,9 +156,12 @@ fn render(key: &str, args: &[(&'static str, String)]) -> Option<String> {
     while let Some(start) = rest.find('{') {
         out.push_str(&rest[..start].replace("\\n", "\n"));
         let (name, tail) = rest[start + 1..].split_once('}')?;
-        match args.iter().find(|(known, _)| *known == name) {
-            Some((_, value)) => out.push_str(value),
-            None => out.extend(["{", name, "}"]),
+        let (argument, forms) =
+            name.split_once(':').map_or((name, None), |(name, forms)| (name, forms.split_once('|')));
+        match (args.iter().find(|(known, _)| *known == argument), forms) {
+            (Some((_, value)), Some((one, more))) => out.push_str(if value == "1" { one } else { more }),
+            (Some((_, value)), None) => out.push_str(value),
+            (None, _) => out.extend(["{", name, "}"]),
         }
         rest = tail;
     }

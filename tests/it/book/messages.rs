@@ -1,6 +1,7 @@
 //! `docs/troubleshooting.md` is found by what the program prints: each of its messages is one of the catalogue.
 
-/// The sentences of the catalogue, with `…` for their arguments; of those of several lines the first.
+/// The sentences of the catalogue, with `…` for their arguments, and words that go with a number as for several; of those of
+/// several lines the first.
 fn sentences() -> Vec<String> {
     let catalogue = include_str!("../../../src/cli/words/en.txt");
     let words = catalogue.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(" = "));
@@ -12,8 +13,9 @@ fn without_arguments(words: &str) -> String {
     let mut rest = words;
     while let Some((before, after)) = rest.split_once('{') {
         out += before;
-        out.push('…');
-        rest = after.split_once('}').map_or("", |(_, after)| after);
+        let (argument, after) = after.split_once('}').unwrap_or((after, ""));
+        out += argument.split_once('|').map_or("…", |(_, several)| several);
+        rest = after;
     }
     out + rest
 }
