@@ -2,7 +2,7 @@
 //!
 //! The points are not listed here: each command is killed at its first change, its second one, and so on until it ends by
 //! itself, so a new write, rename or link is tested the day it is written. That each change is a point is held by
-//! `tests/points.rs`.
+//! `tests/points.rs`. A plain run tries a sample of the points (`tests/shared/sample.rs`).
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -12,13 +12,15 @@ use super::old_or_new::{
     Change, RECOVER, dangling, published, same, scene, stages, visible, whole, with_custom_links, with_delta,
     with_linked_config, with_ranges,
 };
+use super::sample::Sample;
 use super::scene::Scene;
 
 /// Runs `args` killed, failing and out of disk at every point; `look` judges what is left each time, and is told whether
 /// the run said that it was done. How many points there are is not the same each time: a run that learned nothing new of its
 /// sources has nothing to remember of them.
 fn at_every_point(scene: &Scene, args: &[&str], look: impl Fn(&str, bool)) {
-    for point in 1.. {
+    let sample = Sample::of(&format!("{args:?}"), scene.points(args));
+    for point in (1..).filter(|point| sample.takes(*point)) {
         let mut killed = false;
         for fault in ["eio", "enospc", "kill"] {
             scene.restore();

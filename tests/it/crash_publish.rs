@@ -1,18 +1,19 @@
 //! Killed at any change of the disk while packing, publishing and shipping: nothing half made under a final name, a record
-//! that is whole or not there, and the same command then succeeds.
+//! that is whole or not there, and the same command then succeeds. A plain run tries a sample of the changes
+//! (`tests/shared/sample.rs`).
 
 use std::fs;
 
 use super::env::Env;
 use super::remote::bare;
+use super::sample::Sample;
 use super::scene::Scene;
 
 const RECORD: &str = "records/packages/model/1.0.1/record.json";
 
 /// Runs the command killed, failing and out of disk at every change of the disk.
 fn strike(scene: &Scene, args: &[&str], look: impl Fn(&str)) {
-    let points = scene.points(args);
-    for point in 1..=points {
+    for point in Sample::of(&format!("{args:?}"), scene.points(args)).points() {
         for fault in ["kill", "eio", "enospc"] {
             scene.restore();
             let _ = scene.run(args, Some(&format!("{fault}:{point}")));
@@ -170,7 +171,7 @@ fn ship_for_the_first_time() {
     let scene = Scene::of(env, &["project/.deploy-tool", "project/deployments", "home/.cache"]);
     let args = ["ship", "."];
     let points = scene.points(&args);
-    for point in 1..=points {
+    for point in Sample::of("ship", points).points() {
         let at = format!("kill at {point} of {points}");
         scene.restore();
         let _ = scene.run(&args, Some(&format!("kill:{point}")));

@@ -7,11 +7,10 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use super::scratch;
+
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_deploy-tool");
-
-/// Room in memory-backed storage, in bytes, that is enough for all tests that run at once.
-const ROOM: u64 = 2 << 30;
 
 /// A temporary directory with a home of its own; everything a test does stays in it.
 pub struct Env {
@@ -27,17 +26,9 @@ pub struct Ran {
 }
 
 impl Env {
-    /// In memory-backed storage where the machine has enough of it: the program flushes all the time, and few tests ask what
-    /// a disk makes of that. Those name a place themselves.
+    /// In memory-backed storage where the machine has enough of it: the program flushes all the time.
     pub fn new() -> Self {
-        let memory = Path::new("/dev/shm");
-        let room = rustix::fs::statvfs(memory).map_or(0, |stat| stat.f_bavail * stat.f_frsize);
-        if room >= ROOM { Self::in_dir(memory) } else { Self::on_disk() }
-    }
-
-    /// On the file system of temporary files.
-    pub fn on_disk() -> Self {
-        Self::in_dir(&std::env::temp_dir())
+        Self::in_dir(&scratch::place())
     }
 
     /// The same below `parent`, for tests that need a certain file system.

@@ -11,6 +11,7 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use super::env::{Env, PROGRAM, Ran};
+use super::sample::Sample;
 
 /// Runs a script in a mount namespace with an empty file system of one megabyte at `small`. `None` where namespaces are not
 /// allowed, which is a failure in CI.
@@ -230,7 +231,7 @@ fn every_write(env: &Env, args: &[&str], forget: impl Fn()) {
     let done = env.git("records", &["rev-parse", "HEAD"]) != start;
     let points = fs::read_to_string(&trace).expect("traced").lines().count();
     assert!(points > 20, "{points} points: are faults compiled in?");
-    for point in 1..=points {
+    for point in Sample::of(&format!("{args:?}"), points).points() {
         forget();
         env.git("records", &["reset", "-q", "--hard", start.trim()]);
         let fault = format!("enospc:{point}");

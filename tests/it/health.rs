@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::env::Env;
+use super::sample::Sample;
 use super::scene::Scene;
 
 /// `model@1.0.0` deployed with nothing to pass, `1.0.1` and `1.0.2` published, and from then on `deploy` configured so.
@@ -412,7 +413,7 @@ fn a_deploy_that_undoes_itself_is_old_at_every_fault_point() {
     assert_eq!(traced.status.code(), Some(6), "{traced:?}");
     let points = fs::read_to_string(trace).expect("traced").lines().count();
     assert!(points > 60, "only {points}: are faults compiled in?");
-    for point in 1..=points {
+    for point in Sample::of("a deploy that undoes itself", points).points() {
         for fault in ["kill", if point % 2 == 0 { "eio" } else { "enospc" }] {
             scene.restore();
             let output = scene.run(&args, Some(&format!("{fault}:{point}")));
@@ -515,7 +516,7 @@ fn confirming_is_old_or_new_at_every_fault_point() {
     env.ok(&["deploy", "model@1.0.1"]);
     let scene = Scene::of(env, &["root"]);
     let points = scene.points(&["confirm"]);
-    for point in 1..=points {
+    for point in Sample::of("confirm", points).points() {
         for fault in ["kill", "eio", "enospc"] {
             scene.restore();
             let output = scene.run(&["confirm"], Some(&format!("{fault}:{point}")));

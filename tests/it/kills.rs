@@ -1,4 +1,5 @@
-//! `kill -9` at random moments of `deploy` and `version switch`, 100 of each, while an application reads on.
+//! `kill -9` at random moments of `deploy` and `version switch`, 100 of each (fewer in a plain run: `tests/shared/sample.rs`),
+//! while an application reads on.
 //!
 //! The moments are drawn over the measured duration of a whole run. The seed is in every message; `DEPLOY_TOOL_SEED` sets
 //! it.
@@ -9,8 +10,8 @@ use std::time::{Duration, Instant};
 use super::env::Env;
 use super::random::Random;
 use super::reader::{Reader, stamp, stamped};
+use super::sample::share;
 
-const KILLS: usize = 100;
 const VERSIONS: [&str; 3] = ["1.0.0", "1.0.1", "1.0.2"];
 
 /// Three versions of a model and of a configuration, published; the first ones deployed.
@@ -44,6 +45,7 @@ fn killed_at(env: &Env, args: &[&str], moment: Duration) -> bool {
 
 fn kills(env: &Env, command: impl Fn(&str) -> Vec<String>, after: impl Fn(&Env)) {
     let (mut random, seed) = Random::seeded();
+    let kills = share(100);
     let root = env.path("root");
     let now = || {
         let set = ["model", "config"].map(|c| stamp(&root.join("links").join(c).join("version.txt")).expect("there"));
@@ -64,7 +66,7 @@ fn kills(env: &Env, command: impl Fn(&str) -> Vec<String>, after: impl Fn(&Env))
     durations.sort();
     let reader = Reader::start(root.clone(), &["model", "config"], "version.txt");
     let mut killed = 0;
-    for n in 1..=KILLS {
+    for n in 1..=kills {
         let args = args_for(step + n);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let moment = random.moment(durations[2]);
@@ -83,8 +85,8 @@ fn kills(env: &Env, command: impl Fn(&str) -> Vec<String>, after: impl Fn(&Env))
         after(env);
     }
     let seen = reader.stop();
-    assert!(killed > KILLS / 3, "seed {seed}: only {killed} were killed before their end");
-    assert!(seen.releases.len() > KILLS / 2, "seed {seed}: the reader was awake: {} releases", seen.releases.len());
+    assert!(killed > kills / 3, "seed {seed}: only {killed} were killed before their end");
+    assert!(seen.releases.len() > kills / 2, "seed {seed}: the reader was awake: {} releases", seen.releases.len());
 }
 
 #[test]

@@ -85,7 +85,11 @@ mod requests;
 mod review;
 mod review_ci;
 mod rewritten;
+#[path = "../shared/sample.rs"]
+mod sample;
 mod scene;
+#[path = "../shared/scratch.rs"]
+mod scratch;
 mod secrets;
 mod servers;
 mod sharing;

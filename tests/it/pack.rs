@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::env::{CONFIG, Env, PROGRAM, Ran};
+use super::sample::Sample;
 use super::tree;
 
 fn files(env: &Env, dir: &str) -> [Vec<u8>; 2] {
@@ -346,7 +347,7 @@ fn a_killed_pack_leaves_no_half_file() {
     let whole = tree::snapshot(&env.path("project/dist"));
     let points = fs::read_to_string(trace).expect("traced").lines().count();
     assert!(points > 20, "only {points} points: are faults compiled in?");
-    for point in 1..=points {
+    for point in Sample::of("pack", points).points() {
         assert!(!run("DEPLOY_TOOL_FAULT", &format!("kill:{point}")), "{point}");
         fs::create_dir_all(env.path("store")).expect("made");
         if env.path("project/dist").exists() {

@@ -107,6 +107,11 @@ impl Run {
         }
     }
 
+    /// How many changes were made, those before [`Self::begin`] too.
+    pub fn changes(&self) -> usize {
+        self.changes.len()
+    }
+
     /// Whether something is flushed at `point`.
     pub fn is_flush(&self, point: usize) -> bool {
         self.flushes.contains(&point)

@@ -1,5 +1,6 @@
-//! Two deployers and a cleanup race, each killed at a random moment, 300 times over, while an application reads on: it
-//! never sees anything missing or mixed, and no good version is ever lost.
+//! Two deployers and a cleanup race, each killed at a random moment, 300 times over (less often in a plain run:
+//! `tests/shared/sample.rs`), while an application reads on: it never sees anything missing or mixed, and no good version is
+//! ever lost.
 //!
 //! The deployers want different versions of two components that must agree; the cleanup removes all it may. Who finds the
 //! root locked tries again. The seed is in every message, and `DEPLOY_TOOL_SEED` sets it.
@@ -17,9 +18,9 @@ use super::env::Env;
 use super::in_process::site;
 use super::random::Random;
 use super::reader::{Reader, stamped};
+use super::sample::share;
 use super::tree::snapshot;
 
-const ROUNDS: usize = 300;
 const COMPONENTS: [&str; 2] = ["model", "config"];
 const VERSIONS: [&str; 4] = ["1.0.0", "1.0.1", "1.0.2", "1.0.3"];
 const PINNED: &str = "1.0.0";
@@ -99,8 +100,8 @@ fn no_reader_sees_anything_missing_or_mixed_and_no_good_version_is_lost() {
     // Three commands, one after the other.
     let round = started.elapsed() * 3 / 2;
     let reader = Reader::start(root.clone(), &COMPONENTS, "version.txt");
-    let mut kills = 0;
-    for n in 1..=ROUNDS {
+    let (rounds, mut kills) = (share(300), 0);
+    for n in 1..=rounds {
         let first = random.below(VERSIONS.len());
         let second = (first + 1 + random.below(VERSIONS.len() - 1)) % VERSIONS.len();
         let wanted = [VERSIONS[first], VERSIONS[second]];
@@ -156,6 +157,6 @@ fn no_reader_sees_anything_missing_or_mixed_and_no_good_version_is_lost() {
     let seen = reader.stop();
     let mixed: Vec<_> = seen.releases.iter().filter(|(_, set)| set[0] != set[1]).collect();
     assert!(mixed.is_empty(), "seed {seed}: {mixed:?}");
-    assert!(kills > ROUNDS / 2, "seed {seed}: only {kills} were killed");
-    assert!(seen.releases.len() > ROUNDS / 10, "seed {seed}: the reader was awake: {} releases", seen.releases.len());
+    assert!(kills > rounds / 2, "seed {seed}: only {kills} were killed");
+    assert!(seen.releases.len() > rounds / 10, "seed {seed}: the reader was awake: {} releases", seen.releases.len());
 }

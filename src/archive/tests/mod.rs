@@ -10,6 +10,10 @@ mod programs;
 #[path = "../../../tests/shared/raw_tar.rs"]
 mod raw_tar;
 mod round_trip;
+#[path = "../../../tests/shared/sample.rs"]
+mod sample;
+#[path = "../../../tests/shared/scratch.rs"]
+mod scratch;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,6 +28,10 @@ use crate::model::{Choice, Compression, Index, MAX_HOLE_BYTES, Sha256};
 const ALL: [Compression; 6] = Compression::ALL;
 
 fn quiet(_: u64) {}
+
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir_in(scratch::place()).expect("a directory")
+}
 
 fn pack_options(source: &Path) -> PackOptions<'_> {
     PackOptions {
@@ -77,7 +85,7 @@ fn packed(options: &PackOptions<'_>) -> Archive {
 
 fn as_file(bytes: &[u8]) -> fs::File {
     use std::io::Write as _;
-    let mut file = tempfile::tempfile().expect("a file");
+    let mut file = tempfile::tempfile_in(scratch::place()).expect("a file");
     file.write_all(bytes).expect("written");
     file
 }
@@ -96,7 +104,7 @@ fn all_ways(
         (Source::Stream(Box::new(bytes)), None),
     ];
     let unpack = |(source, index)| {
-        let into = tempfile::tempdir().expect("a directory");
+        let into = directory();
         let result = super::unpack(source, compression, index, into.path(), options);
         (into, result)
     };
@@ -160,7 +168,7 @@ fn noise(length: usize, seed: u64) -> Vec<u8> {
 
 /// A tree with one of everything: small files, a big one of several pieces, links of both kinds, odd names.
 fn sample() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().expect("a directory");
+    let dir = directory();
     let at = |path: &str| dir.path().join(path);
     for path in ["bin", "lib/deep/er", "empty", "lib/\u{e9}t\u{e9}"] {
         fs::create_dir_all(at(path)).expect("a directory");
@@ -183,11 +191,16 @@ fn sample() -> tempfile::TempDir {
     dir
 }
 
-/// A smaller one, for tests that unpack many times: a big file, small ones, a link.
+/// A smaller one, for tests that unpack many times: a big file of several pieces, small ones, a link.
 fn little() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().expect("a directory");
+    with_big(4_500_000)
+}
+
+/// The same with a big file of this size.
+fn with_big(size: usize) -> tempfile::TempDir {
+    let dir = directory();
     fs::create_dir(dir.path().join("d")).expect("a directory");
-    fs::write(dir.path().join("d/big"), noise(4_500_000, 1)).expect("written");
+    fs::write(dir.path().join("d/big"), noise(size, 1)).expect("written");
     for i in 0..5 {
         fs::write(dir.path().join(format!("d/small-{i}")), noise(i * 30_000, i as u64)).expect("written");
     }

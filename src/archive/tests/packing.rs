@@ -12,7 +12,7 @@ fn paths(index: &Index) -> Vec<String> {
 
 #[test]
 fn excludes_are_the_given_patterns_and_no_ignore_file() {
-    let tree = tempfile::tempdir().expect("a directory");
+    let tree = directory();
     let at = |path: &str| tree.path().join(path);
     for path in [".git/objects", "a/__pycache__", "a/keep"] {
         fs::create_dir_all(at(path)).expect("a directory");
@@ -32,7 +32,7 @@ fn excludes_are_the_given_patterns_and_no_ignore_file() {
 
 #[test]
 fn links_that_leave_the_tree_are_refused_or_followed() {
-    let outer = tempfile::tempdir().expect("a directory");
+    let outer = directory();
     let tree = outer.path().join("tree");
     fs::create_dir_all(tree.join("a")).expect("a directory");
     fs::create_dir_all(outer.path().join("shared")).expect("a directory");
@@ -52,7 +52,7 @@ fn links_that_leave_the_tree_are_refused_or_followed() {
 
 #[test]
 fn sockets_are_refused_by_name() {
-    let tree = tempfile::tempdir().expect("a directory");
+    let tree = directory();
     let path = tree.path().join("s");
     let _socket = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
     assert!(matches!(error(&pack_options(tree.path())), PackError::Special { path: found } if found == path));
@@ -81,7 +81,7 @@ fn changed(tree: &Path, path: &Path, length: u64) {
 
 #[test]
 fn a_big_file_that_changes_fails_the_pack() {
-    let tree = tempfile::tempdir().expect("a directory");
+    let tree = directory();
     let path = tree.path().join("big");
     // More than the pieces in flight and the cutter's window, so that its end is read after its start was written.
     for length in [70_000_000, 90_000_000] {
@@ -92,7 +92,7 @@ fn a_big_file_that_changes_fails_the_pack() {
 
 #[test]
 fn a_small_file_that_changes_fails_the_pack() {
-    let tree = tempfile::tempdir().expect("a directory");
+    let tree = directory();
     let path = tree.path().join("small");
     // They take a while to compress, so the one thread comes to the last of the planned pieces after the change.
     let slow: Vec<u8> = noise(4_000_000, 1).iter().map(|b| b & 0x77).collect();
@@ -130,7 +130,7 @@ fn a_full_disk_ends_it_and_leaves_no_thread_waiting() {
 
 #[test]
 fn traps_are_told() {
-    let tree = tempfile::tempdir().expect("a directory");
+    let tree = directory();
     fs::write(tree.path().join("pyvenv.cfg"), b"home = /usr").expect("written");
     fs::write(tree.path().join("fine"), b"x").expect("written");
     let found = packed(&pack_options(tree.path())).packed.warnings;
@@ -141,7 +141,7 @@ fn traps_are_told() {
 #[test]
 fn bytes_inserted_at_the_start_of_a_big_file_leave_its_later_pieces_alone() {
     let pieces = |header: usize| {
-        let tree = tempfile::tempdir().expect("a directory");
+        let tree = directory();
         fs::write(tree.path().join("w"), [vec![b'h'; header], noise(40_000_000, 5)].concat()).expect("written");
         let packed =
             packed(&PackOptions { compression: Choice::Fixed(Compression::None), ..pack_options(tree.path()) });
@@ -164,7 +164,7 @@ fn progress_ends_at_the_size_of_the_tree() {
 #[test]
 fn auto_compresses_what_gets_smaller() {
     let chosen = |bytes: Vec<u8>| {
-        let tree = tempfile::tempdir().expect("a directory");
+        let tree = directory();
         fs::write(tree.path().join("small"), b"text").expect("written");
         fs::write(tree.path().join("big"), bytes).expect("written");
         packed(&PackOptions { compression: Choice::Auto, ..pack_options(tree.path()) }).packed.compression

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::sample::Sample;
 use super::*;
 use crate::codec;
 use crate::model::{Blake3, IndexEntry, IndexParts};
@@ -149,7 +150,7 @@ fn times_and_write_bits_are_kept_where_asked_for() {
 
 #[test]
 fn an_empty_tree_is_a_package_too() {
-    let tree = tempfile::tempdir().expect("a directory");
+    let tree = directory();
     for compression in ALL {
         let archive = packed(&quick(tree.path(), compression));
         for (into, result) in all_ways(&archive.bytes, compression, Some(&archive.packed.index), &unpack_options()) {
@@ -222,7 +223,7 @@ fn make(top: &Path, nodes: &[(Vec<Vec<u8>>, Made)]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: sample::share(30) as u32, ..ProptestConfig::default() })]
 
     #[test]
     fn any_tree_is_itself_again(
@@ -230,7 +231,7 @@ proptest! {
         which in 0..ALL.len(),
         threads in 1usize..5,
     ) {
-        let tree = tempfile::tempdir().expect("a directory");
+        let tree = directory();
         make(tree.path(), &nodes);
         let before = deployed(listing(tree.path()));
         let compression = ALL[which];
@@ -263,42 +264,43 @@ fn files_that_are_there_are_not_taken_from_the_package() {
     for compression in ALL {
         let archive = packed(&quick(tree.path(), compression));
         let index = &archive.packed.index;
-        let whole = tempfile::tempdir().expect("a directory");
+        let whole = directory();
         let options = unpack_options();
         let source = Source::Stream(Box::new(&archive.bytes[..]));
         let _ = unpack(source, compression, Some(index), whole.path(), &options).expect("unpacked");
         let expected = listing(whole.path());
         let files: Vec<bool> = index.entries.iter().map(|item| is_file(&item.entry)).collect();
-        for step in [1, 2, 7, 100, usize::MAX] {
+        let ways: Vec<(usize, bool)> =
+            [1, 2, 7, 100, usize::MAX].into_iter().flat_map(|step| [(step, false), (step, true)]).collect();
+        for point in Sample::of(&format!("files that are there, {compression:?}"), ways.len()).points() {
+            let (step, stream) = ways[point - 1];
             // All files are there but every so many-th.
             let have: Vec<bool> = files.iter().enumerate().map(|(n, file)| *file && (n + 1) % step != 0).collect();
-            for stream in [false, true] {
-                let into = tempfile::tempdir().expect("a directory");
-                let tree = Tree::begin(index, into.path(), &options).expect("begun");
-                let there = index.entries.iter().zip(&have).filter(|(_, have)| **have);
-                for (item, _) in there {
-                    let path = os_path(&item.entry.path);
-                    copy_of(&whole.path().join(path), &into.path().join(path));
-                }
-                let mut bytes = archive.bytes.clone();
-                if !stream && !index.whole {
-                    // What holds nothing that is missing may be anything.
-                    blank(&mut bytes, index, &have);
-                }
-                let file = as_file(&bytes);
-                let source = if stream { Source::Stream(Box::new(&bytes[..])) } else { Source::File(&file) };
-                tree.fill(source, compression, &have).expect("filled");
-                let unpacked = tree.finish().expect("finished");
-                assert_eq!((unpacked.tree, unpacked.files), (archive.packed.tree, archive.packed.files));
-                assert_eq!(listing(into.path()), expected, "{compression:?}, {step}, {stream}");
+            let into = directory();
+            let tree = Tree::begin(index, into.path(), &options).expect("begun");
+            let there = index.entries.iter().zip(&have).filter(|(_, have)| **have);
+            for (item, _) in there {
+                let path = os_path(&item.entry.path);
+                copy_of(&whole.path().join(path), &into.path().join(path));
             }
+            let mut bytes = archive.bytes.clone();
+            if !stream && !index.whole {
+                // What holds nothing that is missing may be anything.
+                blank(&mut bytes, index, &have);
+            }
+            let file = as_file(&bytes);
+            let source = if stream { Source::Stream(Box::new(&bytes[..])) } else { Source::File(&file) };
+            tree.fill(source, compression, &have).expect("filled");
+            let unpacked = tree.finish().expect("finished");
+            assert_eq!((unpacked.tree, unpacked.files), (archive.packed.tree, archive.packed.files));
+            assert_eq!(listing(into.path()), expected, "{compression:?}, {step}, {stream}");
         }
         // A whole look reads those pieces, too.
         let mut bytes = archive.bytes.clone();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         let options = UnpackOptions { whole: true, ..unpack_options() };
-        let into = tempfile::tempdir().expect("a directory");
+        let into = directory();
         let tree = Tree::begin(index, into.path(), &options).expect("begun");
         assert!(tree.fill(Source::File(&as_file(&bytes)), compression, &files).is_err(), "{compression:?}");
         tree.fill(Source::File(&as_file(&archive.bytes)), compression, &files).expect("all is well");
