@@ -14,6 +14,11 @@ use super::tree;
 /// Makes it: two files over 4 MiB of different nature, many small ones, paths of over 300 bytes, names of any bytes, an empty
 /// file and directory, links of both kinds, an execute bit.
 pub fn make(env: &Env, sub: &str) {
+    cut(env, sub, usize::MAX);
+}
+
+/// The same with no file of more than `most` bytes, for archives that are one piece whatever is in them.
+pub fn cut(env: &Env, sub: &str, most: usize) {
     let top = env.path(sub);
     let at = |name: &str| format!("{sub}/{name}");
     let long = format!("{}/{}/{}", "d".repeat(120), "e".repeat(130), "f".repeat(140));
@@ -23,8 +28,9 @@ pub fn make(env: &Env, sub: &str) {
         let line = |i| format!("token {i} of the vocabulary, {}\n", i * i % 977);
         (numbers(4_300_000), (0..110_000u64).map(line).collect())
     });
-    env.write(&at("weights.bin"), weights);
-    env.write(&at("vocab.txt"), lines.concat());
+    let start = |bytes: &[u8]| bytes[..bytes.len().min(most)].to_vec();
+    env.write(&at("weights.bin"), start(weights));
+    env.write(&at("vocab.txt"), start(lines.concat().as_bytes()));
     for i in 0..120 {
         env.write(&at(&format!("small/{i:03}.txt")), lines[i * 100..i * 100 + 1 + i].concat());
     }
