@@ -13,6 +13,7 @@ mod pieces;
 mod source;
 mod stream;
 mod tree;
+mod watch;
 
 use std::fs::File;
 use std::io::Read;
@@ -28,6 +29,7 @@ pub use source::Source;
 use source::Tally;
 use stream::{Limits, Target};
 pub use tree::{Tree, needed};
+use watch::{Compare, Found};
 
 /// What the whole package must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +114,7 @@ pub fn unpack(
     }
     let deposit = Deposit::new(into, options)?;
     let mut tally = Tally::new(source.into_read(), options.expected.is_some(), false);
-    let mut found = stream::Found::default();
+    let mut found = Found::default();
     let limits = Limits { bytes: options.max_bytes, holes: options.max_holes };
     let target = Target { deposit: &deposit, progress: options.progress, have: None };
     stream::walk(&mut tally, compression, Some(target), limits, Trailing::PassedOver, &mut found)?;
@@ -155,7 +157,7 @@ fn read_back(package: &File, compression: Compression, index: &Index, proved: &C
         None => (Source::File(package).into_read(), compression, index.size),
     };
     let mut tally = Tally::new(input, false, false);
-    let mut compare = stream::Compare::new(index, &proved.files);
+    let mut compare = Compare::new(index, &proved.files);
     let size = stream::walk(&mut tally, compression, None, Limits::of_index(), trailing(index), &mut compare);
     let better = |error| feed::lock(&reason).take().unwrap_or(error);
     let size = size.map_err(better)?;
@@ -179,7 +181,7 @@ pub fn index_foreign(package: &File, compression: Compression) -> Result<Index, 
 /// As [`index_foreign`], of an archive that is read once from its beginning to its end.
 pub fn index_stream(package: Box<dyn Read + Send + '_>, compression: Compression) -> Result<Index, UnpackError> {
     let mut tally = Tally::new(package, false, true);
-    let mut found = stream::Found { raw: Some(blake3::Hasher::new()), ..stream::Found::default() };
+    let mut found = Found { raw: Some(blake3::Hasher::new()), ..Found::default() };
     let limits = Limits::of_index();
     let tar_size = stream::walk(&mut tally, compression, None, limits, Trailing::PassedOver, &mut found)?;
     let (size, packed) = tally.finish()?;

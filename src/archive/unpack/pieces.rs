@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::UnpackOptions;
 use super::deposit::Deposit;
 use super::feed::{Feed, lock};
-use super::stream::compare;
+use super::watch::compare;
 use crate::archive::error::{Aspect, UnpackError};
 use crate::archive::tar::{BLOCK, TarError, next_member, only_zeros};
 use crate::codec::{self, Buffer, Form};

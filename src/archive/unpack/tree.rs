@@ -8,6 +8,7 @@ use super::deposit::Deposit;
 use super::feed::{Feed, Pieces};
 use super::source::{Source, Tally};
 use super::stream::{self, Limits, Target};
+use super::watch::Compare;
 use super::{UnpackOptions, Unpacked, count, pieces, same_compression, trailing};
 use crate::archive::error::UnpackError;
 use crate::archive::pack::NORMALIZED_MTIME;
@@ -97,7 +98,7 @@ impl<'a> Tree<'a> {
     fn fill_whole(&self, source: Source<'_>, have: &[bool]) -> Result<(), UnpackError> {
         let (index, options) = (self.index, self.options);
         let mut tally = Tally::new(source.into_read(), options.expected.is_some(), true);
-        let mut compare = stream::Compare::new(index, &[]);
+        let mut compare = Compare::new(index, &[]);
         let limits = Limits { bytes: None, holes: options.max_holes };
         let target = Target { deposit: &self.deposit, progress: options.progress, have: Some(have) };
         stream::walk(&mut tally, index.compression, Some(target), limits, trailing(index), &mut compare)?;
