@@ -45,7 +45,8 @@ fn killed_at(env: &Env, args: &[&str], moment: Duration) -> bool {
 
 fn kills(env: &Env, command: impl Fn(&str) -> Vec<String>, after: impl Fn(&Env)) {
     let (mut random, seed) = Random::seeded();
-    let kills = share(100);
+    // Of fewer than 30, too few may be killed by chance.
+    let kills = share(100).max(30);
     let root = env.path("root");
     let now = || {
         let set = ["model", "config"].map(|c| stamp(&root.join("links").join(c).join("version.txt")).expect("there"));
